@@ -1,0 +1,20 @@
+// swift-tools-version: 6.1
+
+import PackageDescription
+
+let package = Package(
+    name: "SubspacePath",
+    platforms: [.macOS(.v15)],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    ],
+    targets: [
+        .target(name: "CKernels"),
+        .target(name: "Checkpoints"),
+        .target(name: "Tokenizers", dependencies: [.product(name: "HeapModule", package: "swift-collections")]),
+        .target(name: "Transformer", dependencies: ["CKernels", "Checkpoints", "Tokenizers"]),
+        .executableTarget(name: "subspacepath", dependencies: ["Transformer", "Tokenizers"]),
+    ]
+)

@@ -1,0 +1,67 @@
+// Weight matrices repacked into tiles that a vector register walks.
+//
+// A tile is 16 output rows. Its input columns come in groups of 32. Row blocks (attention heads) start on
+// a tile of their own, so a head is a contiguous run of tiles, and a set of heads is a list of tiles:
+// running fewer heads copies nothing.
+//
+//   quantised tile:  [group][scales of 16 rows][minimums of 16 rows]   (half or single precision)
+//                    [group][step 0..7][row 0..15][4 columns]           (4-bit: step 2i in the low nibbles
+//                                                                        and 2i+1 in the high ones of run i)
+//   float tile:      [group][column 0..31][row 0..15]
+
+#ifndef CKERNELS_PACKED_MATRIX_H
+#define CKERNELS_PACKED_MATRIX_H
+
+#include "element_types.h"
+
+enum {
+    SP_TILE_ROWS = 16,
+    SP_GROUP_COLUMNS = 32,
+};
+
+typedef enum {
+    SP_PACKED_F32,
+    SP_PACKED_F16,
+    SP_PACKED_BF16,
+    SP_PACKED_U4,         // scale * (quant - zero)
+    SP_PACKED_U4_MINIMUM, // scale * quant + minimum
+    SP_PACKED_U8,
+    SP_PACKED_U8_MINIMUM,
+    SP_PACKED_U8_SPLIT,   // a scale for each half group of 16 columns
+} sp_packed_format;
+
+typedef struct {
+    sp_packed_format format;
+    bool half_scales;       // scales and minimums in half precision, else single
+    int32_t zero;
+    int32_t rows;           // as in the checkpoint
+    int32_t columns;
+    int32_t block_rows;     // rows of one block (head size); equals rows where there are no heads
+    int32_t block_tiles;    // tiles of one block
+    int32_t tiles;
+    int32_t groups;         // groups of 32 columns, the last one padded with zeros
+    size_t tile_bytes;
+    size_t quants_offset;   // where the quants start inside a tile
+    const uint8_t *data;    // [tiles][tile_bytes], 64-byte aligned
+} sp_matrix;
+
+// Fills every field of `matrix` but `data` for a [rows, columns] matrix of `type` whose rows come in
+// blocks of `block_rows` (a divisor of `rows`). Returns the bytes that `data` needs, or 0 where the sizes
+// are not usable: non-positive, too large, or columns not a multiple of the type's block.
+size_t sp_matrix_layout(sp_matrix *matrix, sp_element_type type, int64_t rows, int64_t columns, int64_t block_rows);
+
+// Packs the tiles [first_tile, last_tile) into `data` from checkpoint rows. Where `rotary_pairs` is not 0,
+// the first `rotary_pairs * 2` rows of each block are stored as adjacent rotary pairs in the source and are
+// packed with the two halves apart (row 2i+j of the source becomes row j * rotary_pairs + i).
+void sp_matrix_pack(
+    const sp_matrix *matrix, sp_element_type type, const void *source, int32_t rotary_pairs, uint8_t *data,
+    int32_t first_tile, int32_t last_tile);
+
+// Writes row `row` (counted without padding) as floats to destination[columns].
+void sp_matrix_row(const sp_matrix *matrix, int32_t row, float *destination);
+
+// Memory for packed tiles, 64-byte aligned and in huge pages where the system has them; NULL if there is none.
+uint8_t *sp_tiles_allocate(size_t bytes);
+void sp_tiles_free(uint8_t *tiles);
+
+#endif

@@ -1,0 +1,36 @@
+// A pool of threads for steps that last microseconds: workers spin briefly between steps, then park.
+
+#ifndef CKERNELS_WORKER_POOL_H
+#define CKERNELS_WORKER_POOL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct sp_pool sp_pool;
+
+// A pool of `threads` threads, the caller of sp_pool_run being one of them, that runs the kernels of an
+// instruction set: an sp_instruction_set_name(), or NULL for the fastest this processor has. NULL where
+// memory or threads run out, or the processor lacks the instruction set.
+sp_pool *sp_pool_create(int threads, const char *instruction_set);
+void sp_pool_destroy(sp_pool *pool);
+int sp_pool_threads(const sp_pool *pool);
+const char *sp_pool_instruction_set(const sp_pool *pool);
+
+// The instruction sets this processor has kernels for, fastest first ("avx512-vnni", "avx2", "portable").
+int sp_instruction_set_count(void);
+const char *sp_instruction_set_name(int index);
+
+// Calls work(context, task, worker) once for each task in 0..<tasks and returns when all are done. Which
+// worker takes which task is not fixed, so a result must not depend on it. Callers take turns.
+void sp_pool_run(sp_pool *pool, int tasks, void (*work)(void *context, int task, int worker), void *context);
+
+// Makes sure that every worker has `bytes` of scratch memory; false where memory runs out.
+bool sp_pool_reserve_scratch(sp_pool *pool, size_t bytes);
+
+// The scratch memory of one worker, 64-byte aligned, valid inside work().
+void *sp_pool_scratch(sp_pool *pool, int worker);
+
+// The number of threads this process may run at once.
+int sp_available_processors(void);
+
+#endif

@@ -1,0 +1,19 @@
+// Sixteen lanes of each kind of number.
+
+#ifndef CKERNELS_LANE_TYPES_H
+#define CKERNELS_LANE_TYPES_H
+
+#include <stdint.h>
+
+// The warning is about passing such vectors between functions of different targets; every function here that
+// does so is inlined.
+#pragma clang diagnostic ignored "-Wpsabi"
+
+typedef float f32x16 __attribute__((vector_size(64)));
+typedef int32_t i32x16 __attribute__((vector_size(64)));
+typedef uint32_t u32x16 __attribute__((vector_size(64)));
+typedef uint16_t u16x16 __attribute__((vector_size(32)));
+typedef int8_t i8x16 __attribute__((vector_size(16)));
+typedef uint8_t u8x64 __attribute__((vector_size(64)));
+
+#endif

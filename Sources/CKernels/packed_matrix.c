@@ -1,0 +1,208 @@
+#if defined(__linux__) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE
+#endif
+
+#include "include/packed_matrix.h"
+#include "block_formats.h"
+
+#include <stdlib.h>
+#include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
+enum { STEPS = SP_GROUP_COLUMNS / 4 };
+
+static bool is_float(sp_packed_format format) { return format <= SP_PACKED_BF16; }
+
+static bool is_four_bit(sp_packed_format format) {
+    return format == SP_PACKED_U4 || format == SP_PACKED_U4_MINIMUM;
+}
+
+// Bytes of one group of a tile, for the quants (or floats) and for the scales and minimums.
+static size_t group_quant_bytes(sp_packed_format format) {
+    const size_t weights = SP_TILE_ROWS * SP_GROUP_COLUMNS;
+    if (format == SP_PACKED_F32) return weights * 4;
+    if (is_float(format)) return weights * 2;
+    return is_four_bit(format) ? weights / 2 : weights;
+}
+
+static size_t group_scale_bytes(const sp_matrix *matrix) {
+    if (is_float(matrix->format)) return 0;
+    bool pair = matrix->format == SP_PACKED_U4_MINIMUM || matrix->format == SP_PACKED_U8_MINIMUM
+        || matrix->format == SP_PACKED_U8_SPLIT;
+    return (size_t)SP_TILE_ROWS * (matrix->half_scales ? 2 : 4) * (pair ? 2 : 1);
+}
+
+static sp_packed_format packed_format(sp_element_type type) {
+    switch (type) {
+    case SP_TYPE_F32: return SP_PACKED_F32;
+    case SP_TYPE_F16: return SP_PACKED_F16;
+    case SP_TYPE_BF16: return SP_PACKED_BF16;
+    default: break;
+    }
+    sp_block_traits traits = sp_block_traits_of(type);
+    if (traits.split_scales) return SP_PACKED_U8_SPLIT;
+    if (traits.bits == 4) return traits.has_minimum ? SP_PACKED_U4_MINIMUM : SP_PACKED_U4;
+    return traits.has_minimum ? SP_PACKED_U8_MINIMUM : SP_PACKED_U8;
+}
+
+size_t sp_matrix_layout(sp_matrix *matrix, sp_element_type type, int64_t rows, int64_t columns, int64_t block_rows) {
+    const int64_t limit = INT32_MAX / 2;
+    int block = sp_type_block_size(type);
+    if (block == 0 || rows <= 0 || columns <= 0 || rows > limit || columns > limit) return 0;
+    if (block_rows <= 0 || rows % block_rows != 0 || columns % block != 0) return 0;
+    sp_block_traits traits = sp_block_traits_of(type);
+    *matrix = (sp_matrix){
+        .format = packed_format(type),
+        .half_scales = traits.half_scales,
+        .zero = traits.zero,
+        .rows = (int32_t)rows,
+        .columns = (int32_t)columns,
+        .block_rows = (int32_t)block_rows,
+        .block_tiles = (int32_t)((block_rows + SP_TILE_ROWS - 1) / SP_TILE_ROWS),
+        .groups = (int32_t)((columns + SP_GROUP_COLUMNS - 1) / SP_GROUP_COLUMNS),
+    };
+    int64_t tiles = rows / block_rows * matrix->block_tiles;
+    if (tiles > limit / SP_TILE_ROWS) return 0;
+    matrix->tiles = (int32_t)tiles;
+    size_t scales = group_scale_bytes(matrix) * (size_t)matrix->groups;
+    matrix->quants_offset = (scales + 63) / 64 * 64;
+    matrix->tile_bytes = matrix->quants_offset + group_quant_bytes(matrix->format) * (size_t)matrix->groups;
+    return matrix->tile_bytes * (size_t)tiles;
+}
+
+// The checkpoint row that lane `lane` of tile `tile` holds, or -1 for padding.
+static int64_t source_row(const sp_matrix *matrix, int32_t tile, int32_t lane, int32_t rotary_pairs) {
+    int32_t block = tile / matrix->block_tiles;
+    int32_t inner = (tile % matrix->block_tiles) * SP_TILE_ROWS + lane;
+    if (inner >= matrix->block_rows) return -1;
+    if (inner < 2 * rotary_pairs) inner = 2 * (inner % rotary_pairs) + inner / rotary_pairs;
+    return (int64_t)block * matrix->block_rows + inner;
+}
+
+static void store_scale(const sp_matrix *matrix, uint8_t *scales, int32_t index, float value) {
+    if (matrix->half_scales) {
+        uint16_t half = sp_float_to_half(value);
+        memcpy(scales + 2 * (size_t)index, &half, sizeof half);
+    } else {
+        memcpy(scales + 4 * (size_t)index, &value, sizeof value);
+    }
+}
+
+static float load_scale(const sp_matrix *matrix, const uint8_t *scales, int32_t index) {
+    if (matrix->half_scales) {
+        uint16_t half;
+        memcpy(&half, scales + 2 * (size_t)index, sizeof half);
+        return sp_half_to_float(half);
+    }
+    float value;
+    memcpy(&value, scales + 4 * (size_t)index, sizeof value);
+    return value;
+}
+
+static void pack_quantized_lane(
+    const sp_matrix *matrix, sp_element_type type, const uint8_t *row, uint8_t *tile, int32_t lane) {
+    bool four_bit = is_four_bit(matrix->format);
+    for (int32_t group = 0; group < matrix->groups; group++) {
+        sp_block block;
+        sp_read_block(type, row, (size_t)group, &block);
+        uint8_t *scales = tile + group_scale_bytes(matrix) * (size_t)group;
+        store_scale(matrix, scales, lane, block.scale[0]);
+        if (matrix->format == SP_PACKED_U8_SPLIT) {
+            store_scale(matrix, scales, SP_TILE_ROWS + lane, block.scale[1]);
+        } else if (matrix->format == SP_PACKED_U4_MINIMUM || matrix->format == SP_PACKED_U8_MINIMUM) {
+            store_scale(matrix, scales, SP_TILE_ROWS + lane, block.minimum);
+        }
+        uint8_t *quants = tile + matrix->quants_offset + group_quant_bytes(matrix->format) * (size_t)group;
+        for (int column = 0; column < SP_GROUP_COLUMNS; column++) {
+            int step = column / 4, byte = 4 * lane + column % 4;
+            if (four_bit) {
+                quants[64 * (step / 2) + byte] |= (uint8_t)(block.quant[column] << (4 * (step % 2)));
+            } else {
+                quants[64 * step + byte] = block.quant[column];
+            }
+        }
+    }
+}
+
+static void pack_float_lane(const sp_matrix *matrix, const uint8_t *row, uint8_t *tile, int32_t lane) {
+    size_t size = matrix->format == SP_PACKED_F32 ? 4 : 2;
+    for (int32_t column = 0; column < matrix->columns; column++)
+        memcpy(tile + ((size_t)column * SP_TILE_ROWS + (size_t)lane) * size, row + (size_t)column * size, size);
+}
+
+void sp_matrix_pack(
+    const sp_matrix *matrix, sp_element_type type, const void *source, int32_t rotary_pairs, uint8_t *data,
+    int32_t first_tile, int32_t last_tile) {
+    size_t row_bytes = (size_t)matrix->columns / (size_t)sp_type_block_size(type) * (size_t)sp_type_block_bytes(type);
+    for (int32_t index = first_tile; index < last_tile; index++) {
+        uint8_t *tile = data + matrix->tile_bytes * (size_t)index;
+        memset(tile, 0, matrix->tile_bytes);
+        for (int32_t lane = 0; lane < SP_TILE_ROWS; lane++) {
+            int64_t row = source_row(matrix, index, lane, rotary_pairs);
+            if (row < 0) continue;
+            const uint8_t *bytes = (const uint8_t *)source + row_bytes * (size_t)row;
+            if (is_float(matrix->format)) {
+                pack_float_lane(matrix, bytes, tile, lane);
+            } else {
+                pack_quantized_lane(matrix, type, bytes, tile, lane);
+            }
+        }
+    }
+}
+
+static float float_element(const sp_matrix *matrix, const uint8_t *tile, int32_t column, int32_t lane) {
+    size_t index = (size_t)column * SP_TILE_ROWS + (size_t)lane;
+    float value;
+    if (matrix->format == SP_PACKED_F32) {
+        memcpy(&value, tile + 4 * index, sizeof value);
+        return value;
+    }
+    uint16_t bits;
+    memcpy(&bits, tile + 2 * index, sizeof bits);
+    if (matrix->format == SP_PACKED_F16) return sp_half_to_float(bits);
+    uint32_t wide = (uint32_t)bits << 16;
+    memcpy(&value, &wide, sizeof value);
+    return value;
+}
+
+static float quantized_element(const sp_matrix *matrix, const uint8_t *tile, int32_t column, int32_t lane) {
+    int32_t group = column / SP_GROUP_COLUMNS, inner = column % SP_GROUP_COLUMNS;
+    const uint8_t *scales = tile + group_scale_bytes(matrix) * (size_t)group;
+    const uint8_t *quants = tile + matrix->quants_offset + group_quant_bytes(matrix->format) * (size_t)group;
+    int step = inner / 4, byte = 4 * lane + inner % 4;
+    int quant = is_four_bit(matrix->format) ? (quants[64 * (step / 2) + byte] >> (4 * (step % 2))) & 0x0f
+                                            : quants[64 * step + byte];
+    if (matrix->format == SP_PACKED_U8_SPLIT) {
+        float scale = load_scale(matrix, scales, inner < 16 ? lane : SP_TILE_ROWS + lane);
+        return scale * (float)(quant - matrix->zero);
+    }
+    float value = load_scale(matrix, scales, lane) * (float)(quant - matrix->zero);
+    bool minimum = matrix->format == SP_PACKED_U4_MINIMUM || matrix->format == SP_PACKED_U8_MINIMUM;
+    return minimum ? value + load_scale(matrix, scales, SP_TILE_ROWS + lane) : value;
+}
+
+void sp_matrix_row(const sp_matrix *matrix, int32_t row, float *destination) {
+    int32_t inner = row % matrix->block_rows;
+    int32_t index = row / matrix->block_rows * matrix->block_tiles + inner / SP_TILE_ROWS;
+    const uint8_t *tile = matrix->data + matrix->tile_bytes * (size_t)index;
+    int32_t lane = inner % SP_TILE_ROWS;
+    for (int32_t column = 0; column < matrix->columns; column++) {
+        destination[column] = is_float(matrix->format) ? float_element(matrix, tile, column, lane)
+                                                       : quantized_element(matrix, tile, column, lane);
+    }
+}
+
+uint8_t *sp_tiles_allocate(size_t bytes) {
+    const size_t huge = (size_t)2 << 20;
+    size_t alignment = bytes >= huge ? huge : 64;
+    void *memory = NULL;
+    if (posix_memalign(&memory, alignment, bytes) != 0) return NULL;
+#ifdef __linux__
+    if (bytes >= huge) madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
+    return memory;
+}
+
+void sp_tiles_free(uint8_t *tiles) { free(tiles); }

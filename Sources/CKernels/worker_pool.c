@@ -1,0 +1,200 @@
+#if defined(__linux__) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE
+#endif
+
+#include "include/worker_pool.h"
+#include "kernels.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    // About 50 microseconds: longer than the serial code between two steps, short enough to burn nothing
+    // while no text is being processed.
+    SPINS_BEFORE_PARK = 2000,
+    SPINS_BEFORE_YIELD = 4000,
+};
+
+typedef void (*work_function)(void *context, int task, int worker);
+
+struct sp_pool {
+    const sp_kernels *kernels;
+    int threads;
+    pthread_t *handles;
+    void **scratch;
+    size_t scratch_bytes;
+
+    pthread_mutex_t callers;   // one sp_pool_run at a time
+    pthread_mutex_t parking;
+    pthread_cond_t wake;
+    int parked;
+    bool stop;
+
+    work_function work;
+    void *context;
+    int tasks;
+    _Alignas(64) _Atomic uint32_t step;  // raised once per sp_pool_run
+    _Alignas(64) _Atomic int next_task;
+    _Alignas(64) _Atomic int running;    // workers that have not finished the step
+};
+
+typedef struct {
+    sp_pool *pool;
+    int worker;
+} worker_start;
+
+static inline void pause_briefly(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static void take_tasks(sp_pool *pool, int worker) {
+    for (;;) {
+        int task = atomic_fetch_add_explicit(&pool->next_task, 1, memory_order_relaxed);
+        if (task >= pool->tasks) return;
+        pool->work(pool->context, task, worker);
+    }
+}
+
+// Waits for a step other than `seen`; false when the pool is being destroyed.
+static bool wait_for_step(sp_pool *pool, uint32_t seen) {
+    for (int spin = 0; spin < SPINS_BEFORE_PARK; spin++) {
+        if (atomic_load_explicit(&pool->step, memory_order_acquire) != seen) return true;
+        pause_briefly();
+    }
+    pthread_mutex_lock(&pool->parking);
+    pool->parked++;
+    while (!pool->stop && atomic_load_explicit(&pool->step, memory_order_acquire) == seen)
+        pthread_cond_wait(&pool->wake, &pool->parking);
+    pool->parked--;
+    bool stop = pool->stop;
+    pthread_mutex_unlock(&pool->parking);
+    return !stop;
+}
+
+static void *worker_main(void *argument) {
+    worker_start start = *(worker_start *)argument;
+    free(argument);
+    sp_pool *pool = start.pool;
+    uint32_t seen = 0;
+    while (wait_for_step(pool, seen)) {
+        // Steps never overlap, so the step only ever advances by one between two looks.
+        seen++;
+        take_tasks(pool, start.worker);
+        atomic_fetch_sub_explicit(&pool->running, 1, memory_order_release);
+    }
+    return NULL;
+}
+
+sp_pool *sp_pool_create(int threads, const char *instruction_set) {
+    const sp_kernels *kernels = sp_kernels_named(instruction_set);
+    if (!kernels) return NULL;
+    if (threads < 1) threads = 1;
+    sp_pool *pool = aligned_alloc(64, (sizeof(sp_pool) + 63) / 64 * 64);
+    if (!pool) return NULL;
+    *pool = (sp_pool){.kernels = kernels, .threads = 1};
+    pool->handles = calloc((size_t)threads, sizeof *pool->handles);
+    pool->scratch = calloc((size_t)threads, sizeof *pool->scratch);
+    pthread_mutex_init(&pool->callers, NULL);
+    pthread_mutex_init(&pool->parking, NULL);
+    pthread_cond_init(&pool->wake, NULL);
+    if (!pool->handles || !pool->scratch) {
+        sp_pool_destroy(pool);
+        return NULL;
+    }
+    for (int worker = 1; worker < threads; worker++) {
+        worker_start *start = malloc(sizeof *start);
+        if (start) *start = (worker_start){pool, worker};
+        if (!start || pthread_create(&pool->handles[worker], NULL, worker_main, start) != 0) {
+            free(start);
+            sp_pool_destroy(pool);
+            return NULL;
+        }
+        pool->threads++;
+    }
+    return pool;
+}
+
+void sp_pool_destroy(sp_pool *pool) {
+    if (!pool) return;
+    pthread_mutex_lock(&pool->parking);
+    pool->stop = true;
+    pool->tasks = 0;
+    pthread_cond_broadcast(&pool->wake);
+    pthread_mutex_unlock(&pool->parking);
+    for (int worker = 1; worker < pool->threads; worker++) pthread_join(pool->handles[worker], NULL);
+    for (int worker = 0; pool->scratch && worker < pool->threads; worker++) free(pool->scratch[worker]);
+    pthread_cond_destroy(&pool->wake);
+    pthread_mutex_destroy(&pool->parking);
+    pthread_mutex_destroy(&pool->callers);
+    free(pool->scratch);
+    free(pool->handles);
+    free(pool);
+}
+
+int sp_pool_threads(const sp_pool *pool) { return pool->threads; }
+
+const sp_kernels *sp_pool_kernels(const sp_pool *pool) { return pool->kernels; }
+
+const char *sp_pool_instruction_set(const sp_pool *pool) { return pool->kernels->name; }
+
+void sp_pool_run(sp_pool *pool, int tasks, work_function work, void *context) {
+    if (tasks <= 0) return;
+    pthread_mutex_lock(&pool->callers);
+    if (tasks == 1 || pool->threads == 1) {
+        for (int task = 0; task < tasks; task++) work(context, task, 0);
+        pthread_mutex_unlock(&pool->callers);
+        return;
+    }
+    pool->work = work;
+    pool->context = context;
+    pool->tasks = tasks;
+    atomic_store_explicit(&pool->next_task, 0, memory_order_relaxed);
+    atomic_store_explicit(&pool->running, pool->threads - 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&pool->step, 1, memory_order_seq_cst);
+    // A worker counts itself parked before its last look at the step, under the same lock, so a worker that
+    // missed the new step is seen here.
+    pthread_mutex_lock(&pool->parking);
+    if (pool->parked > 0) pthread_cond_broadcast(&pool->wake);
+    pthread_mutex_unlock(&pool->parking);
+    take_tasks(pool, 0);
+    for (int spin = 0; atomic_load_explicit(&pool->running, memory_order_acquire) > 0; spin++) {
+        if (spin < SPINS_BEFORE_YIELD) pause_briefly();
+        else sched_yield();
+    }
+    pthread_mutex_unlock(&pool->callers);
+}
+
+bool sp_pool_reserve_scratch(sp_pool *pool, size_t bytes) {
+    pthread_mutex_lock(&pool->callers);
+    bool enough = true;
+    if (bytes > pool->scratch_bytes) {
+        size_t rounded = (bytes + 4095) / 4096 * 4096;
+        for (int worker = 0; worker < pool->threads && enough; worker++) {
+            free(pool->scratch[worker]);
+            pool->scratch[worker] = aligned_alloc(64, rounded);
+            enough = pool->scratch[worker] != NULL;
+        }
+        pool->scratch_bytes = enough ? rounded : 0;
+    }
+    pthread_mutex_unlock(&pool->callers);
+    return enough;
+}
+
+void *sp_pool_scratch(sp_pool *pool, int worker) { return pool->scratch[worker]; }
+
+int sp_available_processors(void) {
+#ifdef __linux__
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+#endif
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count > 0 ? (int)count : 1;
+}

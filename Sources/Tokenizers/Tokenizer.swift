@@ -1,0 +1,142 @@
+import Foundation
+
+/// A byte-level byte-pair tokenizer: text to token ids and back.
+///
+/// Any UTF-8 text survives encoding and decoding byte for byte, but for Qwen 2, whose tokenizer first
+/// composes characters (Unicode normal form C).
+public struct Tokenizer: Sendable {
+    /// What a checkpoint says of its tokenizer.
+    public struct Vocabulary: Sendable {
+        /// How a vocabulary entry is used; the raw values are GGUF's.
+        public enum Kind: Int, Sendable {
+            case normal = 1
+            case unknown, control, userDefined, unused, byte
+        }
+
+        /// Token texts by id, in the byte alphabet of GPT-2 (special tokens as plain text).
+        public var tokens: [String]
+        /// Pairs that merge, most urgent first, each as `left right`.
+        public var merges: [String]
+        /// One for each token, or empty where all are normal.
+        public var kinds: [Kind]
+        /// The name of the pre-tokenizer, as in `tokenizer.ggml.pre`.
+        public var preTokenizer: String
+        public var beginningOfText: Int?
+        public var endOfText: Int?
+        public var unknown: Int?
+        /// Whether the model expects the beginning-of-text token before every text.
+        public var addsBeginningOfText: Bool
+
+        public init(
+            tokens: [String], merges: [String], kinds: [Kind] = [], preTokenizer: String, beginningOfText: Int? = nil,
+            endOfText: Int? = nil, unknown: Int? = nil, addsBeginningOfText: Bool = false
+        ) {
+            self.tokens = tokens
+            self.merges = merges
+            self.kinds = kinds
+            self.preTokenizer = preTokenizer
+            self.beginningOfText = beginningOfText
+            self.endOfText = endOfText
+            self.unknown = unknown
+            self.addsBeginningOfText = addsBeginningOfText
+        }
+    }
+
+    public let preTokenizer: PreTokenizer
+    public let beginningOfText: Int?
+    /// Whether the model expects the beginning-of-text token before every text.
+    public let addsBeginningOfText: Bool
+    /// Tokens after which an answer is complete.
+    public let endTokens: Set<Int>
+    let merger: BytePairMerger
+    private let bytesOfToken: [[UInt8]]
+    private let specialTokens: SpecialTokens
+
+    /// - Throws: ``TokenizerError`` where the vocabulary contradicts itself or needs what this library lacks.
+    public init(_ vocabulary: Vocabulary) throws(TokenizerError) {
+        let count = vocabulary.tokens.count
+        guard vocabulary.kinds.isEmpty || vocabulary.kinds.count == count else {
+            throw .malformedVocabulary("\(count) tokens but \(vocabulary.kinds.count) token types")
+        }
+        for (name, id) in [
+            ("beginning-of-text", vocabulary.beginningOfText), ("end-of-text", vocabulary.endOfText),
+            ("unknown", vocabulary.unknown),
+        ] {
+            if let id, !(0..<count).contains(id) {
+                throw .malformedVocabulary("the \(name) token is \(id), the vocabulary has \(count) tokens")
+            }
+        }
+        preTokenizer = try PreTokenizer(named: vocabulary.preTokenizer)
+        var bytes: [[UInt8]] = []
+        bytes.reserveCapacity(count)
+        var specials: [(text: String, id: Int)] = []
+        for (id, token) in vocabulary.tokens.enumerated() {
+            let kind = vocabulary.kinds.isEmpty ? .normal : vocabulary.kinds[id]
+            if kind == .control || kind == .userDefined || kind == .unknown {
+                bytes.append(Array(token.utf8))
+                if !token.isEmpty { specials.append((token, id)) }
+            } else {
+                bytes.append(ByteAlphabet.decode(token) ?? Array(token.utf8))
+            }
+        }
+        bytesOfToken = bytes
+        specialTokens = SpecialTokens(specials)
+        merger = try BytePairMerger(vocabulary, wholeWords: preTokenizer == .llamaBPE)
+        beginningOfText = vocabulary.beginningOfText
+        addsBeginningOfText = vocabulary.addsBeginningOfText && vocabulary.beginningOfText != nil
+        let endTexts: Set<String> = ["<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|eom_id|>"]
+        endTokens = Set(specials.filter { endTexts.contains($0.text) }.map(\.id) + [vocabulary.endOfText].compactMap(\.self))
+    }
+
+    /// The number of tokens.
+    public var vocabularySize: Int { bytesOfToken.count }
+
+    /// Token ids of `text`.
+    ///
+    /// - Parameter recognizingSpecialTokens: whether text such as `<|im_start|>` becomes the special token of
+    ///   that name; otherwise it is text like any other.
+    public func encode(_ text: String, recognizingSpecialTokens: Bool = false) -> [Int] {
+        let composed = preTokenizer == .qwen2 ? text.precomposedStringWithCanonicalMapping : text
+        guard recognizingSpecialTokens else { return encodePlain(composed[...]) }
+        return specialTokens.split(composed).flatMap { piece in
+            switch piece {
+            case .special(let id): [id]
+            case .text(let text): encodePlain(text)
+            }
+        }
+    }
+
+    private func encodePlain(_ text: Substring) -> [Int] {
+        let scalars = ScalarText(text)
+        var ids: [Int] = []
+        ids.reserveCapacity(scalars.bytes.count / 3)
+        var known: [ArraySlice<UInt8>: Range<Int>] = [:]
+        preTokenizer.forEachWord(in: scalars) { word in
+            let bytes = scalars.bytes[scalars.offsets[word.lowerBound]..<scalars.offsets[word.upperBound]]
+            // Words repeat; where one was seen before, its ids stand further up in the output.
+            if let seen = known[bytes] {
+                ids.append(contentsOf: ids[seen])
+            } else {
+                let start = ids.count
+                merger.appendTokens(of: bytes, to: &ids)
+                known[bytes] = start..<ids.count
+            }
+        }
+        return ids
+    }
+
+    /// The id of the special token written as `text`, or nil.
+    public func specialToken(_ text: String) -> Int? { specialTokens.id(of: text) }
+
+    /// Whether the token is a control or user-defined one rather than text.
+    public func isSpecial(_ id: Int) -> Bool { specialTokens.contains(id) }
+
+    /// The bytes that a token stands for; none for an id outside the vocabulary.
+    public func bytes(of id: Int) -> [UInt8] { bytesOfToken.indices.contains(id) ? bytesOfToken[id] : [] }
+
+    /// The text of `ids`. Bytes that are not valid UTF-8 become U+FFFD.
+    public func decode(_ ids: some Sequence<Int>, skippingSpecialTokens: Bool = false) -> String {
+        let bytes = ids.filter { !skippingSpecialTokens || !isSpecial($0) }.flatMap(bytes(of:))
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}

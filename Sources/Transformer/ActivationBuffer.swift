@@ -1,0 +1,34 @@
+import CKernels
+
+/// Inputs of a matrix product for a batch of tokens: floats, and their 8-bit form where that is used.
+final class ActivationBuffer {
+    let activations: sp_activations
+    /// Floats from one token to the next: the width padded to groups of 32. Padding stays zero.
+    let stride: Int
+    private let values: AlignedBuffer<Float>
+    private var integers: (AlignedBuffer<Int8>, AlignedBuffer<Float>, AlignedBuffer<Float>, AlignedBuffer<Int32>)?
+
+    init(width: Int, tokens: Int, quantized: Bool) throws(DecoderError) {
+        let purpose = "activations"
+        let groups = (width + Int(SP_GROUP_COLUMNS) - 1) / Int(SP_GROUP_COLUMNS)
+        stride = groups * Int(SP_GROUP_COLUMNS)
+        values = try AlignedBuffer(count: stride * tokens, for: purpose)
+        var activations = sp_activations()
+        activations.groups = Int32(groups)
+        activations.values = values.pointer
+        if quantized {
+            let quants = try AlignedBuffer<Int8>(count: stride * tokens, for: purpose)
+            let scales = try AlignedBuffer<Float>(count: groups * tokens, for: purpose)
+            let scaledSums = try AlignedBuffer<Float>(count: groups * tokens, for: purpose)
+            let halfSums = try AlignedBuffer<Int32>(count: 2 * groups * tokens, for: purpose)
+            activations.quants = quants.pointer
+            activations.scales = scales.pointer
+            activations.scaled_sums = scaledSums.pointer
+            activations.half_sums = halfSums.pointer
+            integers = (quants, scales, scaledSums, halfSums)
+        }
+        self.activations = activations
+    }
+
+    var pointer: UnsafeMutablePointer<Float> { values.pointer }
+}

@@ -1,0 +1,32 @@
+/// Why a decoder could not run.
+public enum DecoderError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The text and its continuation need more positions than the model or the session has.
+    case contextExceeded(needed: Int, limit: Int)
+    /// A token id outside the vocabulary.
+    case unknownToken(Int, vocabularySize: Int)
+    /// There is nothing to process.
+    case emptyInput
+    /// A pathway for a model of another shape.
+    case pathwayMismatch(expected: String, found: String)
+    /// The worker threads could not be started.
+    case noWorkers(String)
+    /// The machine has too little memory.
+    case outOfMemory(String)
+
+    public var description: String {
+        switch self {
+        case .contextExceeded(let needed, let limit):
+            "the text needs \(needed) positions, the context has \(limit); shorten the text or ask for fewer new tokens"
+        case .unknownToken(let id, let size):
+            "token \(id) is not in the vocabulary of \(size) tokens"
+        case .emptyInput:
+            "there is no text to process"
+        case .pathwayMismatch(let expected, let found):
+            "the pathway does not fit the model: expected \(expected), found \(found)"
+        case .noWorkers(let detail):
+            "cannot start worker threads: \(detail)"
+        case .outOfMemory(let what):
+            "out of memory for \(what)"
+        }
+    }
+}

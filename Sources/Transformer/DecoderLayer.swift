@@ -1,0 +1,106 @@
+import CKernels
+import Checkpoints
+
+/// The weights of one decoder layer.
+///
+///     r = x + O attention(norm(x));   y = r + down(silu(gate norm(r)) * up norm(r))
+public final class DecoderLayer: @unchecked Sendable {
+    public let attentionNorm: [Float]
+    /// `[heads * headSize, width]`, a block of rows for each head.
+    public let query: PackedMatrix
+    public let key: PackedMatrix
+    public let value: PackedMatrix
+    /// `[width, heads * headSize]`: head h reads the columns h * headSize ..< (h + 1) * headSize.
+    public let output: PackedMatrix
+    /// Qwen 2 adds a bias to queries, keys and values; padded like the matrices' outputs.
+    let queryBias: AlignedBuffer<Float>?
+    let keyBias: AlignedBuffer<Float>?
+    let valueBias: AlignedBuffer<Float>?
+    public let feedForwardNorm: [Float]
+    public let gate: PackedMatrix
+    public let up: PackedMatrix
+    public let down: PackedMatrix
+
+    init(_ index: Int, of file: GGUFFile, _ configuration: ModelConfiguration, pool: WorkerPool) throws {
+        let loader = TensorLoader(file, pool)
+        let prefix = "blk.\(index)."
+        let (width, headSize) = (configuration.width, configuration.headSize)
+        let queryRows = configuration.heads * headSize
+        let groupRows = configuration.keyValueHeads * headSize
+        // llama files store the rows of queries and keys with rotary pairs side by side; qwen2 files do not.
+        let pairs = configuration.architecture == .llama ? configuration.rotaryDimensions / 2 : 0
+        attentionNorm = try loader.vector(prefix + "attn_norm.weight", count: width)
+        query = try loader.matrix(
+            prefix + "attn_q.weight", rows: queryRows, columns: width, blockRows: headSize, rotaryPairs: pairs)
+        key = try loader.matrix(
+            prefix + "attn_k.weight", rows: groupRows, columns: width, blockRows: headSize, rotaryPairs: pairs)
+        value = try loader.matrix(prefix + "attn_v.weight", rows: groupRows, columns: width, blockRows: headSize)
+        output = try loader.matrix(prefix + "attn_output.weight", rows: width, columns: queryRows)
+        queryBias = try loader.headBias(prefix + "attn_q.bias", of: query, rotaryPairs: pairs)
+        keyBias = try loader.headBias(prefix + "attn_k.bias", of: key, rotaryPairs: pairs)
+        valueBias = try loader.headBias(prefix + "attn_v.bias", of: value, rotaryPairs: 0)
+        feedForwardNorm = try loader.vector(prefix + "ffn_norm.weight", count: width)
+        gate = try loader.matrix(prefix + "ffn_gate.weight", rows: configuration.feedForwardWidth, columns: width)
+        up = try loader.matrix(prefix + "ffn_up.weight", rows: configuration.feedForwardWidth, columns: width)
+        down = try loader.matrix(prefix + "ffn_down.weight", rows: width, columns: configuration.feedForwardWidth)
+    }
+
+    var byteCount: Int {
+        [query, key, value, output, gate, up, down].reduce(0) { $0 + $1.byteCount }
+    }
+}
+
+/// Reads tensors of a checkpoint, checking that they are there and of the expected shape.
+struct TensorLoader {
+    private let file: GGUFFile
+    private let pool: WorkerPool
+
+    init(_ file: GGUFFile, _ pool: WorkerPool) {
+        self.file = file
+        self.pool = pool
+    }
+
+    func matrix(
+        _ name: String, rows: Int, columns: Int, blockRows: Int? = nil, rotaryPairs: Int = 0
+    ) throws(CheckpointError) -> PackedMatrix {
+        guard let tensor = file.tensor(name) else {
+            throw CheckpointError(.missing, file: file.file.path, field: name, detail: "the model has no such tensor")
+        }
+        return try PackedMatrix(
+            tensor, of: file, rows: rows, columns: columns, blockRows: blockRows, rotaryPairs: rotaryPairs, pool: pool)
+    }
+
+    func vector(_ name: String, count: Int) throws(CheckpointError) -> [Float] {
+        guard let values = try optionalVector(name, count: count) else {
+            throw CheckpointError(.missing, file: file.file.path, field: name, detail: "the model has no such tensor")
+        }
+        return values
+    }
+
+    func optionalVector(_ name: String, count: Int) throws(CheckpointError) -> [Float]? {
+        guard let tensor = file.tensor(name) else { return nil }
+        guard tensor.elementCount == count else {
+            throw CheckpointError(
+                .malformed, file: file.file.path, field: name,
+                detail: "has \(tensor.elementCount) values, expected \(count)")
+        }
+        return [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
+            sp_dequantize(
+                sp_element_type(tensor.type.rawValue), file.bytes(of: tensor).baseAddress, count, buffer.baseAddress)
+            initialized = count
+        }
+    }
+
+    /// A bias laid out like the output of `matrix`, whose rows come in heads.
+    func headBias(_ name: String, of matrix: PackedMatrix, rotaryPairs: Int) throws -> AlignedBuffer<Float>? {
+        guard let values = try optionalVector(name, count: matrix.rows) else { return nil }
+        let headSize = Int(matrix.matrix.block_rows)
+        let padded = try AlignedBuffer<Float>(count: matrix.outputStride, for: name)
+        for (row, value) in values.enumerated() {
+            var inner = row % headSize
+            if inner < 2 * rotaryPairs { inner = (inner % 2) * rotaryPairs + inner / 2 }
+            padded.pointer[row / headSize * matrix.blockStride + inner] = value
+        }
+        return padded
+    }
+}

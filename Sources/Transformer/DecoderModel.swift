@@ -1,0 +1,87 @@
+import Checkpoints
+import Foundation
+import Tokenizers
+
+/// A decoder-only language model: weights, tokenizer and the threads that run it.
+///
+/// A model never changes and may be shared by any number of sessions.
+public final class DecoderModel: Sendable {
+    /// The arithmetic of matrix products over quantised weights.
+    public enum Precision: String, Sendable, CaseIterable {
+        /// Activations rounded to 8 bits in groups of 32: the fast default.
+        case int8
+        /// Activations in single precision: the reference.
+        case float32
+    }
+
+    public let configuration: ModelConfiguration
+    public let tokenizer: Tokenizer
+    public let chatTemplate: ChatTemplate
+    public let precision: Precision
+    public let pool: WorkerPool
+    public let layers: [DecoderLayer]
+    /// `[vocabulary, width]`.
+    public let embedding: PackedMatrix
+    /// `[vocabulary, width]`; the embedding itself where the two are tied.
+    public let outputHead: PackedMatrix
+    let finalNorm: [Float]
+    let rotary: RotaryEmbedding
+    /// The element type of most weights, as in file names: `Q4_1`.
+    public let quantization: String
+    /// The number of weights.
+    public let parameterCount: Int
+    /// Identifies the model's weights and tokenizer: see ``ModelFingerprint``.
+    public let fingerprint: ModelFingerprint
+
+    /// Loads a GGUF file and repacks its weights.
+    ///
+    /// - Throws: ``CheckpointError`` for the file, ``TokenizerError`` for its tokenizer, ``DecoderError`` for
+    ///   the machine.
+    public init(contentsOf url: URL, precision: Precision = .int8, threads: Int? = nil, instructionSet: String? = nil) throws {
+        let file = try GGUFFile(contentsOf: url)
+        configuration = try ModelConfiguration(file)
+        tokenizer = try Tokenizer(file)
+        guard tokenizer.vocabularySize <= configuration.vocabularySize else {
+            throw CheckpointError(
+                .malformed, file: url.path, field: "tokenizer.ggml.tokens",
+                detail: "has \(tokenizer.vocabularySize) tokens, the embedding \(configuration.vocabularySize) rows")
+        }
+        chatTemplate = ChatTemplate(recognizing: try file.string("tokenizer.chat_template"))
+        self.precision = precision
+        let pool = try WorkerPool(threads: threads, instructionSet: instructionSet)
+        self.pool = pool
+        let (width, vocabulary) = (configuration.width, configuration.vocabularySize)
+        let loader = TensorLoader(file, pool)
+        embedding = try loader.matrix("token_embd.weight", rows: vocabulary, columns: width)
+        outputHead =
+            file.tensor("output.weight") == nil
+            ? embedding : try loader.matrix("output.weight", rows: vocabulary, columns: width)
+        finalNorm = try loader.vector("output_norm.weight", count: width)
+        let factors = try loader.optionalVector("rope_freqs.weight", count: configuration.rotaryDimensions / 2)
+        if let factors, let bad = factors.first(where: { !($0 > 0 && $0.isFinite) }) {
+            throw CheckpointError(
+                .malformed, file: url.path, field: "rope_freqs.weight", detail: "holds \(bad), expected positive numbers")
+        }
+        rotary = RotaryEmbedding(configuration, factors: factors)
+        var layers: [DecoderLayer] = []
+        for index in 0..<configuration.layers {
+            layers.append(try DecoderLayer(index, of: file, configuration, pool: pool))
+        }
+        self.layers = layers
+        var weightsOfType: [TensorElementType: Int] = [:]
+        for tensor in file.tensors { weightsOfType[tensor.type, default: 0] += tensor.elementCount }
+        parameterCount = weightsOfType.values.reduce(0, +)
+        // Where the embedding is most of a small model, the layers' matrices still name the file.
+        let layerTypes = file.tensors.filter { $0.name.hasPrefix("blk.") && $0.dimensions.count > 1 }.map(\.type)
+        quantization = layerTypes.max { a, b in
+            let (first, second) = (layerTypes.count { $0 == a }, layerTypes.count { $0 == b })
+            return (first, a.rawValue) < (second, b.rawValue)
+        }?.description ?? "F32"
+        fingerprint = ModelFingerprint(file, configuration)
+    }
+
+    /// Bytes of the packed weights.
+    public var weightBytes: Int {
+        layers.reduce(embedding.byteCount) { $0 + $1.byteCount } + (outputHead === embedding ? 0 : outputHead.byteCount)
+    }
+}

@@ -1,0 +1,137 @@
+import CKernels
+import Checkpoints
+
+/// The buffers that a batch of tokens passes through, and the kernels' calls on them.
+final class DecoderWorkspace {
+    /// The most tokens of one batch: enough to use each weight often, few enough to stay in the caches.
+    let batch: Int
+    /// Floats from one head to the next in queries, keys and values: the head size padded to 16.
+    let headStride: Int
+    let residualStride: Int
+
+    /// `[batch][residualStride]`
+    let residual: AlignedBuffer<Float>
+    let normed: ActivationBuffer
+    let queries: AlignedBuffer<Float>
+    let keys: AlignedBuffer<Float>
+    let values: AlignedBuffer<Float>
+    /// Attention outputs before the output projection, `[batch][heads * headSize]`. Pruned heads stay zero.
+    let heads: ActivationBuffer
+    let gate: AlignedBuffer<Float>
+    let up: AlignedBuffer<Float>
+    let inner: ActivationBuffer
+    let finalInput: ActivationBuffer
+    let logits: AlignedBuffer<Float>
+    /// `[batch][rotary pairs]`
+    let cosines: AlignedBuffer<Float>
+    let sines: AlignedBuffer<Float>
+
+    private let pool: OpaquePointer
+    private let configuration: ModelConfiguration
+    private let rotaryPairs: Int
+
+    init(_ model: DecoderModel) throws(DecoderError) {
+        let configuration = model.configuration
+        let layer = model.layers[0]
+        self.configuration = configuration
+        pool = model.pool.pointer
+        batch = min(128, configuration.contextLength)
+        rotaryPairs = model.rotary.pairs
+        headStride = layer.query.blockStride
+        residualStride = max(layer.output.outputStride, layer.down.outputStride)
+        let quantized = model.precision == .int8
+        let purpose = "activations"
+        residual = try AlignedBuffer(count: batch * residualStride, for: purpose)
+        normed = try ActivationBuffer(width: configuration.width, tokens: batch, quantized: quantized)
+        queries = try AlignedBuffer(count: batch * layer.query.outputStride, for: purpose)
+        keys = try AlignedBuffer(count: batch * layer.key.outputStride, for: purpose)
+        values = try AlignedBuffer(count: batch * layer.value.outputStride, for: purpose)
+        heads = try ActivationBuffer(
+            width: configuration.heads * configuration.headSize, tokens: batch, quantized: quantized)
+        gate = try AlignedBuffer(count: batch * layer.gate.outputStride, for: purpose)
+        up = try AlignedBuffer(count: batch * layer.up.outputStride, for: purpose)
+        inner = try ActivationBuffer(width: configuration.feedForwardWidth, tokens: batch, quantized: quantized)
+        finalInput = try ActivationBuffer(width: configuration.width, tokens: 1, quantized: quantized)
+        logits = try AlignedBuffer(count: model.outputHead.outputStride, for: "logits")
+        cosines = try AlignedBuffer(count: batch * rotaryPairs, for: purpose)
+        sines = try AlignedBuffer(count: batch * rotaryPairs, for: purpose)
+    }
+
+    /// A matrix and where its product goes; pointers stay valid for as long as this workspace and the model.
+    func product(
+        _ matrix: PackedMatrix, tiles: AlignedBuffer<Int32>? = nil, groups: AlignedBuffer<Int32>? = nil,
+        into output: AlignedBuffer<Float>, bias: AlignedBuffer<Float>? = nil, accumulate: Bool = false
+    ) -> Product {
+        Product(
+            matrix: matrix, tiles: tiles, groups: groups, output: output,
+            stride: output === residual ? residualStride : matrix.outputStride, bias: bias, accumulate: accumulate)
+    }
+
+    struct Product {
+        let matrix: PackedMatrix
+        let tiles: AlignedBuffer<Int32>?
+        let groups: AlignedBuffer<Int32>?
+        let output: AlignedBuffer<Float>
+        let stride: Int
+        let bias: AlignedBuffer<Float>?
+        let accumulate: Bool
+    }
+
+    /// Computes products of one input in one parallel step.
+    func multiply(_ products: [Product], _ input: ActivationBuffer, tokens: Int) {
+        withUnsafeTemporaryAllocation(of: sp_matrix.self, capacity: products.count) { matrices in
+            withUnsafeTemporaryAllocation(of: sp_product.self, capacity: products.count) { steps in
+                for (index, product) in products.enumerated() {
+                    matrices.initializeElement(at: index, to: product.matrix.matrix)
+                    steps.initializeElement(
+                        at: index,
+                        to: sp_product(
+                            matrix: UnsafePointer(matrices.baseAddress! + index), tiles: product.tiles?.pointer,
+                            tile_count: Int32(product.tiles?.count ?? 0), groups: product.groups?.pointer,
+                            group_count: Int32(product.groups?.count ?? 0), output: product.output.pointer,
+                            output_stride: product.stride, bias: product.bias?.pointer, accumulate: product.accumulate))
+                }
+                var activations = input.activations
+                sp_multiply(pool, steps.baseAddress, Int32(products.count), &activations, Int32(tokens))
+            }
+        }
+    }
+
+    /// RMS norm (Zhang and Sennrich, 2019) of the residual stream.
+    func normalize(
+        _ weight: [Float], epsilon: Float, tokens: Int, fromToken: Int = 0, into destination: ActivationBuffer? = nil
+    ) {
+        var activations = (destination ?? normed).activations
+        sp_rms_norm(
+            pool, residual.pointer + fromToken * residualStride, residualStride, Int32(tokens), weight,
+            Int32(weight.count), epsilon, &activations)
+    }
+
+    func rotate(_ x: AlignedBuffer<Float>, stride: Int, heads: AlignedBuffer<Int32>, tokens: Int) {
+        sp_rotate(
+            pool, x.pointer, stride, Int32(tokens), heads.pointer, Int32(heads.count), Int32(headStride),
+            cosines.pointer, sines.pointer, Int32(rotaryPairs))
+    }
+
+    func attend(_ groups: [sp_attention_group], queryStride: Int, position: Int, tokens: Int) {
+        groups.withUnsafeBufferPointer { groups in
+            var attention = sp_attention(
+                queries: queries.pointer, query_stride: queryStride, output: heads.pointer, output_stride: heads.stride,
+                tokens: Int32(tokens), first_position: Int32(position), head_size: Int32(configuration.headSize),
+                head_stride: Int32(headStride), scale: 1 / Float(configuration.headSize).squareRoot(),
+                groups: groups.baseAddress, group_count: Int32(groups.count))
+            sp_attend(pool, &attention)
+        }
+    }
+
+    func quantizeHeads(tokens: Int) {
+        var activations = heads.activations
+        sp_quantize(pool, &activations, Int32(tokens))
+    }
+
+    /// silu(gate) * up
+    func gateValues(stride: Int, tokens: Int) {
+        var activations = inner.activations
+        sp_swiglu(pool, gate.pointer, up.pointer, stride, Int32(tokens), nil, 0, &activations)
+    }
+}

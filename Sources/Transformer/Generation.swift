@@ -1,0 +1,110 @@
+import Foundation
+import Tokenizers
+
+/// How much text to write and how to choose it.
+public struct GenerationOptions: Sendable {
+    public var maxNewTokens: Int
+    public var sampling: SamplingParameters
+
+    public init(maxNewTokens: Int = 256, sampling: SamplingParameters = .greedy) {
+        self.maxNewTokens = maxNewTokens
+        self.sampling = sampling
+    }
+}
+
+/// What a generation did.
+public struct GenerationSummary: Sendable {
+    public enum StopReason: String, Sendable {
+        /// The model ended its answer.
+        case endOfText
+        case maxNewTokens
+        /// The caller wanted no more.
+        case stopped
+    }
+
+    public var tokens: [Int] = []
+    public var text = ""
+    public var promptTokens = 0
+    public var promptSeconds = 0.0
+    public var generationSeconds = 0.0
+    public var stopReason = StopReason.maxNewTokens
+
+    /// New tokens per second, without the prompt's time.
+    public var tokensPerSecond: Double { generationSeconds > 0 ? Double(tokens.count) / generationSeconds : 0 }
+}
+
+extension InferenceSession {
+    /// Reads `prompt` and writes its continuation.
+    ///
+    /// - Parameter onText: called with each new piece of text, always whole characters; returns whether to go on.
+    /// - Throws: ``DecoderError/contextExceeded(needed:limit:)`` before any work where prompt and new tokens do not
+    ///   fit; `CancellationError` where the surrounding task is cancelled.
+    public func generate(
+        after prompt: [Int], options: GenerationOptions, onText: (String) -> Bool = { _ in true }
+    ) throws -> GenerationSummary {
+        guard prompt.count + 1 <= contextLimit - position else {
+            throw DecoderError.contextExceeded(needed: position + prompt.count + 1, limit: contextLimit)
+        }
+        let room = contextLimit - position - prompt.count
+        var summary = GenerationSummary()
+        summary.promptTokens = prompt.count
+        var sampler = LogitSampler(options.sampling)
+        var decoder = StreamingDecoder(model.tokenizer)
+        let clock = ContinuousClock()
+        let start = clock.now
+        var logits = try logits(after: prompt)
+        let read = clock.now
+        while summary.tokens.count < min(options.maxNewTokens, room) {
+            let token = sampler.sample(logits)
+            if model.tokenizer.endTokens.contains(token) {
+                summary.stopReason = .endOfText
+                break
+            }
+            summary.tokens.append(token)
+            let piece = decoder.append(token)
+            summary.text += piece
+            if !piece.isEmpty, !onText(piece) {
+                summary.stopReason = .stopped
+                break
+            }
+            if summary.tokens.count < min(options.maxNewTokens, room) { logits = try self.logits(after: [token]) }
+        }
+        let rest = decoder.finish()
+        summary.text += rest
+        if !rest.isEmpty, summary.stopReason != .stopped { _ = onText(rest) }
+        summary.promptSeconds = (read - start).inSeconds
+        summary.generationSeconds = (clock.now - read).inSeconds
+        return summary
+    }
+}
+
+extension DecoderModel {
+    /// Streams the answer to a conversation. Ending the iteration early, or cancelling its task, stops the work.
+    public func generate(
+        _ messages: [ChatMessage], along pathway: Pathway? = nil, options: GenerationOptions = GenerationOptions()
+    ) -> AsyncThrowingStream<String, any Error> {
+        AsyncThrowingStream { continuation in
+            let task = Task.detached {
+                do {
+                    let session = try InferenceSession(self, along: pathway)
+                    let prompt = self.chatTemplate.encode(messages, with: self.tokenizer)
+                    _ = try session.generate(after: prompt, options: options) { piece in
+                        if case .terminated = continuation.yield(piece) { return false }
+                        return !Task.isCancelled
+                    }
+                    continuation.finish()
+                } catch {
+                    continuation.finish(throwing: error)
+                }
+            }
+            continuation.onTermination = { _ in task.cancel() }
+        }
+    }
+}
+
+extension Duration {
+    /// The duration in seconds.
+    public var inSeconds: Double {
+        Double(components.seconds) + Double(components.attoseconds) * 1e-18
+    }
+}

@@ -1,0 +1,193 @@
+import CKernels
+import Checkpoints
+import Foundation
+import Tokenizers
+
+/// One text being read or written by a model along a pathway. It owns its key/value cache.
+///
+/// A session belongs to one task at a time; a model may have many sessions.
+public final class InferenceSession {
+    public let model: DecoderModel
+    /// The most positions this session takes.
+    public let contextLimit: Int
+    /// Tokens processed so far.
+    public private(set) var position = 0
+
+    private let plan: PathwayPlan
+    private let cache: KeyValueCache
+    private let workspace: DecoderWorkspace
+
+    /// - Parameters:
+    ///   - pathway: which heads run; nil for all.
+    ///   - contextLimit: the most positions; nil for what the model was trained for.
+    public init(_ model: DecoderModel, along pathway: Pathway? = nil, contextLimit: Int? = nil) throws(DecoderError) {
+        let configuration = model.configuration
+        self.model = model
+        self.contextLimit = min(contextLimit ?? configuration.contextLength, configuration.contextLength)
+        plan = try PathwayPlan(
+            pathway ?? .dense(layers: configuration.layers, heads: configuration.heads), for: model)
+        workspace = try DecoderWorkspace(model)
+        cache = KeyValueCache(plan, configuration, headStride: workspace.headStride, limit: self.contextLimit)
+    }
+
+    /// Bytes of the key/value cache at this point.
+    public var cacheBytes: Int { cache.byteCount }
+
+    /// Forgets the text; the memory stays for the next one.
+    public func reset() { position = 0 }
+
+    /// Processes `tokens` and returns the logits that follow the last one, `[vocabulary]`.
+    ///
+    /// - Throws: ``DecoderError``; `CancellationError` where the surrounding task is cancelled.
+    public func logits(after tokens: [Int]) throws -> [Float] {
+        var result: [Float] = []
+        try process(tokens, logits: .last) { _, logits in result = Array(logits) }
+        return result
+    }
+
+    /// The logits that follow each of `tokens`, handed to `body` one by one with the token's index.
+    public func forEachLogits(after tokens: [Int], _ body: (Int, UnsafeBufferPointer<Float>) throws -> Void) throws {
+        try process(tokens, logits: .all, body)
+    }
+
+    /// Processes `tokens` and returns the means of what flowed through each layer.
+    public func taps(over tokens: [Int]) throws -> MeanTaps {
+        var taps = MeanTaps(model.configuration)
+        try process(tokens, logits: .none, tapping: &taps)
+        return taps
+    }
+
+    private enum WantedLogits {
+        case none, last, all
+    }
+
+    private func process(
+        _ tokens: [Int], logits wanted: WantedLogits, _ body: (Int, UnsafeBufferPointer<Float>) throws -> Void
+    ) throws {
+        var unused: MeanTaps?
+        try process(tokens, logits: wanted, tapping: &unused, body)
+    }
+
+    private func process(_ tokens: [Int], logits wanted: WantedLogits, tapping taps: inout MeanTaps) throws {
+        var optional: MeanTaps? = taps
+        try process(tokens, logits: wanted, tapping: &optional) { _, _ in }
+        if let optional { taps = optional }
+    }
+
+    private func process(
+        _ tokens: [Int], logits wanted: WantedLogits, tapping taps: inout MeanTaps?,
+        _ body: (Int, UnsafeBufferPointer<Float>) throws -> Void
+    ) throws {
+        guard !tokens.isEmpty else { throw DecoderError.emptyInput }
+        let vocabulary = model.configuration.vocabularySize
+        if let bad = tokens.first(where: { !(0..<vocabulary).contains($0) }) {
+            throw DecoderError.unknownToken(bad, vocabularySize: vocabulary)
+        }
+        guard tokens.count <= contextLimit - position else {
+            throw DecoderError.contextExceeded(needed: position + tokens.count, limit: contextLimit)
+        }
+        try cache.reserve(position + tokens.count)
+        guard sp_pool_reserve_scratch(model.pool.pointer, sp_attention_scratch(Int32(position + tokens.count))) else {
+            throw DecoderError.outOfMemory("attention")
+        }
+        var start = 0
+        while start < tokens.count {
+            try Task.checkCancellation()
+            let batch = Array(tokens[start..<min(start + workspace.batch, tokens.count)])
+            runLayers(batch, tapping: &taps)
+            position += batch.count
+            if wanted == .all {
+                for token in batch.indices { try body(start + token, computeLogits(of: token)) }
+            } else if wanted == .last, start + batch.count == tokens.count {
+                try body(tokens.count - 1, computeLogits(of: batch.count - 1))
+            }
+            start += batch.count
+        }
+    }
+
+    /// Brings a batch of tokens through all layers; the residual stream stays in the workspace.
+    private func runLayers(_ batch: [Int], tapping taps: inout MeanTaps?) {
+        let residual = workspace.residual
+        for (token, id) in batch.enumerated() {
+            model.embedding.copyRow(id, to: residual.pointer + token * workspace.residualStride)
+        }
+        model.rotary.write(
+            first: position, count: batch.count, cosines: workspace.cosines.pointer, sines: workspace.sines.pointer)
+        for index in model.layers.indices {
+            attend(index, tokens: batch.count)
+            if taps != nil {
+                add(workspace.heads.pointer, stride: workspace.heads.stride, tokens: batch.count, to: &taps!.headSums[index])
+                add(residual.pointer, stride: workspace.residualStride, tokens: batch.count, to: &taps!.residualSums[index])
+            }
+            feedForward(index, tokens: batch.count)
+        }
+        taps?.tokenCount += batch.count
+    }
+
+    private func add(_ x: UnsafeMutablePointer<Float>, stride: Int, tokens: Int, to sums: inout [Double]) {
+        let count = sums.count
+        sums.withUnsafeMutableBufferPointer { sp_sum_tokens(x, stride, Int32(tokens), Int32(count), $0.baseAddress) }
+    }
+
+    /// r = x + O attention(norm(x)) + bias
+    private func attend(_ index: Int, tokens: Int) {
+        let (layer, path) = (model.layers[index], plan.layers[index])
+        let w = workspace
+        guard !path.groups.isEmpty else {
+            addBias(path.bias, tokens: tokens)
+            return
+        }
+        w.normalize(layer.attentionNorm, epsilon: model.configuration.normEpsilon, tokens: tokens)
+        w.multiply(
+            [
+                w.product(layer.query, tiles: path.queryTiles, into: w.queries, bias: layer.queryBias),
+                w.product(layer.key, tiles: path.keyValueTiles, into: w.keys, bias: layer.keyBias),
+                w.product(layer.value, tiles: path.keyValueTiles, into: w.values, bias: layer.valueBias),
+            ], w.normed, tokens: tokens)
+        w.rotate(w.queries, stride: layer.query.outputStride, heads: path.heads, tokens: tokens)
+        w.rotate(w.keys, stride: layer.key.outputStride, heads: path.groupHeads, tokens: tokens)
+        let groups = path.groups.map { group in
+            let store = cache.stores[index][group.index]!
+            let offset = group.index * w.headStride
+            sp_cache_append(
+                store.keys.pointer, store.values.pointer, w.keys.pointer + offset, w.values.pointer + offset,
+                layer.key.outputStride, Int32(tokens), Int32(position), Int32(w.headStride))
+            return sp_attention_group(
+                keys: store.keys.pointer, values: store.values.pointer, heads: group.heads.pointer,
+                head_count: Int32(group.heads.count))
+        }
+        w.attend(groups, queryStride: layer.query.outputStride, position: position, tokens: tokens)
+        w.quantizeHeads(tokens: tokens)
+        w.multiply(
+            [w.product(layer.output, groups: path.outputGroups, into: w.residual, bias: path.bias, accumulate: true)],
+            w.heads, tokens: tokens)
+    }
+
+    private func addBias(_ bias: AlignedBuffer<Float>?, tokens: Int) {
+        guard let bias else { return }
+        for token in 0..<tokens {
+            let x = workspace.residual.pointer + token * workspace.residualStride
+            for i in 0..<bias.count { x[i] += bias.pointer[i] }
+        }
+    }
+
+    /// y = r + down(silu(gate norm(r)) * up norm(r))
+    private func feedForward(_ index: Int, tokens: Int) {
+        let layer = model.layers[index]
+        let w = workspace
+        w.normalize(layer.feedForwardNorm, epsilon: model.configuration.normEpsilon, tokens: tokens)
+        w.multiply(
+            [w.product(layer.gate, into: w.gate), w.product(layer.up, into: w.up)], w.normed, tokens: tokens)
+        w.gateValues(stride: layer.gate.outputStride, tokens: tokens)
+        w.multiply([w.product(layer.down, into: w.residual, accumulate: true)], w.inner, tokens: tokens)
+    }
+
+    /// The logits of the batch's token `token`, `[vocabulary]`; valid until the next call.
+    private func computeLogits(of token: Int) -> UnsafeBufferPointer<Float> {
+        let w = workspace
+        w.normalize(
+            model.finalNorm, epsilon: model.configuration.normEpsilon, tokens: 1, fromToken: token, into: w.finalInput)
+        w.multiply([w.product(model.outputHead, into: w.logits)], w.finalInput, tokens: 1)
+        return UnsafeBufferPointer(start: w.logits.pointer, count: model.configuration.vocabularySize)
+    }
+}

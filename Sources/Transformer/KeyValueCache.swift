@@ -1,0 +1,54 @@
+import CKernels
+import Checkpoints
+import Foundation
+
+/// The keys and values of the positions a session has seen, for the key/value groups its pathway runs.
+///
+/// Memory grows with the text, by doubling, up to the session's limit.
+final class KeyValueCache {
+    /// One group of one layer. Keys lie `[position / 16][headStride][position % 16]`, values
+    /// `[position][headStride]`.
+    struct Store {
+        var keys: AlignedBuffer<Float>
+        var values: AlignedBuffer<Float>
+    }
+
+    private(set) var stores: [[Store?]]
+    private(set) var capacity = 0
+    private let headStride: Int
+    private let limit: Int
+    private let liveGroups: [[Int]]
+
+    init(_ plan: PathwayPlan, _ configuration: ModelConfiguration, headStride: Int, limit: Int) {
+        self.headStride = headStride
+        self.limit = limit
+        liveGroups = plan.layers.map { $0.groups.map(\.index) }
+        stores = Array(
+            repeating: Array(repeating: nil, count: configuration.keyValueHeads), count: configuration.layers)
+    }
+
+    /// Bytes that the cache occupies now.
+    var byteCount: Int {
+        liveGroups.reduce(0) { $0 + $1.count } * 2 * capacity * headStride * MemoryLayout<Float>.stride
+    }
+
+    /// Makes room for `positions` positions, keeping what is there.
+    func reserve(_ positions: Int) throws(DecoderError) {
+        guard positions > capacity else { return }
+        let block = Int(SP_KEY_BLOCK)
+        let wanted = min(max(positions, 2 * capacity, 64), limit)
+        let grown = (wanted + block - 1) / block * block
+        for (layer, groups) in liveGroups.enumerated() {
+            for group in groups {
+                let keys = try AlignedBuffer<Float>(count: grown * headStride, for: "the key/value cache")
+                let values = try AlignedBuffer<Float>(count: grown * headStride, for: "the key/value cache")
+                if let old = stores[layer][group] {
+                    keys.pointer.update(from: old.keys.pointer, count: capacity * headStride)
+                    values.pointer.update(from: old.values.pointer, count: capacity * headStride)
+                }
+                stores[layer][group] = Store(keys: keys, values: values)
+            }
+        }
+        capacity = grown
+    }
+}

@@ -1,0 +1,48 @@
+import Checkpoints
+
+/// Tells one model file from another: artifacts made for one are refused by another.
+///
+/// It covers the hyperparameters, every tensor's name, shape and type, and a sample of every tensor's bytes, so
+/// that it takes milliseconds where a digest of the whole file would take seconds.
+public struct ModelFingerprint: Sendable, Hashable, Codable, CustomStringConvertible {
+    /// Sixteen hexadecimal digits.
+    public let description: String
+
+    init(_ file: GGUFFile, _ configuration: ModelConfiguration) {
+        var hash = FNV1a()
+        hash.combine("\(configuration)".utf8)
+        for tensor in file.tensors {
+            hash.combine("\(tensor.name) \(tensor.dimensions) \(tensor.type)".utf8)
+            let bytes = file.bytes(of: tensor)
+            hash.combine(bytes.prefix(64))
+            hash.combine(bytes[(bytes.count / 2)...].prefix(64))
+            hash.combine(bytes.suffix(64))
+        }
+        description = hash.hexadecimal
+    }
+
+    public init(from decoder: any Decoder) throws {
+        description = try decoder.singleValueContainer().decode(String.self)
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+}
+
+/// The 64-bit FNV-1a hash (Fowler, Noll, Vo): stable across runs and platforms, not for secrets.
+public struct FNV1a: Sendable {
+    private var state: UInt64 = 0xcbf2_9ce4_8422_2325
+
+    public init() {}
+
+    public mutating func combine(_ bytes: some Sequence<UInt8>) {
+        for byte in bytes { state = (state ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    }
+
+    public var hexadecimal: String {
+        let digits = String(state, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+}

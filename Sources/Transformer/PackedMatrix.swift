@@ -1,0 +1,62 @@
+import CKernels
+import Checkpoints
+
+/// A weight matrix `[rows, columns]`, quantised or not, repacked into tiles of 16 rows so that a head, or any
+/// run of 16 rows, is contiguous.
+public final class PackedMatrix: @unchecked Sendable {
+    let matrix: sp_matrix
+    private let data: UnsafeMutablePointer<UInt8>
+
+    public var rows: Int { Int(matrix.rows) }
+    public var columns: Int { Int(matrix.columns) }
+    /// Bytes of the packed weights.
+    public let byteCount: Int
+
+    /// Floats that one token's output takes: rows padded to whole tiles.
+    var outputStride: Int { Int(matrix.tiles) * Int(SP_TILE_ROWS) }
+    /// Floats from one row block (head) to the next in the output.
+    var blockStride: Int { Int(matrix.block_tiles) * Int(SP_TILE_ROWS) }
+    var groups: Int { Int(matrix.groups) }
+    var isQuantized: Bool { matrix.format.rawValue > SP_PACKED_BF16.rawValue }
+
+    /// - Parameters:
+    ///   - blockRows: rows of one head; all rows where there are no heads.
+    ///   - rotaryPairs: where the source stores rotary pairs side by side, how many pairs; they are packed with
+    ///     the two halves apart.
+    init(
+        _ tensor: GGUFTensor, of file: GGUFFile, rows: Int, columns: Int, blockRows: Int? = nil, rotaryPairs: Int = 0,
+        pool: WorkerPool
+    ) throws(CheckpointError) {
+        func failure(_ reason: CheckpointError.Reason, _ detail: String) -> CheckpointError {
+            CheckpointError(reason, file: file.file.path, field: tensor.name, detail: detail)
+        }
+        guard tensor.columns == columns, tensor.rows == rows else {
+            throw failure(.malformed, "is [\(tensor.rows), \(tensor.columns)], expected [\(rows), \(columns)]")
+        }
+        let type = sp_element_type(tensor.type.rawValue)
+        var matrix = sp_matrix()
+        let bytes = sp_matrix_layout(&matrix, type, Int64(rows), Int64(columns), Int64(blockRows ?? rows))
+        guard bytes > 0 else { throw failure(.unsupported, "cannot be repacked: [\(rows), \(columns)] of \(tensor.type)") }
+        guard let memory = sp_tiles_allocate(bytes) else { throw failure(.outOfMemory, "needs \(bytes) bytes of memory") }
+        sp_pack(pool.pointer, &matrix, type, file.bytes(of: tensor).baseAddress, Int32(rotaryPairs), memory)
+        matrix.data = UnsafePointer(memory)
+        self.matrix = matrix
+        data = memory
+        byteCount = bytes
+        file.file.discardPages(of: tensor.range)
+    }
+
+    /// Row `row` as floats, `[columns]`.
+    public func row(_ row: Int) -> [Float] {
+        [Float](unsafeUninitializedCapacity: columns) { buffer, count in
+            copyRow(row, to: buffer.baseAddress!)
+            count = columns
+        }
+    }
+
+    func copyRow(_ row: Int, to destination: UnsafeMutablePointer<Float>) {
+        withUnsafePointer(to: matrix) { sp_matrix_row($0, Int32(row), destination) }
+    }
+
+    deinit { sp_tiles_free(data) }
+}

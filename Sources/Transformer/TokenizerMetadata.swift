@@ -1,0 +1,33 @@
+import Checkpoints
+import Tokenizers
+
+extension Tokenizer {
+    /// The tokenizer that a GGUF file carries.
+    init(_ file: GGUFFile) throws {
+        func failure(_ reason: CheckpointError.Reason, _ field: String, _ detail: String) -> CheckpointError {
+            CheckpointError(reason, file: file.file.path, field: field, detail: detail)
+        }
+        let key = "tokenizer.ggml."
+        let model = try file.required(key + "model", try file.string(key + "model"))
+        guard model == "gpt2" else {
+            throw failure(.unsupported, key + "model", "is \"\(model)\"; supported is gpt2 (byte-level byte-pair encoding)")
+        }
+        let kinds = try (file.integers(key + "token_type") ?? []).map { raw in
+            guard let kind = Int(exactly: raw).flatMap(Vocabulary.Kind.init(rawValue:)) else {
+                throw failure(.malformed, key + "token_type", "has the token type \(raw)")
+            }
+            return kind
+        }
+        let preTokenizer = try file.string(key + "pre") ?? "default"
+        try self.init(
+            Vocabulary(
+                tokens: try file.required(key + "tokens", try file.strings(key + "tokens")),
+                merges: try file.required(key + "merges", try file.strings(key + "merges")),
+                kinds: kinds,
+                preTokenizer: preTokenizer,
+                beginningOfText: try file.integer(key + "bos_token_id"),
+                endOfText: try file.integer(key + "eos_token_id"),
+                unknown: try file.integer(key + "unknown_token_id"),
+                addsBeginningOfText: try file.bool(key + "add_bos_token") ?? (preTokenizer == "llama-bpe")))
+    }
+}
