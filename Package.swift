@@ -15,6 +15,8 @@ let package = Package(
         .target(name: "Checkpoints"),
         .target(name: "Tokenizers", dependencies: [.product(name: "HeapModule", package: "swift-collections")]),
         .target(name: "Transformer", dependencies: ["CKernels", "Checkpoints", "Tokenizers"]),
-        .executableTarget(name: "subspacepath", dependencies: ["Transformer", "Tokenizers"]),
+        .target(name: "DomainBasis", dependencies: ["Transformer", "Tokenizers"]),
+        .target(name: "ScenarioPruning", dependencies: ["DomainBasis", "Transformer", "Checkpoints"]),
+        .executableTarget(name: "subspacepath", dependencies: ["Transformer", "Tokenizers", "ScenarioPruning"]),
     ]
 )

@@ -60,3 +60,22 @@ public final class PackedMatrix: @unchecked Sendable {
 
     deinit { sp_tiles_free(data) }
 }
+
+extension PackedMatrix {
+    /// W x in single precision, `[rows]`, for an `x` of `[columns]`. Only for matrices whose rows are one block.
+    public func multiply(_ x: [Float], on pool: WorkerPool) throws(DecoderError) -> [Float] {
+        precondition(x.count == columns && matrix.block_rows == matrix.rows)
+        let input = try ActivationBuffer(width: columns, tokens: 1, quantized: false)
+        for (index, value) in x.enumerated() { input.pointer[index] = value }
+        let output = try AlignedBuffer<Float>(count: outputStride, for: "a matrix product")
+        withUnsafePointer(to: matrix) { matrix in
+            var product = sp_product()
+            product.matrix = matrix
+            product.output = output.pointer
+            product.output_stride = outputStride
+            var activations = input.activations
+            sp_multiply(pool.pointer, &product, 1, &activations, 1)
+        }
+        return Array(UnsafeBufferPointer(start: output.pointer, count: rows))
+    }
+}

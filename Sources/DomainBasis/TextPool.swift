@@ -1,0 +1,73 @@
+import Foundation
+import Transformer
+
+/// Texts of one domain: inputs only, no answers.
+public struct TextPool: Sendable, Equatable {
+    public let domain: String
+    public let texts: [String]
+
+    public init(domain: String, texts: [String]) {
+        self.domain = domain
+        self.texts = texts
+    }
+
+    /// Reads `<directory>/<domain>.json`, a list of strings.
+    ///
+    /// - Throws: ``TextPoolError`` where there is no such file, or it is not a list of non-empty strings.
+    public init(domain: String, in directory: URL) throws(TextPoolError) {
+        let url = directory.appending(path: "\(domain).json")
+        guard let data = FileManager.default.contents(atPath: url.path) else {
+            let known = Self.domains(in: directory)
+            throw .unknownDomain(domain, directory: directory.path, known: known)
+        }
+        guard let texts = try? JSONDecoder().decode([String].self, from: data) else {
+            throw .malformed(url.path, "is not a JSON list of strings")
+        }
+        guard !texts.isEmpty else { throw .malformed(url.path, "is empty") }
+        if let blank = texts.firstIndex(where: { $0.allSatisfy(\.isWhitespace) }) {
+            throw .malformed(url.path, "has an empty text at index \(blank)")
+        }
+        self.init(domain: domain, texts: texts)
+    }
+
+    /// The domains that `directory` has a pool for, in alphabetical order.
+    public static func domains(in directory: URL) -> [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory.path)) ?? []
+        return names.filter { $0.hasSuffix(".json") }.map { String($0.dropLast(5)) }.sorted()
+    }
+
+    /// The first `count` texts of an order drawn from `seed`, or all where there are fewer.
+    public func sample(_ count: Int?, seed: UInt64) -> TextPool {
+        guard let count, count < texts.count else { return self }
+        var generator = SplitMix64(seed: seed)
+        return TextPool(domain: domain, texts: Array(texts.shuffled(using: &generator).prefix(count)))
+    }
+
+    /// Changes with any text: 16 hexadecimal digits.
+    public var digest: String {
+        var hash = FNV1a()
+        hash.combine(domain.utf8)
+        for text in texts {
+            hash.combine([0])
+            hash.combine(text.utf8)
+        }
+        return hash.hexadecimal
+    }
+}
+
+/// Why a pool of texts could not be read.
+public enum TextPoolError: Error, Equatable, Sendable, CustomStringConvertible {
+    case unknownDomain(String, directory: String, known: [String])
+    case malformed(String, String)
+
+    public var description: String {
+        switch self {
+        case .unknownDomain(let domain, let directory, let known):
+            known.isEmpty
+                ? "no pool for domain \"\(domain)\": \(directory) holds no <domain>.json files"
+                : "no pool for domain \"\(domain)\" in \(directory); it has \(known.joined(separator: ", "))"
+        case .malformed(let file, let detail):
+            "\(file) \(detail)"
+        }
+    }
+}

@@ -1,0 +1,139 @@
+import Checkpoints
+import DomainBasis
+import Foundation
+
+/// The files of an artifacts directory.
+enum ArtifactFiles {
+    static let manifest = "manifest.json"
+    static let probes = "probes.safetensors"
+    static let temperatures = "temperatures.json"
+    static let importance = "importance.safetensors"
+    static let whitelist = "whitelist.json"
+
+    /// The sizes that every tensor must agree with.
+    struct Shape {
+        let layers: Int
+        let heads: Int
+        let headSize: Int
+        let width: Int
+        let domains: Int
+
+        init(_ configuration: ModelConfiguration, domains: Int) {
+            layers = configuration.layers
+            heads = configuration.heads
+            headSize = configuration.headSize
+            width = configuration.width
+            self.domains = domains
+        }
+    }
+
+    private static func encoder() -> JSONEncoder {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return encoder
+    }
+
+    /// Writes a file whole or not at all.
+    static func write(_ data: Data, to url: URL) throws {
+        try data.write(to: url, options: .atomic)
+    }
+
+    static func writeJSON(_ value: some Encodable, _ name: String, in directory: URL) throws {
+        try write(try encoder().encode(value) + Data("\n".utf8), to: directory.appending(path: name))
+    }
+
+    static func readJSON<Value: Decodable>(_: Value.Type, _ name: String, in directory: URL) throws(PruningError) -> Value {
+        let url = directory.appending(path: name)
+        guard let data = FileManager.default.contents(atPath: url.path) else {
+            throw .unreadableArtifacts(directory.path, detail: "\(name) is missing")
+        }
+        do {
+            return try JSONDecoder().decode(Value.self, from: data)
+        } catch {
+            throw .unreadableArtifacts(directory.path, detail: "\(name) is malformed")
+        }
+    }
+
+    private static func tensor(
+        _ name: String, _ shape: [Int], of file: SafetensorsFile, _ path: String
+    ) throws(PruningError) -> [Float] {
+        guard let tensor = file.tensors[name] else {
+            throw .unreadableArtifacts(path, detail: "tensor \(name) is missing")
+        }
+        guard tensor.shape == shape else {
+            throw .inconsistentArtifacts("\(name) has shape \(tensor.shape), the model needs \(shape)")
+        }
+        guard tensor.values.allSatisfy(\.isFinite) else { throw .inconsistentArtifacts("\(name) is not finite") }
+        return tensor.values
+    }
+
+    private static func read(_ name: String, in directory: URL) throws(PruningError) -> SafetensorsFile {
+        do {
+            return try SafetensorsFile(contentsOf: directory.appending(path: name))
+        } catch {
+            throw .unreadableArtifacts(directory.path, detail: "\(error)")
+        }
+    }
+
+    // MARK: - Probes
+
+    static func writeProbes(_ probes: [LinearProbe], accuracy: [Double], in directory: URL) throws {
+        let (domains, width) = (probes[0].biases.count, probes[0].weights[0].count)
+        let file = SafetensorsFile(tensors: [
+            "weights": .init(shape: [probes.count, domains, width], values: probes.flatMap { $0.weights.flatMap(\.self) }),
+            "biases": .init(shape: [probes.count, domains], values: probes.flatMap(\.biases)),
+            "validation_accuracy": .init(shape: [probes.count], values: accuracy.map(Float.init)),
+        ])
+        try write(try file.encoded(), to: directory.appending(path: Self.probes))
+    }
+
+    static func readProbes(in directory: URL, _ shape: Shape) throws(PruningError) -> ([LinearProbe], [Double]) {
+        let file = try read(Self.probes, in: directory)
+        let weights = try tensor("weights", [shape.layers, shape.domains, shape.width], of: file, directory.path)
+        let biases = try tensor("biases", [shape.layers, shape.domains], of: file, directory.path)
+        let accuracy = try tensor("validation_accuracy", [shape.layers], of: file, directory.path)
+        let rows = weights.chunks(of: shape.width)
+        let result = (0..<shape.layers).map { layer in
+            let range = layer * shape.domains..<(layer + 1) * shape.domains
+            return LinearProbe(weights: Array(rows[range]), biases: Array(biases[range]))
+        }
+        return (result, accuracy.map(Double.init))
+    }
+
+    // MARK: - Importance
+
+    static func writeImportance(_ value: HeadImportance, in directory: URL) throws {
+        let table = value.axisEnergy
+        let shape = [table.layers, table.heads, table.domains]
+        let means = value.means.flatMap { $0.flatMap(\.self) }
+        let file = SafetensorsFile(tensors: [
+            "axis_energy": .init(shape: shape, values: value.axisEnergy.values),
+            "write_norm": .init(shape: shape, values: value.writeNorm.values),
+            "head_means": .init(
+                shape: [table.layers, table.domains, means.count / (table.layers * table.domains)], values: means),
+        ])
+        try write(try file.encoded(), to: directory.appending(path: importance))
+    }
+
+    static func readImportance(in directory: URL, _ shape: Shape) throws(PruningError) -> HeadImportance {
+        let file = try read(importance, in: directory)
+        let tableShape = [shape.layers, shape.heads, shape.domains]
+        func table(_ name: String) throws(PruningError) -> HeadTable {
+            HeadTable(
+                layers: shape.layers, heads: shape.heads, domains: shape.domains,
+                values: try tensor(name, tableShape, of: file, directory.path))
+        }
+        let width = shape.heads * shape.headSize
+        let rows = try tensor("head_means", [shape.layers, shape.domains, width], of: file, directory.path).chunks(of: width)
+        return HeadImportance(
+            axisEnergy: try table("axis_energy"), writeNorm: try table("write_norm"),
+            means: (0..<shape.layers).map { Array(rows[$0 * shape.domains..<($0 + 1) * shape.domains]) })
+    }
+}
+
+extension Array {
+    /// Copies of the runs of `size` elements.
+    fileprivate func chunks(of size: Int) -> [[Element]] {
+        stride(from: 0, to: count, by: size).map { Array(self[$0..<Swift.min($0 + size, count)]) }
+    }
+}

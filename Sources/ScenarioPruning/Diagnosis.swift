@@ -1,0 +1,68 @@
+import DomainBasis
+import Foundation
+import Transformer
+
+/// What the probes say a scenario is about.
+public struct Diagnosis: Sendable, Equatable {
+    /// s_k: the largest calibrated probability over layers, 0 below 0.1, `[domains]`.
+    public let relevance: [Double]
+    /// c(s) in [0, 1]: the entropy of the normalised layer-mean probabilities over log K.
+    public let breadth: Double
+    /// The calibration that was used; nil for none.
+    public let regime: CalibrationRegime?
+
+    static let smallestRelevance = 0.1
+
+    /// No domain is relevant: heads are scored by their domain average.
+    public var isFallback: Bool { relevance.allSatisfy { $0 == 0 } }
+
+    /// Weights for scores: the relevances, or one for every domain in a fallback.
+    public var weights: [Double] { isFallback ? relevance.map { _ in 1 } : relevance }
+
+    /// s'_k: the weights as a distribution.
+    public var mixture: [Double] {
+        let sum = weights.reduce(0, +)
+        return weights.map { $0 / sum }
+    }
+
+    /// - Parameters:
+    ///   - logits: the probes' z, `[layers][domains]`.
+    ///   - temperatures: for each regime; empty for no calibration.
+    init(logits: [[Double]], temperatures: [CalibrationRegime: RegimeCalibration]) {
+        let regime = Self.regime(logits, temperatures)
+        let scales = regime.flatMap { temperatures[$0]?.temperatures } ?? logits.map { _ in 1 }
+        let probabilities = zip(logits, scales).map { layer, temperature in layer.map { sigmoid($0 / temperature) } }
+        let domains = logits.first?.count ?? 0
+        self.regime = regime
+        relevance = (0..<domains).map { domain in
+            let largest = probabilities.map { $0[domain] }.max() ?? 0
+            return largest < Self.smallestRelevance ? 0 : largest
+        }
+        let means = Self.layerMeans(probabilities)
+        let sum = means.reduce(0, +)
+        let entropy = means.reduce(0) { total, mean in
+            let q = mean / max(sum, .leastNormalMagnitude)
+            return q > 0 ? total - q * log(q) : total
+        }
+        breadth = domains > 1 ? min(1, entropy / log(Double(domains))) : 0
+    }
+
+    private static func layerMeans(_ probabilities: [[Double]]) -> [Double] {
+        guard let first = probabilities.first else { return [] }
+        return first.indices.map { domain in
+            probabilities.reduce(0) { $0 + $1[domain] } / Double(probabilities.count)
+        }
+    }
+
+    /// The regime that the single-domain probabilities point to: one domain above one half is a single domain,
+    /// several a mixture, none something else.
+    private static func regime(
+        _ logits: [[Double]], _ temperatures: [CalibrationRegime: RegimeCalibration]
+    ) -> CalibrationRegime? {
+        guard let single = temperatures[.singleDomain] else { return nil }
+        let probabilities = zip(logits, single.temperatures).map { layer, t in layer.map { sigmoid($0 / t) } }
+        let likely = layerMeans(probabilities).count { $0 > 0.5 }
+        let regime: CalibrationRegime = likely == 1 ? .singleDomain : likely == 0 ? .outOfDomain : .crossDomain
+        return temperatures[regime] == nil ? .singleDomain : regime
+    }
+}

@@ -1,0 +1,255 @@
+import DomainBasis
+import Foundation
+import Transformer
+
+/// The offline stage: probes, calibration, head importance, whitelist.
+///
+/// Each stage leaves its files in `<output>.partial` when it is done, so a run that was stopped goes on after the
+/// last finished stage. The artifacts appear under their name only when they are whole.
+public struct OfflineTraining {
+    public struct Options: Sendable {
+        public var dataDirectory = URL(fileURLWithPath: "data")
+        /// The domains to train for; chemistry, finance, history, math, philosophy, technology were selected by
+        /// domain-basis synthesis.
+        public var domains = ["chemistry", "finance", "history", "math", "philosophy", "technology"]
+        /// Training inputs for each domain; nil for all.
+        public var samplesPerDomain: Int?
+        public var probe = ProbeTraining()
+        /// Layers kept whole; nil for the default of the model's depth.
+        public var foundationLayers: Int?
+        public var seed: UInt64 = 42
+
+        public init() {}
+    }
+
+    public enum Stage: String, Sendable, CaseIterable {
+        case probes
+        case calibration
+        case importance
+        case whitelist
+    }
+
+    /// How far a stage is.
+    public struct Progress: Sendable {
+        public let stage: Stage
+        public let done: Int
+        public let total: Int
+        /// Whether the stage was found finished by an earlier run.
+        public let resumed: Bool
+    }
+
+    static let toolVersion = "0.1.0"
+    private static let mixedTexts = 120
+
+    private let model: DecoderModel
+    private let options: Options
+    private let output: URL
+    private let partial: URL
+    private let onProgress: (Progress) -> Void
+    private let reader: FeatureReader
+    private let train: [TextPool]
+    private let validation: [TextPool]
+    private let heldOut: [TextPool]
+
+    /// - Throws: ``TextPoolError`` where a pool is missing or malformed.
+    public init(
+        _ model: DecoderModel, _ options: Options, output: URL, onProgress: @escaping (Progress) -> Void = { _ in }
+    ) throws {
+        self.model = model
+        self.options = options
+        self.output = output
+        self.onProgress = onProgress
+        partial = URL(fileURLWithPath: output.path + ".partial")
+        reader = try FeatureReader(model)
+        guard !options.domains.isEmpty, Set(options.domains).count == options.domains.count else {
+            throw PruningError.inconsistentArtifacts("the selected domains must be distinct and at least one")
+        }
+        let trainDirectory = options.dataDirectory.appending(path: "train")
+        let validationDirectory = options.dataDirectory.appending(path: "val")
+        train = try options.domains.map {
+            try TextPool(domain: $0, in: trainDirectory).sample(options.samplesPerDomain, seed: options.seed)
+        }
+        validation = try options.domains.map { try TextPool(domain: $0, in: validationDirectory) }
+        heldOut = try TextPool.domains(in: validationDirectory).filter { !options.domains.contains($0) }.map {
+            try TextPool(domain: $0, in: validationDirectory)
+        }
+    }
+
+    private var manifest: PruningArtifacts.Manifest {
+        var digests: [String: String] = [:]
+        for pool in train { digests["train/\(pool.domain)"] = pool.digest }
+        for pool in validation + heldOut { digests["val/\(pool.domain)"] = pool.digest }
+        return PruningArtifacts.Manifest(
+            model: model.fingerprint, modelName: model.configuration.name, quantization: model.quantization,
+            domains: options.domains, heldOutDomains: heldOut.map(\.domain),
+            textNormalization: TextNormalization.identifier, poolDigests: digests, probeEpochs: options.probe.epochs,
+            foundationLayers: options.foundationLayers ?? Whitelist.defaultFoundationLayers(of: model.configuration.layers),
+            seed: options.seed, toolVersion: Self.toolVersion)
+    }
+
+    /// Runs every stage that is not yet done and moves the artifacts into place.
+    public func run() throws -> PruningArtifacts {
+        let manifest = manifest
+        try preparePartial(manifest)
+        let shape = ArtifactFiles.Shape(model.configuration, domains: options.domains.count)
+        let (probes, accuracy) = try stage(
+            .probes, read: { try ArtifactFiles.readProbes(in: partial, shape) }, make: trainProbes,
+            write: { try ArtifactFiles.writeProbes($0.0, accuracy: $0.1, in: partial) })
+        let temperatures = try stage(
+            .calibration,
+            read: {
+                try ArtifactFiles.readJSON([CalibrationRegime: RegimeCalibration].self, ArtifactFiles.temperatures, in: partial)
+            }, make: { try calibrate(probes) },
+            write: { try ArtifactFiles.writeJSON($0, ArtifactFiles.temperatures, in: partial) })
+        let importance = try stage(
+            .importance, read: { try ArtifactFiles.readImportance(in: partial, shape) },
+            make: { try measureImportance(probes) }, write: { try ArtifactFiles.writeImportance($0, in: partial) })
+        let whitelist = try stage(
+            .whitelist, read: { try ArtifactFiles.readJSON(Whitelist.self, ArtifactFiles.whitelist, in: partial) },
+            make: { Whitelist(importance.axisEnergy, foundationLayers: manifest.foundationLayers) },
+            write: { try ArtifactFiles.writeJSON($0, ArtifactFiles.whitelist, in: partial) })
+        try moveIntoPlace()
+        return PruningArtifacts(
+            manifest: manifest, probes: probes, validationAccuracy: accuracy, temperatures: temperatures,
+            importance: importance, whitelist: whitelist)
+    }
+
+    private func stage<Value>(
+        _ stage: Stage, read: () throws -> Value, make: () throws -> Value, write: (Value) throws -> Void
+    ) throws -> Value {
+        if let value = try? read() {
+            onProgress(Progress(stage: stage, done: 1, total: 1, resumed: true))
+            return value
+        }
+        let value = try make()
+        try write(value)
+        return value
+    }
+
+    /// Keeps an earlier run's stages only where they were made from the same inputs.
+    private func preparePartial(_ manifest: PruningArtifacts.Manifest) throws {
+        let files = FileManager.default
+        let earlier = try? ArtifactFiles.readJSON(PruningArtifacts.Manifest.self, ArtifactFiles.manifest, in: partial)
+        if earlier != manifest, files.fileExists(atPath: partial.path) { try files.removeItem(at: partial) }
+        try files.createDirectory(at: partial, withIntermediateDirectories: true)
+        try ArtifactFiles.writeJSON(manifest, ArtifactFiles.manifest, in: partial)
+    }
+
+    private func moveIntoPlace() throws {
+        let files = FileManager.default
+        let old = URL(fileURLWithPath: output.path + ".old")
+        if files.fileExists(atPath: old.path) { try files.removeItem(at: old) }
+        if files.fileExists(atPath: output.path) { try files.moveItem(at: output, to: old) }
+        try files.moveItem(at: partial, to: output)
+        if files.fileExists(atPath: old.path) { try files.removeItem(at: old) }
+    }
+
+    // MARK: - Stages
+
+    private func trainProbes() throws -> ([LinearProbe], [Double]) {
+        let layers = model.configuration.layers
+        let total = train.reduce(0) { $0 + $1.texts.count } + validation.reduce(0) { $0 + $1.texts.count } + layers
+        var done = 0
+        func advance() {
+            done += 1
+            onProgress(Progress(stage: .probes, done: done, total: total, resumed: false))
+        }
+        func residuals(_ pools: [TextPool]) throws -> ([[[Float]]], [Int]) {
+            var rows: [[[Float]]] = []
+            var domains: [Int] = []
+            for (domain, pool) in pools.enumerated() {
+                for text in pool.texts {
+                    rows.append(try reader.features(of: TextNormalization.apply(text)).residuals)
+                    domains.append(domain)
+                    advance()
+                }
+            }
+            return (rows, domains)
+        }
+        let (trainRows, trainDomains) = try residuals(train)
+        let (validationRows, validationDomains) = try residuals(validation)
+        var probes: [LinearProbe] = []
+        var accuracy: [Double] = []
+        for layer in 0..<layers {
+            let held = validationRows.map { $0[layer] }
+            let probe = options.probe.train(
+                residuals: trainRows.map { $0[layer] }, domains: trainDomains, validation: (held, validationDomains),
+                domainCount: options.domains.count)
+            probes.append(probe)
+            accuracy.append(probe.accuracy(held, domains: validationDomains))
+            advance()
+        }
+        return (probes, accuracy)
+    }
+
+    /// Fits the temperatures of the three regimes on the validation pools, which the probes have not seen.
+    private func calibrate(_ probes: [LinearProbe]) throws -> [CalibrationRegime: RegimeCalibration] {
+        let layers = model.configuration.layers
+        let domainCount = options.domains.count
+        let mixtures = mixedTexts()
+        let total = (validation + heldOut).reduce(0) { $0 + $1.texts.count } + mixtures.count
+        var done = 0
+        func features(_ text: String) throws -> LayerFeatures {
+            defer {
+                done += 1
+                onProgress(Progress(stage: .calibration, done: done, total: total, resumed: false))
+            }
+            return try reader.features(of: TextNormalization.apply(text))
+        }
+        func logits(_ features: [LayerFeatures]) -> [[[Double]]] {
+            (0..<layers).map { layer in features.map { probes[layer].logits($0.residuals[layer]) } }
+        }
+        let single = try validation.map { try $0.texts.map(features) }
+        let oneHot = single.enumerated().flatMap { domain, texts in
+            texts.map { _ in (0..<domainCount).map { $0 == domain ? 1.0 : 0 } }
+        }
+        var result: [CalibrationRegime: RegimeCalibration] = [:]
+        result[.singleDomain] = RegimeCalibration(fitting: logits(single.flatMap(\.self)), labels: oneHot)
+        if !heldOut.isEmpty {
+            let axes = DomainAxes(pools: single.map { $0.map { $0.residuals[layers / 2] } })
+            let outside = try heldOut.map { try $0.texts.map(features) }
+            let labels = outside.flatMap { texts in
+                let similarity = axes.similarity(of: texts.map { $0.residuals[layers / 2] })
+                return texts.map { _ in similarity }
+            }
+            result[.outOfDomain] = RegimeCalibration(fitting: logits(outside.flatMap(\.self)), labels: labels)
+        }
+        if !mixtures.isEmpty {
+            let mixed = try mixtures.map { try features($0.text) }
+            let labels = mixtures.map { mixture in
+                (0..<domainCount).map { mixture.domains.contains($0) ? 1.0 : 0 }
+            }
+            result[.crossDomain] = RegimeCalibration(fitting: logits(mixed), labels: labels)
+        }
+        return result
+    }
+
+    /// Pairs of validation texts of two domains, joined; domains and texts take turns, order drawn from the seed.
+    private func mixedTexts() -> [(text: String, domains: Set<Int>)] {
+        let count = validation.count
+        guard count > 1 else { return [] }
+        var generator = SplitMix64(seed: options.seed)
+        let pairs = (0..<count).flatMap { first in (first + 1..<count).map { (first, $0) } }
+        return (0..<Self.mixedTexts).map { index in
+            let (first, second) = pairs[index % pairs.count]
+            let texts = [first, second].map { validation[$0].texts.randomElement(using: &generator)! }
+            return (texts.shuffled(using: &generator).joined(separator: " "), [first, second])
+        }
+    }
+
+    private func measureImportance(_ probes: [LinearProbe]) throws -> HeadImportance {
+        var measurement = HeadImportanceMeasurement(model, probes: probes)
+        let total = train.reduce(0) { $0 + $1.texts.count }
+        var done = 0
+        for (domain, pool) in train.enumerated() {
+            for text in pool.texts {
+                measurement.add(
+                    normalized: try reader.features(of: TextNormalization.apply(text)),
+                    asWritten: try reader.features(of: text), domain: domain)
+                done += 1
+                onProgress(Progress(stage: .importance, done: done, total: total, resumed: false))
+            }
+        }
+        return measurement.result
+    }
+}

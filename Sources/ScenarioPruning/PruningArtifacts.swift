@@ -1,0 +1,100 @@
+import Checkpoints
+import DomainBasis
+import Foundation
+import Transformer
+
+/// What the offline stage leaves behind: probes, temperatures, head importance, whitelist.
+public struct PruningArtifacts: Sendable {
+    /// Where the artifacts came from.
+    public struct Manifest: Sendable, Codable, Equatable {
+        public static let currentVersion = 1
+
+        public var formatVersion = Self.currentVersion
+        public var model: ModelFingerprint
+        public var modelName: String?
+        public var quantization: String
+        /// The selected domains; every array over domains has this order.
+        public var domains: [String]
+        /// Domains that stood for what lies outside in the calibration.
+        public var heldOutDomains: [String]
+        public var textNormalization: String
+        /// Digests of the pools, by `train/<domain>` and `val/<domain>`.
+        public var poolDigests: [String: String]
+        public var probeEpochs: Int
+        public var foundationLayers: Int
+        public var seed: UInt64
+        public var toolVersion: String
+    }
+
+    public let manifest: Manifest
+    /// One for each layer.
+    public let probes: [LinearProbe]
+    /// Accuracy of each layer's probe on the validation pools.
+    public let validationAccuracy: [Double]
+    public let temperatures: [CalibrationRegime: RegimeCalibration]
+    public let importance: HeadImportance
+    public let whitelist: Whitelist
+
+    public var domains: [String] { manifest.domains }
+
+    /// Reads the artifacts in `directory` and checks that they were made for `model`.
+    public init(contentsOf directory: URL, for model: DecoderModel) throws {
+        manifest = try ArtifactFiles.readJSON(Manifest.self, ArtifactFiles.manifest, in: directory)
+        guard manifest.formatVersion == Manifest.currentVersion else {
+            throw PruningError.unreadableArtifacts(
+                directory.path,
+                detail: "format version \(manifest.formatVersion), expected \(Manifest.currentVersion)")
+        }
+        guard manifest.model == model.fingerprint else {
+            throw PruningError.wrongModel(
+                artifacts: directory.path, made: "\(manifest.modelName ?? "unnamed") (\(manifest.model))",
+                model: model.configuration.name ?? "this file", found: "\(model.fingerprint)")
+        }
+        guard manifest.textNormalization == TextNormalization.identifier else {
+            throw PruningError.inconsistentArtifacts(
+                "text was normalised by \(manifest.textNormalization), this version has \(TextNormalization.identifier)")
+        }
+        let shape = ArtifactFiles.Shape(model.configuration, domains: manifest.domains.count)
+        (probes, validationAccuracy) = try ArtifactFiles.readProbes(in: directory, shape)
+        temperatures = try ArtifactFiles.readJSON(
+            [CalibrationRegime: RegimeCalibration].self, ArtifactFiles.temperatures, in: directory)
+        importance = try ArtifactFiles.readImportance(in: directory, shape)
+        whitelist = try ArtifactFiles.readJSON(Whitelist.self, ArtifactFiles.whitelist, in: directory)
+        try check(shape)
+    }
+
+    init(
+        manifest: Manifest, probes: [LinearProbe], validationAccuracy: [Double],
+        temperatures: [CalibrationRegime: RegimeCalibration], importance: HeadImportance, whitelist: Whitelist
+    ) {
+        self.manifest = manifest
+        self.probes = probes
+        self.validationAccuracy = validationAccuracy
+        self.temperatures = temperatures
+        self.importance = importance
+        self.whitelist = whitelist
+    }
+
+    private func check(_ shape: ArtifactFiles.Shape) throws(PruningError) {
+        guard !domains.isEmpty, Set(domains).count == domains.count else {
+            throw .inconsistentArtifacts("the domains are \(domains)")
+        }
+        for (regime, calibration) in temperatures {
+            guard calibration.temperatures.count == shape.layers, calibration.temperatures.allSatisfy({ $0 > 0 && $0.isFinite })
+            else { throw .inconsistentArtifacts("\(regime.rawValue) needs \(shape.layers) positive temperatures") }
+        }
+        guard whitelist.heads.count == shape.layers,
+            whitelist.heads.allSatisfy({ $0.allSatisfy((0..<shape.heads).contains) })
+        else { throw .inconsistentArtifacts("the whitelist names heads the model does not have") }
+    }
+
+    /// The mean output of every head of `layer` over a mixture of domains, `[heads * headSize]`.
+    func meanHeads(layer: Int, mixture: [Double]) -> [Float] {
+        let means = importance.means[layer]
+        return means[0].indices.map { i in
+            var sum = 0.0
+            for (domain, weight) in mixture.enumerated() { sum += weight * Double(means[domain][i]) }
+            return Float(sum)
+        }
+    }
+}

@@ -1,0 +1,28 @@
+/// Why artifacts or a scenario could not be used.
+public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// A file of the artifacts is missing or malformed.
+    case unreadableArtifacts(String, detail: String)
+    /// The artifacts were made for another model.
+    case wrongModel(artifacts: String, made: String, model: String, found: String)
+    /// The artifacts do not fit the model's shape or themselves.
+    case inconsistentArtifacts(String)
+    case emptyDescription
+    /// A parameter outside its range.
+    case outOfRange(String, value: Double, range: ClosedRange<Double>)
+
+    public var description: String {
+        switch self {
+        case .unreadableArtifacts(let path, let detail):
+            "cannot read the artifacts at \(path): \(detail); make them with `subspacepath train`"
+        case .wrongModel(let artifacts, let made, let model, let found):
+            "the artifacts \(artifacts) were made for model \(made), but \(model) is model \(found); "
+                + "make artifacts for it with `subspacepath train`"
+        case .inconsistentArtifacts(let detail):
+            "the artifacts are inconsistent: \(detail); make them again with `subspacepath train`"
+        case .emptyDescription:
+            "the scenario's description is empty; say in a sentence or two what it is about"
+        case .outOfRange(let name, let value, let range):
+            "\(name) is \(value), expected \(range.lowerBound) to \(range.upperBound)"
+        }
+    }
+}
