@@ -17,6 +17,13 @@ let package = Package(
         .target(name: "Transformer", dependencies: ["CKernels", "Checkpoints", "Tokenizers"]),
         .target(name: "DomainBasis", dependencies: ["Transformer", "Tokenizers"]),
         .target(name: "ScenarioPruning", dependencies: ["DomainBasis", "Transformer", "Checkpoints"]),
-        .executableTarget(name: "subspacepath", dependencies: ["Transformer", "Tokenizers", "ScenarioPruning"]),
+        .target(name: "Evaluation", dependencies: ["ScenarioPruning", "DomainBasis", "Transformer", "Tokenizers"]),
+        .executableTarget(
+            name: "subspacepath",
+            dependencies: [
+                "Evaluation", "ScenarioPruning", "DomainBasis", "Transformer", "Tokenizers", "Checkpoints",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
     ]
 )

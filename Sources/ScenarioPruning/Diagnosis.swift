@@ -47,6 +47,13 @@ public struct Diagnosis: Sendable, Equatable {
         breadth = domains > 1 ? min(1, entropy / log(Double(domains))) : 0
     }
 
+    /// Every domain equally relevant.
+    init(equalOver domains: Int) {
+        relevance = Array(repeating: 1, count: domains)
+        breadth = 1
+        regime = nil
+    }
+
     private static func layerMeans(_ probabilities: [[Double]]) -> [Double] {
         guard let first = probabilities.first else { return [] }
         return first.indices.map { domain in

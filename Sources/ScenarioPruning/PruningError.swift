@@ -6,6 +6,7 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
     case wrongModel(artifacts: String, made: String, model: String, found: String)
     /// The artifacts do not fit the model's shape or themselves.
     case inconsistentArtifacts(String)
+    case unreadablePathway(String, detail: String)
     case emptyDescription
     /// A parameter outside its range.
     case outOfRange(String, value: Double, range: ClosedRange<Double>)
@@ -19,6 +20,8 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
                 + "make artifacts for it with `subspacepath train`"
         case .inconsistentArtifacts(let detail):
             "the artifacts are inconsistent: \(detail); make them again with `subspacepath train`"
+        case .unreadablePathway(let path, let detail):
+            "cannot use the pathway \(path): \(detail); make one with `subspacepath compile --output`"
         case .emptyDescription:
             "the scenario's description is empty; say in a sentence or two what it is about"
         case .outOfRange(let name, let value, let range):

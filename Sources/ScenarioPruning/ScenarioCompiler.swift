@@ -83,6 +83,9 @@ public final class ScenarioCompiler {
         return Diagnosis(logits: logits, temperatures: calibrated ? artifacts.temperatures : [:])
     }
 
+    /// The diagnosis of no scenario in particular: every domain equally, of full breadth.
+    public var domainAverage: Diagnosis { Diagnosis(equalOver: artifacts.domains.count) }
+
     /// The pathway of a diagnosis: no pass over any text.
     public func compile(
         _ diagnosis: Diagnosis, _ options: CompilationOptions, diagnoseMilliseconds: Double = 0

@@ -68,15 +68,8 @@ public final class DecoderModel: Sendable {
             layers.append(try DecoderLayer(index, of: file, configuration, pool: pool))
         }
         self.layers = layers
-        var weightsOfType: [TensorElementType: Int] = [:]
-        for tensor in file.tensors { weightsOfType[tensor.type, default: 0] += tensor.elementCount }
-        parameterCount = weightsOfType.values.reduce(0, +)
-        // Where the embedding is most of a small model, the layers' matrices still name the file.
-        let layerTypes = file.tensors.filter { $0.name.hasPrefix("blk.") && $0.dimensions.count > 1 }.map(\.type)
-        quantization = layerTypes.max { a, b in
-            let (first, second) = (layerTypes.count { $0 == a }, layerTypes.count { $0 == b })
-            return (first, a.rawValue) < (second, b.rawValue)
-        }?.description ?? "F32"
+        quantization = file.quantization
+        parameterCount = file.parameterCount
         fingerprint = ModelFingerprint(file, configuration)
     }
 

@@ -5,6 +5,8 @@ import Checkpoints
 final class DecoderWorkspace {
     /// The most tokens of one batch: enough to use each weight often, few enough to stay in the caches.
     let batch: Int
+    /// The most tokens whose logits are computed together: one register block.
+    let logitsBatch = 8
     /// Floats from one head to the next in queries, keys and values: the head size padded to 16.
     let headStride: Int
     let residualStride: Int
@@ -51,8 +53,8 @@ final class DecoderWorkspace {
         gate = try AlignedBuffer(count: batch * layer.gate.outputStride, for: purpose)
         up = try AlignedBuffer(count: batch * layer.up.outputStride, for: purpose)
         inner = try ActivationBuffer(width: configuration.feedForwardWidth, tokens: batch, quantized: quantized)
-        finalInput = try ActivationBuffer(width: configuration.width, tokens: 1, quantized: quantized)
-        logits = try AlignedBuffer(count: model.outputHead.outputStride, for: "logits")
+        finalInput = try ActivationBuffer(width: configuration.width, tokens: logitsBatch, quantized: quantized)
+        logits = try AlignedBuffer(count: logitsBatch * model.outputHead.outputStride, for: "logits")
         cosines = try AlignedBuffer(count: batch * rotaryPairs, for: purpose)
         sines = try AlignedBuffer(count: batch * rotaryPairs, for: purpose)
     }

@@ -96,10 +96,13 @@ public final class InferenceSession {
             let batch = Array(tokens[start..<min(start + workspace.batch, tokens.count)])
             runLayers(batch, tapping: &taps)
             position += batch.count
-            if wanted == .all {
-                for token in batch.indices { try body(start + token, computeLogits(of: token)) }
-            } else if wanted == .last, start + batch.count == tokens.count {
-                try body(tokens.count - 1, computeLogits(of: batch.count - 1))
+            switch wanted {
+            case .none: break
+            case .all: try computeLogits(of: 0..<batch.count) { try body(start + $0, $1) }
+            case .last:
+                if start + batch.count == tokens.count {
+                    try computeLogits(of: batch.count - 1..<batch.count) { try body(start + $0, $1) }
+                }
             }
             start += batch.count
         }
@@ -182,12 +185,21 @@ public final class InferenceSession {
         w.multiply([w.product(layer.down, into: w.residual, accumulate: true)], w.inner, tokens: tokens)
     }
 
-    /// The logits of the batch's token `token`, `[vocabulary]`; valid until the next call.
-    private func computeLogits(of token: Int) -> UnsafeBufferPointer<Float> {
+    /// Hands `body` the logits of the batch's tokens `range`, `[vocabulary]` each, valid during the call.
+    private func computeLogits(
+        of range: Range<Int>, _ body: (Int, UnsafeBufferPointer<Float>) throws -> Void
+    ) rethrows {
         let w = workspace
-        w.normalize(
-            model.finalNorm, epsilon: model.configuration.normEpsilon, tokens: 1, fromToken: token, into: w.finalInput)
-        w.multiply([w.product(model.outputHead, into: w.logits)], w.finalInput, tokens: 1)
-        return UnsafeBufferPointer(start: w.logits.pointer, count: model.configuration.vocabularySize)
+        for first in stride(from: range.lowerBound, to: range.upperBound, by: w.logitsBatch) {
+            let count = min(w.logitsBatch, range.upperBound - first)
+            w.normalize(
+                model.finalNorm, epsilon: model.configuration.normEpsilon, tokens: count, fromToken: first,
+                into: w.finalInput)
+            w.multiply([w.product(model.outputHead, into: w.logits)], w.finalInput, tokens: count)
+            for token in 0..<count {
+                let logits = w.logits.pointer + token * model.outputHead.outputStride
+                try body(first + token, UnsafeBufferPointer(start: logits, count: model.configuration.vocabularySize))
+            }
+        }
     }
 }

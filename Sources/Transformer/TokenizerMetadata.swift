@@ -3,7 +3,7 @@ import Tokenizers
 
 extension Tokenizer {
     /// The tokenizer that a GGUF file carries.
-    init(_ file: GGUFFile) throws {
+    public init(_ file: GGUFFile) throws {
         func failure(_ reason: CheckpointError.Reason, _ field: String, _ detail: String) -> CheckpointError {
             CheckpointError(reason, file: file.file.path, field: field, detail: detail)
         }

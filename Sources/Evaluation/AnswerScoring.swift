@@ -1,0 +1,86 @@
+import DomainBasis
+import Foundation
+
+/// Scores a prediction against the expected answer, with no model as judge.
+public enum AnswerScoring {
+    /// 1 for a right answer, 0 for a wrong one, the found share of keywords in between.
+    public static func score(prediction: String, turn: Scenario.Turn) -> Double {
+        switch turn.taskType {
+        case .multipleChoice:
+            let options = options(of: turn.prompt)
+            return chosenOption(in: prediction, options: options) == turn.answer.first ? 1 : 0
+        case .factual, .code, .reasoning:
+            return keywordOverlap(prediction: prediction, answer: turn.answer)
+        }
+    }
+
+    /// The share of the answer's keywords that the prediction contains.
+    public static func keywordOverlap(prediction: String, answer: String) -> Double {
+        let expected = keywords(of: answer)
+        guard !expected.isEmpty else { return 0 }
+        let found = Set(words(of: prediction))
+        return Double(expected.count { found.contains($0) }) / Double(expected.count)
+    }
+
+    /// The distinct words of `text` without stopwords; all words where there are only stopwords.
+    static func keywords(of text: String) -> Set<String> {
+        let words = Set(words(of: text))
+        let kept = words.subtracting(TextNormalization.stopwords)
+        return kept.isEmpty ? words : kept
+    }
+
+    /// Runs of letters and digits in lower case; a point or comma between digits belongs to the number, and a
+    /// comma in it is dropped.
+    static func words(of text: String) -> [String] {
+        var words: [String] = []
+        var word = ""
+        let characters = Array(text.lowercased())
+        for (index, character) in characters.enumerated() {
+            if character.isLetter || character.isNumber {
+                word.append(character)
+            } else if character == "." || character == ",", word.last?.isNumber == true, index + 1 < characters.count,
+                characters[index + 1].isNumber
+            {
+                if character == "." { word.append(character) }
+            } else if !word.isEmpty {
+                words.append(word)
+                word = ""
+            }
+        }
+        if !word.isEmpty { words.append(word) }
+        return words
+    }
+
+    /// The options of a multiple-choice prompt: its lines `A. text`.
+    public static func options(of prompt: String) -> [(letter: Character, text: String)] {
+        prompt.split(separator: "\n").compactMap { line in
+            let line = line.trimmingCharacters(in: .whitespaces)
+            guard let letter = line.first, ("A"..."Z").contains(letter) else { return nil }
+            let rest = line.dropFirst()
+            guard let mark = rest.first, mark == "." || mark == ")" else { return nil }
+            let text = rest.dropFirst().trimmingCharacters(in: .whitespaces)
+            return text.isEmpty ? nil : (letter, text)
+        }
+    }
+
+    /// The option letter that a prediction settles on, or nil.
+    ///
+    /// In this order: a letter alone; a letter at the start followed by a mark; "answer is X"; a letter in
+    /// parentheses or followed by a mark; the text of exactly one option.
+    public static func chosenOption(in prediction: String, options: [(letter: Character, text: String)]) -> Character? {
+        let text = prediction.trimmingCharacters(in: .whitespacesAndNewlines)
+        let letters = Set(options.map(\.letter))
+        func valid(_ candidate: Substring?) -> Character? {
+            candidate?.last.flatMap { letter in letters.contains(letter) ? letter : nil }
+        }
+        if text.count == 1, let letter = valid(text[...]) { return letter }
+        if let match = text.firstMatch(of: /^[*("\s]*([A-Z])(?:[*]*[.):,\n]|[*]*$)/), let letter = valid(match.1) { return letter }
+        if let match = text.firstMatch(of: /(?i:answer|option|choice)(?i:\s+is)?\s*:?\s*[*("]*([A-Z])\b/), let letter = valid(match.1) {
+            return letter
+        }
+        if let match = text.firstMatch(of: /\(([A-Z])\)|\b([A-Z])[.):]/), let letter = valid(match.1 ?? match.2) { return letter }
+        let lower = text.lowercased()
+        let named = options.filter { lower.contains($0.text.lowercased()) }
+        return named.count == 1 ? named[0].letter : nil
+    }
+}

@@ -1,0 +1,23 @@
+/// Why an evaluation could not run or go on.
+public enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible {
+    case unknownDataset(String, directory: String, known: [String])
+    /// A file does not hold what it should.
+    case malformed(file: String, detail: String)
+    /// Results cannot be written.
+    case cannotWrite(file: String, detail: String)
+    /// A text that cannot be evaluated.
+    case unusableText(file: String, line: Int, detail: String)
+
+    public var description: String {
+        switch self {
+        case .unknownDataset(let name, let directory, let known):
+            known.isEmpty
+                ? "no dataset \"\(name)\": \(directory) holds no datasets"
+                : "no dataset \"\(name)\" in \(directory); it has \(known.joined(separator: ", "))"
+        case .malformed(let file, let detail): "\(file) \(detail)"
+        case .cannotWrite(let file, let detail):
+            "cannot write \(file): \(detail); what was written so far is kept, `--resume` goes on from there"
+        case .unusableText(let file, let line, let detail): "\(file), line \(line): \(detail)"
+        }
+    }
+}

@@ -1,0 +1,43 @@
+import Foundation
+import Transformer
+
+/// A compiled pathway as a file: JSON, for one model.
+public struct PathwayFile: Sendable, Codable, Equatable {
+    static let currentVersion = 1
+
+    public let formatVersion: Int
+    public let model: ModelFingerprint
+    public let pathway: Pathway
+
+    public init(_ pathway: Pathway, for model: DecoderModel) {
+        formatVersion = Self.currentVersion
+        self.model = model.fingerprint
+        self.pathway = pathway
+    }
+
+    /// Writes the file whole or not at all.
+    public func write(to url: URL) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        try encoder.encode(self).write(to: url, options: .atomic)
+    }
+
+    /// Reads a pathway that was compiled for `model`.
+    public init(contentsOf url: URL, for model: DecoderModel) throws(PruningError) {
+        guard let data = FileManager.default.contents(atPath: url.path) else {
+            throw .unreadablePathway(url.path, detail: "the file cannot be read")
+        }
+        guard let file = try? JSONDecoder().decode(PathwayFile.self, from: data) else {
+            throw .unreadablePathway(url.path, detail: "it is not a pathway")
+        }
+        guard file.formatVersion == Self.currentVersion else {
+            throw .unreadablePathway(
+                url.path, detail: "format version \(file.formatVersion), expected \(Self.currentVersion)")
+        }
+        guard file.model == model.fingerprint else {
+            throw .unreadablePathway(
+                url.path, detail: "it was compiled for model \(file.model), this is model \(model.fingerprint)")
+        }
+        self = file
+    }
+}

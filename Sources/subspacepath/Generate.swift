@@ -1,0 +1,106 @@
+import ArgumentParser
+import Foundation
+import ScenarioPruning
+import Tokenizers
+import Transformer
+
+struct Generate: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Answer a prompt, along a scenario's pathway where one is given.",
+        discussion: """
+            With --scenario a pathway is compiled from the description first; with --pathway a compiled one is \
+            read from a file. Without either the whole model runs.
+            """)
+
+    @OptionGroup var model: ModelOptions
+    @OptionGroup var artifacts: ArtifactsOptions
+
+    @Option(help: "What to answer.")
+    var prompt: String
+
+    @Option(help: "What the conversation is about, in a sentence or two.")
+    var scenario: String?
+
+    @Option(help: "A pathway that `compile --output` wrote.")
+    var pathway: String?
+
+    @OptionGroup var budget: BudgetOptions
+    @OptionGroup var criterion: CriterionOptions
+
+    @Option(help: "Stop after this many tokens.")
+    var maxNewTokens = 256
+
+    @Option(help: "0 takes the most likely token; higher is more varied.")
+    var temperature = 0.0
+
+    @Option(help: "Draw from the fewest tokens that reach this probability.")
+    var topP = 1.0
+
+    @Option(help: "Draw from this many of the most likely tokens; 0 for all.")
+    var topK = 0
+
+    @Option(help: "The same seed draws the same text.")
+    var seed: UInt64 = 42
+
+    @Flag(help: "Continue the prompt as it is, without the model's chat template.")
+    var raw = false
+
+    @Flag(help: "Print one JSON object instead of streaming text.")
+    var json = false
+
+    private struct Output: Encodable {
+        let text: String
+        let promptTokens: Int
+        let newTokens: Int
+        let tokensPerSecond: Double
+        let prunedFraction: Double
+        let stopReason: String
+    }
+
+    func validate() throws {
+        if scenario != nil, pathway != nil { throw ValidationError("give --scenario or --pathway, not both") }
+        if maxNewTokens < 1 { throw ValidationError("--max-new-tokens is \(maxNewTokens), expected at least 1") }
+        if !(temperature >= 0 && temperature.isFinite) {
+            throw ValidationError("--temperature is \(temperature), expected 0 or more")
+        }
+        if !(topP > 0 && topP <= 1) { throw ValidationError("--top-p is \(topP), expected above 0, up to 1") }
+        if topK < 0 { throw ValidationError("--top-k is \(topK), expected 0 or more") }
+        if scenario == nil, budget.isGiven { throw ValidationError("a pruning budget needs a --scenario") }
+    }
+
+    private func chosenPathway(_ decoder: DecoderModel) throws -> Pathway? {
+        if let pathway { return try PathwayFile(contentsOf: URL(fileURLWithPath: pathway), for: decoder).pathway }
+        guard let scenario else { return nil }
+        var options = CompilationOptions()
+        options.budget = budget.budget
+        criterion.apply(to: &options)
+        let compiled = try ScenarioCompiler(decoder, try artifacts.load(for: decoder, named: model.model))
+            .compile(scenario, options)
+        Console.warn(compiled.warnings)
+        return compiled.pathway
+    }
+
+    func run() throws {
+        let decoder = try model.load()
+        let pathway = try chosenPathway(decoder)
+        let ids =
+            raw
+            ? decoder.tokenizer.encode(prompt)
+            : decoder.chatTemplate.encode([ChatMessage(.user, prompt)], with: decoder.tokenizer)
+        let session = try InferenceSession(decoder, along: pathway)
+        let options = GenerationOptions(
+            maxNewTokens: maxNewTokens,
+            sampling: SamplingParameters(temperature: temperature, topK: topK, topP: topP, seed: seed))
+        let summary = try session.generate(after: ids, options: options) { piece in
+            if !json { Console.write(piece) }
+            return true
+        }
+        guard json else { return Console.write("\n") }
+        try Console.printJSON(
+            Output(
+                text: summary.text, promptTokens: summary.promptTokens, newTokens: summary.tokens.count,
+                tokensPerSecond: summary.tokensPerSecond,
+                prunedFraction: pathway?.prunedFraction(heads: decoder.configuration.heads) ?? 0,
+                stopReason: summary.stopReason.rawValue))
+    }
+}

@@ -1,0 +1,55 @@
+import ArgumentParser
+import Checkpoints
+
+struct Inspect: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Show what a model file holds.")
+
+    @Option(help: "A GGUF file, a directory that holds one, or a name under models/.")
+    var model = "SmolLM2-135M-Instruct.Q4_1"
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    private struct Output: Encodable {
+        let file: String
+        let name: String?
+        let architecture: String
+        let layers: Int
+        let heads: Int
+        let keyValueHeads: Int
+        let headSize: Int
+        let width: Int
+        let feedForwardWidth: Int
+        let vocabularySize: Int
+        let contextLength: Int
+        let parameters: Int
+        let quantization: String
+        let bytes: Int
+    }
+
+    func run() throws {
+        let file = try GGUFFile(contentsOf: try ModelLocation(model).file)
+        let configuration = try ModelConfiguration(file)
+        let output = Output(
+            file: file.file.path, name: configuration.name, architecture: configuration.architecture.rawValue,
+            layers: configuration.layers, heads: configuration.heads, keyValueHeads: configuration.keyValueHeads,
+            headSize: configuration.headSize, width: configuration.width,
+            feedForwardWidth: configuration.feedForwardWidth, vocabularySize: configuration.vocabularySize,
+            contextLength: configuration.contextLength, parameters: file.parameterCount,
+            quantization: file.quantization, bytes: file.file.bytes.count)
+        if json { return try Console.printJSON(output) }
+        print(
+            """
+            \(output.file)
+            name              \(output.name ?? "(none)")
+            architecture      \(output.architecture)
+            layers            \(output.layers)
+            heads             \(output.heads) of \(output.headSize), in \(output.keyValueHeads) key/value groups
+            width             \(output.width), feed-forward \(output.feedForwardWidth)
+            vocabulary        \(output.vocabularySize)
+            context           \(output.contextLength)
+            parameters        \(output.parameters)
+            quantization      \(output.quantization), \(output.bytes) bytes
+            """)
+    }
+}

@@ -1,0 +1,76 @@
+import ArgumentParser
+import Checkpoints
+import Foundation
+import Transformer
+
+extension DecoderModel.Precision: ExpressibleByArgument {}
+
+/// Which model, and how it is run.
+struct ModelOptions: ParsableArguments {
+    @Option(help: "A GGUF file, a directory that holds one, or a name under models/.")
+    var model = "SmolLM2-135M-Instruct.Q4_1"
+
+    @Option(help: "Threads to compute with. (default: all processors)")
+    var threads: Int?
+
+    @Option(help: "Arithmetic of quantised matrix products: int8 is fast, float32 is the reference.")
+    var precision = DecoderModel.Precision.int8
+
+    mutating func validate() throws {
+        if let threads, !(1...1024).contains(threads) {
+            throw ValidationError("--threads is \(threads), expected 1 to 1024")
+        }
+    }
+
+    func load() throws -> DecoderModel {
+        try DecoderModel(contentsOf: try ModelLocation(model).file, precision: precision, threads: threads)
+    }
+}
+
+/// Finds the file that `--model` names.
+struct ModelLocation {
+    let file: URL
+
+    init(_ name: String) throws {
+        let files = FileManager.default
+        for path in [name, "models/\(name)", "models/\(name).gguf"] {
+            var isDirectory: ObjCBool = false
+            guard files.fileExists(atPath: path, isDirectory: &isDirectory) else { continue }
+            guard isDirectory.boolValue else {
+                file = URL(fileURLWithPath: path)
+                return
+            }
+            let inside = Self.checkpoints(in: path)
+            guard inside.count == 1 else {
+                throw CheckpointError(
+                    .missing, file: path, field: "--model",
+                    detail: inside.isEmpty
+                        ? "the directory holds no .gguf file"
+                        : "the directory holds several .gguf files, name one of \(inside.joined(separator: ", "))")
+            }
+            file = URL(fileURLWithPath: path).appending(path: inside[0])
+            return
+        }
+        let known = Self.checkpoints(in: "models")
+        throw CheckpointError(
+            .missing, file: name, field: "--model",
+            detail: "there is no such file, directory or model; "
+                + (known.isEmpty
+                    ? "`make model` fetches the default model" : "models/ holds \(known.joined(separator: ", "))"))
+    }
+
+    private static func checkpoints(in directory: String) -> [String] {
+        let entries = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+        return entries.filter { $0.lowercased().hasSuffix(".gguf") }.sorted()
+    }
+
+    /// The model's name in `artifacts/` and `results/`: the file's name in lower case, without its quantisation.
+    func shortName(quantization: String) -> String {
+        var stem = file.deletingPathExtension().lastPathComponent.lowercased()
+        for separator in [".", "-", "_"] {
+            let suffix = separator + quantization.lowercased()
+            if stem.hasSuffix(suffix) { stem.removeLast(suffix.count) }
+        }
+        return stem
+    }
+}

@@ -1,0 +1,122 @@
+import ArgumentParser
+import Evaluation
+import Foundation
+import ScenarioPruning
+import Transformer
+
+struct PerplexityCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "perplexity",
+        abstract: "Measure the likelihood of texts, dense or along pathways.",
+        discussion: """
+            Reads JSON lines {"text", "scenario", "group"}, the last two optional. With a pruning budget, a line is \
+            read along the pathway of its own scenario, or of --scenario. Every token after a text's first counts; \
+            no token is added to a text.
+            """)
+
+    @OptionGroup var model: ModelOptions
+    @OptionGroup var artifacts: ArtifactsOptions
+
+    @Option(help: "The file of JSON lines.")
+    var input: String
+
+    @OptionGroup var budget: BudgetOptions
+    @OptionGroup var criterion: CriterionOptions
+
+    @Option(help: "The scenario of lines that have none.")
+    var scenario: String?
+
+    @Flag(inversion: .prefixedNo, help: "Calibrate the probes' probabilities.")
+    var useCalibration = true
+
+    @Option(help: "For criteria that draw at random.")
+    var seed: UInt64 = 42
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    private struct Output: Encodable {
+        let tokens: Int
+        let nll: Double
+        let nllPerToken: Double
+        let perplexity: Double
+        let prunedFraction: Double
+        let groups: [String: Likelihood]
+    }
+
+    func run() throws {
+        let decoder = try model.load()
+        let url = URL(fileURLWithPath: input)
+        let texts = try EvaluationText.read(url)
+        let evaluation = budget.isGiven ? try pruned(decoder, texts, url) : try dense(decoder, texts, url)
+        let total = evaluation.total
+        if json {
+            return try Console.printJSON(
+                Output(
+                    tokens: total.tokens, nll: total.nll, nllPerToken: total.nllPerToken, perplexity: total.perplexity,
+                    prunedFraction: evaluation.prunedFraction, groups: evaluation.groups))
+        }
+        for (name, group) in evaluation.groups.sorted(by: { $0.key < $1.key }) {
+            print(String(format: "%8d tokens  %.4f  ", group.tokens, group.nllPerToken) + name)
+        }
+        print(
+            String(
+                format: "%8d tokens  %.4f nats per token, perplexity %.2f, %.1f%% of the heads pruned", total.tokens,
+                total.nllPerToken, total.perplexity, 100 * evaluation.prunedFraction))
+    }
+
+    private func dense(_ decoder: DecoderModel, _ texts: [EvaluationText], _ url: URL) throws -> PerplexityEvaluation {
+        let session = try InferenceSession(decoder)
+        var evaluation = PerplexityEvaluation()
+        try forEach(texts, url, decoder) { text, ids in
+            evaluation.add(try Likelihood.of(ids, in: session), group: text.group, prunedFraction: 0)
+        }
+        return evaluation
+    }
+
+    /// Texts of the same scenario share its pathway.
+    private func pruned(_ decoder: DecoderModel, _ texts: [EvaluationText], _ url: URL) throws -> PerplexityEvaluation {
+        let compiler = try ScenarioCompiler(decoder, try artifacts.load(for: decoder, named: model.model))
+        var options = CompilationOptions()
+        options.budget = budget.budget
+        options.usesCalibration = useCalibration
+        options.seed = seed
+        criterion.apply(to: &options)
+        var sessions: [String: (session: InferenceSession, prunedFraction: Double)] = [:]
+        var warnings: [String] = []
+        var evaluation = PerplexityEvaluation()
+        for (index, text) in texts.enumerated() where text.scenario == nil && scenario == nil {
+            throw EvaluationError.unusableText(
+                file: url.path, line: index + 1, detail: "has no \"scenario\"; give it one, or all of them by --scenario")
+        }
+        try forEach(texts, url, decoder) { text, ids in
+            let description = text.scenario ?? scenario ?? ""
+            if sessions[description] == nil {
+                let compiled = try compiler.compile(description, options)
+                for warning in compiled.warnings where !warnings.contains(warning) { warnings.append(warning) }
+                // A session holds a cache; a file of a thousand scenarios must not hold a thousand.
+                if sessions.count >= 16 { sessions.removeAll() }
+                sessions[description] = (try InferenceSession(decoder, along: compiled.pathway), compiled.prunedFraction)
+            }
+            let (session, fraction) = sessions[description]!
+            evaluation.add(try Likelihood.of(ids, in: session), group: text.group, prunedFraction: fraction)
+        }
+        Console.warn(warnings)
+        return evaluation
+    }
+
+    private func forEach(
+        _ texts: [EvaluationText], _ url: URL, _ decoder: DecoderModel, _ body: (EvaluationText, [Int]) throws -> Void
+    ) throws {
+        let line = ProgressLine("texts")
+        for (index, text) in texts.enumerated() {
+            do {
+                try body(text, decoder.tokenizer.encode(text.text))
+            } catch let error as DecoderError {
+                throw EvaluationError.unusableText(file: url.path, line: index + 1, detail: "\(error)")
+            }
+            line.update(done: index + 1, total: texts.count)
+        }
+        line.finish()
+    }
+}

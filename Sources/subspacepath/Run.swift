@@ -1,0 +1,112 @@
+import ArgumentParser
+import Evaluation
+import Foundation
+import ScenarioPruning
+import Transformer
+
+struct Run: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Answer scenarios at several pruning strengths and score the answers.",
+        discussion: """
+            Compiles each scenario's pathway at each strength, answers its turns and scores them; the dense model \
+            (strength 0) is always included. Results go to results/<model>/<run>/, a line for each turn as it is \
+            answered, so that --resume goes on where a stopped run was.
+            """)
+
+    @OptionGroup var model: ModelOptions
+    @OptionGroup var artifacts: ArtifactsOptions
+    @OptionGroup var criterion: CriterionOptions
+
+    @Option(parsing: .upToNextOption, help: "Strengths in [0, 1]; higher prunes more.")
+    var pruningStrengths = [0.2, 0.4, 0.6]
+
+    @Option(parsing: .upToNextOption, help: "Folders of <data-dir>/test. (default: all)")
+    var datasets: [String] = []
+
+    @Option(help: "Scenarios of each dataset.")
+    var numSamples = 20
+
+    @Flag(inversion: .prefixedNo, help: "Show each turn the scenario's earlier turns.")
+    var useHistory = false
+
+    @Flag(inversion: .prefixedNo, help: "Calibrate the probes' probabilities.")
+    var useCalibration = true
+
+    @Option(help: "Stop an answer after this many tokens.")
+    var maxNewTokens = 80
+
+    @Option(help: "0 takes the most likely token; higher is more varied.")
+    var temperature = 0.3
+
+    @Option(help: "The same seed gives the same answers.")
+    var seed: UInt64 = 42
+
+    @Option(help: "The folder of test/.")
+    var dataDir = "data"
+
+    @Option(help: "Where results go.")
+    var resultsDir = "results"
+
+    @Option(name: .customLong("name"), help: "The run's folder. (default: the time)")
+    var runName: String?
+
+    @Flag(help: "Go on with the last run of the same settings, or with --name.")
+    var resume = false
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    private struct Output: Codable {
+        let run: String
+        let configuration: SweepConfiguration
+        let rows: [SweepSummary.Row]
+    }
+
+    func validate() throws {
+        for strength in pruningStrengths where !(0...1).contains(strength) {
+            throw ValidationError("--pruning-strengths has \(strength), expected 0 to 1")
+        }
+        if numSamples < 1 { throw ValidationError("--num-samples is \(numSamples), expected at least 1") }
+        if maxNewTokens < 1 { throw ValidationError("--max-new-tokens is \(maxNewTokens), expected at least 1") }
+        if !(temperature >= 0 && temperature.isFinite) {
+            throw ValidationError("--temperature is \(temperature), expected 0 or more")
+        }
+        if let runName, runName.isEmpty || runName.contains("/") || runName.hasPrefix(".") {
+            throw ValidationError("--name is \"\(runName)\", expected a folder's name")
+        }
+    }
+
+    func run() throws {
+        let decoder = try model.load()
+        let location = try ModelLocation(model.model)
+        let data = URL(fileURLWithPath: dataDir)
+        var strengths: [Double] = []
+        for strength in pruningStrengths where !strengths.contains(strength) { strengths.append(strength) }
+        let configuration = SweepConfiguration(
+            model: decoder.fingerprint, strengths: strengths,
+            datasets: datasets.isEmpty ? ScenarioSet.names(in: data.appending(path: "test")) : datasets,
+            samples: numSamples, usesHistory: useHistory, usesCalibration: useCalibration, maxNewTokens: maxNewTokens,
+            temperature: temperature, seed: seed, criterion: criterion.criterion,
+            compensation: criterion.compensation, alwaysKeep: criterion.alwaysKeep)
+        let sweep = try Sweep(
+            decoder, try artifacts.load(for: decoder, named: model.model), configuration, dataDirectory: data)
+        let parent = URL(fileURLWithPath: resultsDir)
+            .appending(path: location.shortName(quantization: decoder.quantization))
+        let folder = try ResultsFolder(in: parent, name: runName, configuration, resuming: resume)
+        Console.note("results in \(folder.url.relativePath)")
+        let (log, earlier) = try ResultsLog.open(in: folder.url)
+        var results = earlier
+        let line = ProgressLine("turns")
+        try sweep.run(resuming: earlier) { result in
+            try log.append(result)
+            results.append(result)
+            line.update(done: results.count, total: sweep.turnCount)
+        }
+        line.finish()
+        let summary = SweepSummary(results)
+        let output = Output(run: folder.url.lastPathComponent, configuration: configuration, rows: summary.rows)
+        try folder.writeSummary(output)
+        if json { return try Console.printJSON(output) }
+        print(SummaryTable.text(summary.rows))
+    }
+}

@@ -1,0 +1,46 @@
+import ArgumentParser
+import Checkpoints
+import Evaluation
+import Foundation
+import Tokenizers
+import Transformer
+
+struct Tokenize: ParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Turn text into token ids.")
+
+    @Option(help: "A GGUF file, a directory that holds one, or a name under models/.")
+    var model = "SmolLM2-135M-Instruct.Q4_1"
+
+    @Option(help: "The text.")
+    var text: String?
+
+    @Option(help: "A file of JSON lines {\"text\": ...}; one JSON object is printed for each.")
+    var input: String?
+
+    @Flag(help: "Recognise special tokens, such as <|im_start|>, in the text.")
+    var special = false
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    private struct Output: Encodable {
+        let ids: [Int]
+    }
+
+    func validate() throws {
+        guard (text == nil) != (input == nil) else { throw ValidationError("give either --text or --input") }
+    }
+
+    func run() throws {
+        let tokenizer = try Tokenizer(try GGUFFile(contentsOf: try ModelLocation(model).file))
+        if let input {
+            for line in try EvaluationText.read(URL(fileURLWithPath: input)) {
+                try Console.printJSON(Output(ids: tokenizer.encode(line.text, recognizingSpecialTokens: special)))
+            }
+            return
+        }
+        let ids = tokenizer.encode(text ?? "", recognizingSpecialTokens: special)
+        if json { return try Console.printJSON(Output(ids: ids)) }
+        print(ids.map(String.init).joined(separator: " "))
+    }
+}

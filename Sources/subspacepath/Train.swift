@@ -1,0 +1,168 @@
+import ArgumentParser
+import DomainBasis
+import Foundation
+import ScenarioPruning
+import Transformer
+
+struct Train: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Measure a model once: probes, calibration, head importance, whitelist.",
+        discussion: """
+            Reads <data-dir>/train/<domain>.json and <data-dir>/val/<domain>.json, lists of strings. Other domains \
+            in val/ stand for what lies outside when probes are calibrated. A run that was stopped goes on after \
+            its last finished stage when the same command is given again.
+            """)
+
+    /// What `--importance` takes.
+    enum Importance: String, ExpressibleByArgument, CaseIterable {
+        case axisEnergy = "axis-energy"
+    }
+
+    @OptionGroup var model: ModelOptions
+
+    @Option(help: "The folder of train/ and val/.")
+    var dataDir = "data"
+
+    @Option(parsing: .upToNextOption, help: "The domains to train for.")
+    var selectedDomains = OfflineTraining.Options().domains
+
+    @Option(help: "Epochs of probe training.")
+    var finalProbeEpochs = 20
+
+    @Option(help: "Training inputs for each domain. (default: all)")
+    var numSamplesPerDomain: Int?
+
+    @Option(help: "Which head importance to measure.")
+    var importance = Importance.axisEnergy
+
+    @Option(help: "Layers whose heads are all kept. (default: 3, fewer for shallow models)")
+    var foundationLayers: Int?
+
+    @Option(help: "The same seed gives the same artifacts.")
+    var seed: UInt64 = 42
+
+    @Option(help: "Where the artifacts go. (default: artifacts/<model>)")
+    var outputDir: String?
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    private struct Output: Encodable {
+        struct Layer: Encodable {
+            let validationAccuracy: Double
+            let temperatures: [String: Double]
+            let calibrationErrorBefore: [String: Double]
+            let calibrationErrorAfter: [String: Double]
+        }
+
+        struct ImportanceSummary: Encodable {
+            let meanByDomain: [String: Double]
+            let smallest: Float
+            let largest: Float
+        }
+
+        struct WhitelistSummary: Encodable {
+            let heads: Int
+            let foundationLayers: Int
+            let variationTest: MannWhitneyTest?
+        }
+
+        let output: String
+        let domains: [String]
+        let meanValidationAccuracy: Double
+        let layers: [Layer]
+        let importance: ImportanceSummary
+        let whitelist: WhitelistSummary
+        let seconds: Double
+    }
+
+    func validate() throws {
+        if finalProbeEpochs < 1 { throw ValidationError("--final-probe-epochs is \(finalProbeEpochs), expected at least 1") }
+        if let numSamplesPerDomain, numSamplesPerDomain < 1 {
+            throw ValidationError("--num-samples-per-domain is \(numSamplesPerDomain), expected at least 1")
+        }
+        if let foundationLayers, foundationLayers < 0 {
+            throw ValidationError("--foundation-layers is \(foundationLayers), expected 0 or more")
+        }
+    }
+
+    func run() throws {
+        let clock = ContinuousClock()
+        let start = clock.now
+        let decoder = try model.load()
+        let name = try ModelLocation(model.model).shortName(quantization: decoder.quantization)
+        let output = URL(fileURLWithPath: outputDir ?? "artifacts/\(name)")
+        var options = OfflineTraining.Options()
+        options.dataDirectory = URL(fileURLWithPath: dataDir)
+        options.domains = selectedDomains
+        options.samplesPerDomain = numSamplesPerDomain
+        options.probe.epochs = finalProbeEpochs
+        options.probe.seed = seed
+        options.foundationLayers = foundationLayers
+        options.seed = seed
+        var line = ProgressLine("")
+        var current: OfflineTraining.Stage?
+        let training = try OfflineTraining(decoder, options, output: output) { progress in
+            if progress.stage != current {
+                line.finish()
+                current = progress.stage
+                line = ProgressLine(progress.stage.rawValue)
+                if progress.resumed { Console.note("\(progress.stage.rawValue): done by an earlier run") }
+            }
+            line.update(done: progress.done, total: progress.total)
+        }
+        let artifacts = try training.run()
+        line.finish()
+        try show(artifacts, at: output, seconds: (clock.now - start).inSeconds)
+    }
+
+    private func show(_ artifacts: PruningArtifacts, at output: URL, seconds: Double) throws {
+        let layers = artifacts.validationAccuracy.indices.map { layer in
+            func byRegime(_ value: (RegimeCalibration) -> [Double]) -> [String: Double] {
+                Dictionary(uniqueKeysWithValues: artifacts.temperatures.map { ($0.key.rawValue, value($0.value)[layer]) })
+            }
+            return Output.Layer(
+                validationAccuracy: artifacts.validationAccuracy[layer], temperatures: byRegime(\.temperatures),
+                calibrationErrorBefore: byRegime(\.errorBefore), calibrationErrorAfter: byRegime(\.errorAfter))
+        }
+        let table = artifacts.importance.axisEnergy
+        let means = (0..<table.domains).map { domain in
+            let values = stride(from: domain, to: table.values.count, by: table.domains).map { Double(table.values[$0]) }
+            return values.reduce(0, +) / Double(values.count)
+        }
+        let accuracy = artifacts.validationAccuracy.reduce(0, +) / Double(layers.count)
+        let result = Output(
+            output: output.path, domains: artifacts.domains, meanValidationAccuracy: accuracy, layers: layers,
+            importance: .init(
+                meanByDomain: Dictionary(uniqueKeysWithValues: zip(artifacts.domains, means)),
+                smallest: table.values.min() ?? 0, largest: table.values.max() ?? 0),
+            whitelist: .init(
+                heads: artifacts.whitelist.count, foundationLayers: artifacts.whitelist.foundationLayers,
+                variationTest: artifacts.whitelist.variationTest),
+            seconds: seconds)
+        if json { return try Console.printJSON(result) }
+        print(
+            "layer  accuracy  " + CalibrationRegime.allCases.map { "T \($0.rawValue)" }.joined(separator: "  ")
+                + "   calibration error before -> after, same order")
+        for (index, layer) in layers.enumerated() {
+            let regimes = CalibrationRegime.allCases.map(\.rawValue)
+            let temperatures = regimes.map { name in
+                let text = layer.temperatures[name].map { String(format: "%.2f", $0) } ?? "-"
+                return String(repeating: " ", count: max(0, name.count + 2 - text.count)) + text
+            }
+            let errors = regimes.compactMap { name -> String? in
+                guard let before = layer.calibrationErrorBefore[name], let after = layer.calibrationErrorAfter[name] else {
+                    return nil
+                }
+                return String(format: "%.3f -> %.3f", before, after)
+            }
+            print(
+                String(format: "%5d  %8.3f  ", index, layer.validationAccuracy) + temperatures.joined(separator: "  ")
+                    + "   " + errors.joined(separator: ", "))
+        }
+        print(String(format: "mean validation accuracy %.3f", accuracy))
+        let test = artifacts.whitelist.variationTest.map { String(format: "; Mann-Whitney p = %.2g that they vary less", $0.pValue) }
+        print("whitelist: \(artifacts.whitelist.count) of \(table.layers * table.heads) heads" + (test ?? ""))
+        print("artifacts in \(output.path), \(ProgressLine.format(seconds))")
+    }
+}
