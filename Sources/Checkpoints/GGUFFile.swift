@@ -63,7 +63,9 @@ public final class GGUFFile: Sendable {
         UnsafeRawBufferPointer(rebasing: file.bytes[tensor.range])
     }
 
-    private static func readMetadata(_ cursor: inout ByteCursor, count: Int) throws(CheckpointError) -> [String: GGUFValue] {
+    private static func readMetadata(_ cursor: inout ByteCursor, count: Int) throws(CheckpointError) -> [String:
+        GGUFValue]
+    {
         var metadata: [String: GGUFValue] = [:]
         for index in 0..<count {
             let key = try cursor.readString("metadata key \(index)")
@@ -84,7 +86,8 @@ public final class GGUFFile: Sendable {
         let byteCount: Int
     }
 
-    private static func readTensorInfos(_ cursor: inout ByteCursor, count: Int) throws(CheckpointError) -> [TensorInfo] {
+    private static func readTensorInfos(_ cursor: inout ByteCursor, count: Int) throws(CheckpointError) -> [TensorInfo]
+    {
         var infos: [TensorInfo] = []
         var names: Set<String> = []
         for index in 0..<count {
@@ -115,7 +118,8 @@ public final class GGUFFile: Sendable {
             }
             guard dimensions[0] % type.blockSize == 0 else {
                 throw cursor.error(
-                    .malformed, name, "has rows of \(dimensions[0]), not a multiple of \(type)'s block of \(type.blockSize)")
+                    .malformed, name,
+                    "has rows of \(dimensions[0]), not a multiple of \(type)'s block of \(type.blockSize)")
             }
             let (byteCount, overflow) = (elements / type.blockSize).multipliedReportingOverflow(by: type.blockBytes)
             guard !overflow else { throw cursor.error(.malformed, name, "has more bytes than can be counted") }
@@ -156,7 +160,8 @@ public final class GGUFFile: Sendable {
                     range: start + offset..<start + offset + info.byteCount))
         }
         let ordered = tensors.sorted { $0.range.lowerBound < $1.range.lowerBound }
-        for (former, latter) in zip(ordered, ordered.dropFirst()) where former.range.upperBound > latter.range.lowerBound {
+        for (former, latter) in zip(ordered, ordered.dropFirst())
+        where former.range.upperBound > latter.range.lowerBound {
             throw cursor.error(.malformed, latter.name, "overlaps the data of \(former.name)")
         }
         return tensors
@@ -211,7 +216,9 @@ extension GGUFFile {
 
     public func integers(_ key: String) throws(CheckpointError) -> [Int64]? {
         guard let value = metadata[key] else { return nil }
-        guard case .integers(let integers) = value else { throw failure(.malformed, key, "is not an array of integers") }
+        guard case .integers(let integers) = value else {
+            throw failure(.malformed, key, "is not an array of integers")
+        }
         return integers
     }
 

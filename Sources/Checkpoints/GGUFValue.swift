@@ -42,7 +42,8 @@ extension ByteCursor {
         return type
     }
 
-    mutating func readValue(_ type: GGUFValueType, _ field: String, depth: Int = 0) throws(CheckpointError) -> GGUFValue {
+    mutating func readValue(_ type: GGUFValueType, _ field: String, depth: Int = 0) throws(CheckpointError) -> GGUFValue
+    {
         switch type {
         case .uint8: .unsigned(UInt64(try read(UInt8.self, field)))
         case .uint16: .unsigned(UInt64(try read(UInt16.self, field)))

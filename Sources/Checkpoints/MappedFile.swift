@@ -17,7 +17,8 @@ public final class MappedFile: @unchecked Sendable {
     public init(contentsOf url: URL) throws(CheckpointError) {
         let path = url.path
         func failure(_ what: String) -> CheckpointError {
-            CheckpointError(.unreadable, file: path, field: "file", detail: "\(what): \(String(cString: strerror(errno)))")
+            CheckpointError(
+                .unreadable, file: path, field: "file", detail: "\(what): \(String(cString: strerror(errno)))")
         }
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure("cannot be opened") }

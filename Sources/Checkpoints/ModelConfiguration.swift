@@ -44,14 +44,20 @@ public struct ModelConfiguration: Sendable, Equatable {
             let known = Architecture.allCases.map(\.rawValue).joined(separator: ", ")
             throw failure(.unsupported, "general.architecture", "is \"\(family)\"; supported are \(known)")
         }
-        func count(_ key: String, default fallback: Int? = nil, atMost limit: Int = 1 << 24) throws(CheckpointError) -> Int {
+        func count(_ key: String, default fallback: Int? = nil, atMost limit: Int = 1 << 24) throws(CheckpointError)
+            -> Int
+        {
             let value = try file.required(key, try file.integer(key) ?? fallback)
-            guard (1...limit).contains(value) else { throw failure(.malformed, key, "is \(value), expected 1 to \(limit)") }
+            guard (1...limit).contains(value) else {
+                throw failure(.malformed, key, "is \(value), expected 1 to \(limit)")
+            }
             return value
         }
         func positive(_ key: String, default fallback: Double? = nil) throws(CheckpointError) -> Double {
             let value = try file.required(key, try file.number(key) ?? fallback)
-            guard value > 0, value.isFinite else { throw failure(.malformed, key, "is \(value), expected a positive number") }
+            guard value > 0, value.isFinite else {
+                throw failure(.malformed, key, "is \(value), expected a positive number")
+            }
             return value
         }
         self.architecture = architecture
@@ -64,7 +70,8 @@ public struct ModelConfiguration: Sendable, Equatable {
         contextLength = try count("\(family).context_length")
         guard heads % keyValueHeads == 0 else {
             throw failure(
-                .malformed, "\(family).attention.head_count_kv", "is \(keyValueHeads), which does not divide \(heads) heads")
+                .malformed, "\(family).attention.head_count_kv",
+                "is \(keyValueHeads), which does not divide \(heads) heads")
         }
         headSize = try count("\(family).attention.key_length", default: max(1, width / heads), atMost: 4096)
         guard try file.integer("\(family).attention.value_length") ?? headSize == headSize else {
@@ -75,13 +82,15 @@ public struct ModelConfiguration: Sendable, Equatable {
         rotaryDimensions = try count("\(family).rope.dimension_count", default: headSize)
         guard rotaryDimensions % 2 == 0, rotaryDimensions <= headSize else {
             throw failure(
-                .malformed, "\(family).rope.dimension_count", "is \(rotaryDimensions), expected an even number up to \(headSize)")
+                .malformed, "\(family).rope.dimension_count",
+                "is \(rotaryDimensions), expected an even number up to \(headSize)")
         }
         let scaling = try file.string("\(family).rope.scaling.type") ?? "none"
         switch scaling {
         case "none": rotaryScale = 1
         case "linear": rotaryScale = try positive("\(family).rope.scaling.factor", default: 1)
-        default: throw failure(.unsupported, "\(family).rope.scaling.type", "is \"\(scaling)\"; supported are none, linear")
+        default:
+            throw failure(.unsupported, "\(family).rope.scaling.type", "is \"\(scaling)\"; supported are none, linear")
         }
         if let experts = try file.integer("\(family).expert_count"), experts > 0 {
             throw failure(.unsupported, "\(family).expert_count", "mixture-of-experts models are not supported")

@@ -79,7 +79,9 @@ public struct SafetensorsFile: Sendable {
         var count = 1
         for dimension in entry.shape {
             let (product, overflow) = count.multipliedReportingOverflow(by: dimension)
-            guard dimension >= 0, !overflow else { throw cursor.error(.malformed, name, "has the shape \(entry.shape)") }
+            guard dimension >= 0, !overflow else {
+                throw cursor.error(.malformed, name, "has the shape \(entry.shape)")
+            }
             count = product
         }
         let (bytes, overflow) = count.multipliedReportingOverflow(by: 4)

@@ -162,7 +162,8 @@ private struct AdamState {
                 m = first * m + (1 - first) * gradient[i]
                 v = second * v + (1 - second) * gradient[i] * gradient[i]
                 moments[k][i] = (m, v)
-                let change = training.learningRate * (m / firstCorrection) / ((v / secondCorrection).squareRoot() + 1e-8)
+                let change =
+                    training.learningRate * (m / firstCorrection) / ((v / secondCorrection).squareRoot() + 1e-8)
                 if i < width {
                     weights[k][i] -= change + training.learningRate * training.weightDecay * weights[k][i]
                 } else {

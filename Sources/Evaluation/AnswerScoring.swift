@@ -74,11 +74,17 @@ public enum AnswerScoring {
             candidate?.last.flatMap { letter in letters.contains(letter) ? letter : nil }
         }
         if text.count == 1, let letter = valid(text[...]) { return letter }
-        if let match = text.firstMatch(of: /^[*("\s]*([A-Z])(?:[*]*[.):,\n]|[*]*$)/), let letter = valid(match.1) { return letter }
-        if let match = text.firstMatch(of: /(?i:answer|option|choice)(?i:\s+is)?\s*:?\s*[*("]*([A-Z])\b/), let letter = valid(match.1) {
+        if let match = text.firstMatch(of: /^[*("\s]*([A-Z])(?:[*]*[.):,\n]|[*]*$)/), let letter = valid(match.1) {
             return letter
         }
-        if let match = text.firstMatch(of: /\(([A-Z])\)|\b([A-Z])[.):]/), let letter = valid(match.1 ?? match.2) { return letter }
+        if let match = text.firstMatch(of: /(?i:answer|option|choice)(?i:\s+is)?\s*:?\s*[*("]*([A-Z])\b/),
+            let letter = valid(match.1)
+        {
+            return letter
+        }
+        if let match = text.firstMatch(of: /\(([A-Z])\)|\b([A-Z])[.):]/), let letter = valid(match.1 ?? match.2) {
+            return letter
+        }
         let lower = text.lowercased()
         let named = options.filter { lower.contains($0.text.lowercased()) }
         return named.count == 1 ? named[0].letter : nil

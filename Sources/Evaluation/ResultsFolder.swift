@@ -20,7 +20,8 @@ public struct ResultsFolder {
             if files.fileExists(atPath: url.path) {
                 guard resuming else {
                     throw EvaluationError.cannotWrite(
-                        file: url.relativePath, detail: "a run of this name exists; add --resume or choose another name")
+                        file: url.relativePath, detail: "a run of this name exists; add --resume or choose another name"
+                    )
                 }
                 guard Self.configuration(of: url) == configuration else {
                     throw EvaluationError.cannotWrite(
@@ -67,7 +68,9 @@ public struct ResultsFolder {
     /// Names start with the time, so the last in order is the latest.
     private static func latest(in parent: URL, _ configuration: SweepConfiguration) -> URL? {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: parent.path)) ?? []
-        return names.sorted().reversed().map { parent.appending(path: $0) }.first { Self.configuration(of: $0) == configuration }
+        return names.sorted().reversed().map { parent.appending(path: $0) }.first {
+            Self.configuration(of: $0) == configuration
+        }
     }
 
     private static func unused(in parent: URL) -> URL {

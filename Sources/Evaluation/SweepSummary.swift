@@ -55,11 +55,13 @@ public struct SweepSummary: Sendable, Codable {
         let turns = Double(results.count)
         let taken = speed.promptSeconds + speed.generationSeconds
         let denseTime = dense.map { $0.perPromptToken * speed.promptTokens + $0.perNewToken * speed.newTokens } ?? taken
-        let scenarios = Dictionary(results.map { ($0.scenario, $0.compileMilliseconds) }, uniquingKeysWith: { first, _ in first })
+        let scenarios = Dictionary(
+            results.map { ($0.scenario, $0.compileMilliseconds) }, uniquingKeysWith: { first, _ in first })
         return Row(
             dataset: dataset, strength: strength, accuracy: results.reduce(0) { $0 + $1.score } / turns,
             prunedFraction: results.reduce(0) { $0 + $1.prunedFraction } / turns, scenarios: scenarios.count,
-            turns: results.count, tokensPerSecond: speed.generationSeconds > 0 ? speed.newTokens / speed.generationSeconds : 0,
+            turns: results.count,
+            tokensPerSecond: speed.generationSeconds > 0 ? speed.newTokens / speed.generationSeconds : 0,
             speedup: taken > 0 ? denseTime / taken : 1,
             compileMilliseconds: scenarios.values.reduce(0, +) / Double(scenarios.count))
     }

@@ -42,7 +42,9 @@ enum ArtifactFiles {
         try write(try encoder().encode(value) + Data("\n".utf8), to: directory.appending(path: name))
     }
 
-    static func readJSON<Value: Decodable>(_: Value.Type, _ name: String, in directory: URL) throws(PruningError) -> Value {
+    static func readJSON<Value: Decodable>(_: Value.Type, _ name: String, in directory: URL) throws(PruningError)
+        -> Value
+    {
         let url = directory.appending(path: name)
         guard let data = FileManager.default.contents(atPath: url.path) else {
             throw .unreadableArtifacts(directory.path, detail: "\(name) is missing")
@@ -80,7 +82,8 @@ enum ArtifactFiles {
     static func writeProbes(_ probes: [LinearProbe], accuracy: [Double], in directory: URL) throws {
         let (domains, width) = (probes[0].biases.count, probes[0].weights[0].count)
         let file = SafetensorsFile(tensors: [
-            "weights": .init(shape: [probes.count, domains, width], values: probes.flatMap { $0.weights.flatMap(\.self) }),
+            "weights": .init(
+                shape: [probes.count, domains, width], values: probes.flatMap { $0.weights.flatMap(\.self) }),
             "biases": .init(shape: [probes.count, domains], values: probes.flatMap(\.biases)),
             "validation_accuracy": .init(shape: [probes.count], values: accuracy.map(Float.init)),
         ])
@@ -124,7 +127,8 @@ enum ArtifactFiles {
                 values: try tensor(name, tableShape, of: file, directory.path))
         }
         let width = shape.heads * shape.headSize
-        let rows = try tensor("head_means", [shape.layers, shape.domains, width], of: file, directory.path).chunks(of: width)
+        let rows = try tensor("head_means", [shape.layers, shape.domains, width], of: file, directory.path).chunks(
+            of: width)
         return HeadImportance(
             axisEnergy: try table("axis_energy"), writeNorm: try table("write_norm"),
             means: (0..<shape.layers).map { Array(rows[$0 * shape.domains..<($0 + 1) * shape.domains]) })

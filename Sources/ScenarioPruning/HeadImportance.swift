@@ -54,7 +54,8 @@ struct HeadImportanceMeasurement {
                 let w = writes[layer].probeWrite(head: head, normalized.heads[layer])
                 let energy = w.reduce(0) { $0 + $1 * $1 }
                 energySums[index] += w[domain] * w[domain] / (energy + Self.epsilon)
-                normSums[index] += writes[layer].length(head: head, asWritten.heads[layer]) / max(residual, Self.epsilon)
+                normSums[index] +=
+                    writes[layer].length(head: head, asWritten.heads[layer]) / max(residual, Self.epsilon)
             }
             for (i, value) in asWritten.heads[layer].enumerated() { meanSums[layer][domain][i] += Double(value) }
         }

@@ -83,7 +83,8 @@ public struct OfflineTraining {
             model: model.fingerprint, modelName: model.configuration.name, quantization: model.quantization,
             domains: options.domains, heldOutDomains: heldOut.map(\.domain),
             textNormalization: TextNormalization.identifier, poolDigests: digests, probeEpochs: options.probe.epochs,
-            foundationLayers: options.foundationLayers ?? Whitelist.defaultFoundationLayers(of: model.configuration.layers),
+            foundationLayers: options.foundationLayers
+                ?? Whitelist.defaultFoundationLayers(of: model.configuration.layers),
             seed: options.seed, toolVersion: Self.toolVersion)
     }
 
@@ -98,7 +99,8 @@ public struct OfflineTraining {
         let temperatures = try stage(
             .calibration,
             read: {
-                try ArtifactFiles.readJSON([CalibrationRegime: RegimeCalibration].self, ArtifactFiles.temperatures, in: partial)
+                try ArtifactFiles.readJSON(
+                    [CalibrationRegime: RegimeCalibration].self, ArtifactFiles.temperatures, in: partial)
             }, make: { try calibrate(probes) },
             write: { try ArtifactFiles.writeJSON($0, ArtifactFiles.temperatures, in: partial) })
         let importance = try stage(

@@ -52,7 +52,8 @@ public struct PruningArtifacts: Sendable {
         }
         guard manifest.textNormalization == TextNormalization.identifier else {
             throw PruningError.inconsistentArtifacts(
-                "text was normalised by \(manifest.textNormalization), this version has \(TextNormalization.identifier)")
+                "text was normalised by \(manifest.textNormalization), this version has \(TextNormalization.identifier)"
+            )
         }
         let shape = ArtifactFiles.Shape(model.configuration, domains: manifest.domains.count)
         (probes, validationAccuracy) = try ArtifactFiles.readProbes(in: directory, shape)
@@ -80,7 +81,8 @@ public struct PruningArtifacts: Sendable {
             throw .inconsistentArtifacts("the domains are \(domains)")
         }
         for (regime, calibration) in temperatures {
-            guard calibration.temperatures.count == shape.layers, calibration.temperatures.allSatisfy({ $0 > 0 && $0.isFinite })
+            guard calibration.temperatures.count == shape.layers,
+                calibration.temperatures.allSatisfy({ $0 > 0 && $0.isFinite })
             else { throw .inconsistentArtifacts("\(regime.rawValue) needs \(shape.layers) positive temperatures") }
         }
         guard whitelist.heads.count == shape.layers,

@@ -112,7 +112,9 @@ public enum ChatTemplate: Sendable, Equatable {
             }
         }
         ids += tokenizer.encode(run)
-        if tokenizer.addsBeginningOfText, let first = tokenizer.beginningOfText, ids.first != first { ids.insert(first, at: 0) }
+        if tokenizer.addsBeginningOfText, let first = tokenizer.beginningOfText, ids.first != first {
+            ids.insert(first, at: 0)
+        }
         return ids
     }
 }

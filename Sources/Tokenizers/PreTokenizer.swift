@@ -52,7 +52,9 @@ public enum PreTokenizer: String, Sendable, CaseIterable {
             } else {
                 let first = text.scalars[start] == " " && start + 1 < end ? start + 1 : start
                 let kind = text.classes[first]
-                next = kind == .space ? text.endOfSpaces(from: start, end: end) : text.endOfRun(of: kind, from: first, end: end)
+                next =
+                    kind == .space
+                    ? text.endOfSpaces(from: start, end: end) : text.endOfRun(of: kind, from: first, end: end)
             }
             body(start..<next)
             start = next

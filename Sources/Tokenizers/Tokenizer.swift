@@ -85,7 +85,8 @@ public struct Tokenizer: Sendable {
         beginningOfText = vocabulary.beginningOfText
         addsBeginningOfText = vocabulary.addsBeginningOfText && vocabulary.beginningOfText != nil
         let endTexts: Set<String> = ["<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|eom_id|>"]
-        endTokens = Set(specials.filter { endTexts.contains($0.text) }.map(\.id) + [vocabulary.endOfText].compactMap(\.self))
+        endTokens = Set(
+            specials.filter { endTexts.contains($0.text) }.map(\.id) + [vocabulary.endOfText].compactMap(\.self))
     }
 
     /// The number of tokens.

@@ -37,7 +37,9 @@ public final class DecoderModel: Sendable {
     ///
     /// - Throws: ``CheckpointError`` for the file, ``TokenizerError`` for its tokenizer, ``DecoderError`` for
     ///   the machine.
-    public init(contentsOf url: URL, precision: Precision = .int8, threads: Int? = nil, instructionSet: String? = nil) throws {
+    public init(contentsOf url: URL, precision: Precision = .int8, threads: Int? = nil, instructionSet: String? = nil)
+        throws
+    {
         let file = try GGUFFile(contentsOf: url)
         configuration = try ModelConfiguration(file)
         tokenizer = try Tokenizer(file)
@@ -60,7 +62,8 @@ public final class DecoderModel: Sendable {
         let factors = try loader.optionalVector("rope_freqs.weight", count: configuration.rotaryDimensions / 2)
         if let factors, let bad = factors.first(where: { !($0 > 0 && $0.isFinite) }) {
             throw CheckpointError(
-                .malformed, file: url.path, field: "rope_freqs.weight", detail: "holds \(bad), expected positive numbers")
+                .malformed, file: url.path, field: "rope_freqs.weight",
+                detail: "holds \(bad), expected positive numbers")
         }
         rotary = RotaryEmbedding(configuration, factors: factors)
         var layers: [DecoderLayer] = []

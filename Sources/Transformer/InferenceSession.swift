@@ -119,8 +119,12 @@ public final class InferenceSession {
         for index in model.layers.indices {
             attend(index, tokens: batch.count)
             if taps != nil {
-                add(workspace.heads.pointer, stride: workspace.heads.stride, tokens: batch.count, to: &taps!.headSums[index])
-                add(residual.pointer, stride: workspace.residualStride, tokens: batch.count, to: &taps!.residualSums[index])
+                add(
+                    workspace.heads.pointer, stride: workspace.heads.stride, tokens: batch.count,
+                    to: &taps!.headSums[index])
+                add(
+                    residual.pointer, stride: workspace.residualStride, tokens: batch.count,
+                    to: &taps!.residualSums[index])
             }
             feedForward(index, tokens: batch.count)
         }

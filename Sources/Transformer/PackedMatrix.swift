@@ -36,8 +36,12 @@ public final class PackedMatrix: @unchecked Sendable {
         let type = sp_element_type(tensor.type.rawValue)
         var matrix = sp_matrix()
         let bytes = sp_matrix_layout(&matrix, type, Int64(rows), Int64(columns), Int64(blockRows ?? rows))
-        guard bytes > 0 else { throw failure(.unsupported, "cannot be repacked: [\(rows), \(columns)] of \(tensor.type)") }
-        guard let memory = sp_tiles_allocate(bytes) else { throw failure(.outOfMemory, "needs \(bytes) bytes of memory") }
+        guard bytes > 0 else {
+            throw failure(.unsupported, "cannot be repacked: [\(rows), \(columns)] of \(tensor.type)")
+        }
+        guard let memory = sp_tiles_allocate(bytes) else {
+            throw failure(.outOfMemory, "needs \(bytes) bytes of memory")
+        }
         sp_pack(pool.pointer, &matrix, type, file.bytes(of: tensor).baseAddress, Int32(rotaryPairs), memory)
         matrix.data = UnsafePointer(memory)
         self.matrix = matrix

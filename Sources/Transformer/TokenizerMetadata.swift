@@ -10,7 +10,8 @@ extension Tokenizer {
         let key = "tokenizer.ggml."
         let model = try file.required(key + "model", try file.string(key + "model"))
         guard model == "gpt2" else {
-            throw failure(.unsupported, key + "model", "is \"\(model)\"; supported is gpt2 (byte-level byte-pair encoding)")
+            throw failure(
+                .unsupported, key + "model", "is \"\(model)\"; supported is gpt2 (byte-level byte-pair encoding)")
         }
         let kinds = try (file.integers(key + "token_type") ?? []).map { raw in
             guard let kind = Int(exactly: raw).flatMap(Vocabulary.Kind.init(rawValue:)) else {

@@ -7,7 +7,8 @@ import Transformer
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure speed and memory, dense or along a pathway.",
-        discussion: "Reads a prompt of random tokens and writes text, several times after a warm-up; medians are shown.")
+        discussion: "Reads a prompt of random tokens and writes text, several times after a warm-up; medians are shown."
+    )
 
     @OptionGroup var model: ModelOptions
     @OptionGroup var artifacts: ArtifactsOptions
@@ -52,7 +53,9 @@ struct Bench: ParsableCommand {
     func validate() throws {
         if promptTokens < 1 { throw ValidationError("--prompt-tokens is \(promptTokens), expected at least 1") }
         if generateTokens < 1 { throw ValidationError("--generate-tokens is \(generateTokens), expected at least 1") }
-        if !(1...1000).contains(repetitions) { throw ValidationError("--repetitions is \(repetitions), expected 1 to 1000") }
+        if !(1...1000).contains(repetitions) {
+            throw ValidationError("--repetitions is \(repetitions), expected 1 to 1000")
+        }
         if let prunedFraction, !(0...1).contains(prunedFraction) {
             throw ValidationError("--pruned-fraction is \(prunedFraction), expected 0 to 1")
         }
@@ -87,9 +90,11 @@ struct Bench: ParsableCommand {
         let output = Output(
             prefillTokensPerSecond: SpeedBenchmark.median(benchmark.prefill),
             decodeTokensPerSecond: SpeedBenchmark.median(benchmark.decode),
-            peakResidentBytes: SpeedBenchmark.peakResidentBytes, loadSeconds: loadSeconds, threads: decoder.pool.threads,
+            peakResidentBytes: SpeedBenchmark.peakResidentBytes, loadSeconds: loadSeconds,
+            threads: decoder.pool.threads,
             instructionSet: decoder.pool.instructionSet, precision: decoder.precision.rawValue,
-            prunedFraction: pathway?.prunedFraction(heads: decoder.configuration.heads) ?? 0, promptTokens: promptTokens,
+            prunedFraction: pathway?.prunedFraction(heads: decoder.configuration.heads) ?? 0,
+            promptTokens: promptTokens,
             generateTokens: generateTokens, prefillSamples: benchmark.prefill, decodeSamples: benchmark.decode)
         if json { return try Console.printJSON(output) }
         func range(_ samples: [Double]) -> String {

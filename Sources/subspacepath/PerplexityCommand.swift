@@ -87,7 +87,8 @@ struct PerplexityCommand: ParsableCommand {
         var evaluation = PerplexityEvaluation()
         for (index, text) in texts.enumerated() where text.scenario == nil && scenario == nil {
             throw EvaluationError.unusableText(
-                file: url.path, line: index + 1, detail: "has no \"scenario\"; give it one, or all of them by --scenario")
+                file: url.path, line: index + 1,
+                detail: "has no \"scenario\"; give it one, or all of them by --scenario")
         }
         try forEach(texts, url, decoder) { text, ids in
             let description = text.scenario ?? scenario ?? ""
@@ -96,7 +97,9 @@ struct PerplexityCommand: ParsableCommand {
                 for warning in compiled.warnings where !warnings.contains(warning) { warnings.append(warning) }
                 // A session holds a cache; a file of a thousand scenarios must not hold a thousand.
                 if sessions.count >= 16 { sessions.removeAll() }
-                sessions[description] = (try InferenceSession(decoder, along: compiled.pathway), compiled.prunedFraction)
+                sessions[description] = (
+                    try InferenceSession(decoder, along: compiled.pathway), compiled.prunedFraction
+                )
             }
             let (session, fraction) = sessions[description]!
             evaluation.add(try Likelihood.of(ids, in: session), group: text.group, prunedFraction: fraction)

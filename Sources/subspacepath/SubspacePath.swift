@@ -14,6 +14,7 @@ struct SubspacePath: ParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            Inspect.self, Tokenize.self, Generate.self, Train.self, Compile.self, Run.self, PerplexityCommand.self, Bench.self,
+            Inspect.self, Tokenize.self, Generate.self, Train.self, Compile.self, Run.self, PerplexityCommand.self,
+            Bench.self,
         ])
 }

@@ -4,13 +4,16 @@ import Foundation
 /// A sweep's rows as a table for a terminal.
 enum SummaryTable {
     static func text(_ rows: [SweepSummary.Row]) -> String {
-        let header = ["dataset", "strength", "accuracy", "pruned", "tokens/s", "speedup", "compile ms", "scenarios", "turns"]
+        let header = [
+            "dataset", "strength", "accuracy", "pruned", "tokens/s", "speedup", "compile ms", "scenarios", "turns",
+        ]
         let body = rows.map { row in
             [
                 row.dataset, row.strength == 0 ? "dense" : String(format: "%.2f", row.strength),
                 String(format: "%.3f", row.accuracy), String(format: "%.1f%%", 100 * row.prunedFraction),
                 String(format: "%.1f", row.tokensPerSecond), String(format: "%.2fx", row.speedup),
-                row.strength == 0 ? "-" : String(format: "%.1f", row.compileMilliseconds), "\(row.scenarios)", "\(row.turns)",
+                row.strength == 0 ? "-" : String(format: "%.1f", row.compileMilliseconds), "\(row.scenarios)",
+                "\(row.turns)",
             ]
         }
         let lines = [header] + body

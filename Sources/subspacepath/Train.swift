@@ -77,7 +77,9 @@ struct Train: ParsableCommand {
     }
 
     func validate() throws {
-        if finalProbeEpochs < 1 { throw ValidationError("--final-probe-epochs is \(finalProbeEpochs), expected at least 1") }
+        if finalProbeEpochs < 1 {
+            throw ValidationError("--final-probe-epochs is \(finalProbeEpochs), expected at least 1")
+        }
         if let numSamplesPerDomain, numSamplesPerDomain < 1 {
             throw ValidationError("--num-samples-per-domain is \(numSamplesPerDomain), expected at least 1")
         }
@@ -119,7 +121,8 @@ struct Train: ParsableCommand {
     private func show(_ artifacts: PruningArtifacts, at output: URL, seconds: Double) throws {
         let layers = artifacts.validationAccuracy.indices.map { layer in
             func byRegime(_ value: (RegimeCalibration) -> [Double]) -> [String: Double] {
-                Dictionary(uniqueKeysWithValues: artifacts.temperatures.map { ($0.key.rawValue, value($0.value)[layer]) })
+                Dictionary(
+                    uniqueKeysWithValues: artifacts.temperatures.map { ($0.key.rawValue, value($0.value)[layer]) })
             }
             return Output.Layer(
                 validationAccuracy: artifacts.validationAccuracy[layer], temperatures: byRegime(\.temperatures),
@@ -127,7 +130,9 @@ struct Train: ParsableCommand {
         }
         let table = artifacts.importance.axisEnergy
         let means = (0..<table.domains).map { domain in
-            let values = stride(from: domain, to: table.values.count, by: table.domains).map { Double(table.values[$0]) }
+            let values = stride(from: domain, to: table.values.count, by: table.domains).map {
+                Double(table.values[$0])
+            }
             return values.reduce(0, +) / Double(values.count)
         }
         let accuracy = artifacts.validationAccuracy.reduce(0, +) / Double(layers.count)
@@ -151,7 +156,8 @@ struct Train: ParsableCommand {
                 return String(repeating: " ", count: max(0, name.count + 2 - text.count)) + text
             }
             let errors = regimes.compactMap { name -> String? in
-                guard let before = layer.calibrationErrorBefore[name], let after = layer.calibrationErrorAfter[name] else {
+                guard let before = layer.calibrationErrorBefore[name], let after = layer.calibrationErrorAfter[name]
+                else {
                     return nil
                 }
                 return String(format: "%.3f -> %.3f", before, after)
@@ -161,7 +167,9 @@ struct Train: ParsableCommand {
                     + "   " + errors.joined(separator: ", "))
         }
         print(String(format: "mean validation accuracy %.3f", accuracy))
-        let test = artifacts.whitelist.variationTest.map { String(format: "; Mann-Whitney p = %.2g that they vary less", $0.pValue) }
+        let test = artifacts.whitelist.variationTest.map {
+            String(format: "; Mann-Whitney p = %.2g that they vary less", $0.pValue)
+        }
         print("whitelist: \(artifacts.whitelist.count) of \(table.layers * table.heads) heads" + (test ?? ""))
         print("artifacts in \(output.path), \(ProgressLine.format(seconds))")
     }

@@ -1,0 +1,41 @@
+# The two commands that matter: `make demo` and `make test`.
+
+MODEL := models/SmolLM2-135M-Instruct.Q4_1.gguf
+ARTIFACTS := artifacts/smollm2-135m-instruct
+TOOL := .build/release/subspacepath
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test model build format check-format artifacts fixtures bench
+
+help: ## Show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: model build ## Answer scenarios at several pruning strengths and print the table
+	$(TOOL) run --pruning-strengths 0.2 0.4 0.6 --num-samples 3
+
+test: model check-format ## Run every test and the format check
+	swift test -c release
+
+model: ## Fetch the default model (92 MB) into models/
+	@Scripts/fetch-model.sh
+
+build: ## Build the command line
+	swift build -c release --product subspacepath
+
+format: ## Lay the code out
+	swift format --in-place --recursive --parallel Package.swift Sources Tests
+
+check-format: ## Check the layout of the code
+	swift format lint --strict --recursive --parallel Package.swift Sources Tests
+
+artifacts: model build ## Make the shipped artifacts anew from data/
+	$(TOOL) train --output-dir $(ARTIFACTS)
+
+fixtures: model ## Make the tests' reference fixtures anew with transformers
+	python3 -m venv .venv-fixtures
+	.venv-fixtures/bin/pip install --quiet --requirement Tests/Fixtures/requirements.txt
+	.venv-fixtures/bin/python Tests/Fixtures/scripts/make_fixtures.py
+
+bench: model build ## Measure speed, dense and with 40% of the heads pruned
+	$(TOOL) bench
+	$(TOOL) bench --pruned-fraction 0.4

@@ -1,0 +1,67 @@
+"""What SciPy makes of the statistics that training reports."""
+
+import json
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.stats import mannwhitneyu
+
+
+def mann_whitney_cases(random):
+    samples = [
+        ([1.0, 2.0, 3.0], [4.0, 5.0, 6.0, 7.0]),
+        ([5.0, 1.0, 4.0], [2.0, 3.0, 6.0]),
+        ([1.0, 1.0, 2.0, 2.0], [1.0, 2.0, 2.0, 3.0, 3.0]),
+        (random.normal(0, 1, 60).tolist(), random.normal(0.4, 1, 200).tolist()),
+        (random.normal(1, 1, 50).round(1).tolist(), random.normal(0, 1, 50).round(1).tolist()),
+    ]
+    cases = []
+    for first, second in samples:
+        test = mannwhitneyu(first, second, alternative="less", method="asymptotic")
+        cases.append({"first": first, "second": second, "statistic": float(test.statistic), "pValue": float(test.pvalue)})
+    return cases
+
+
+def calibration_error(probabilities, labels, bins=10):
+    """Ten equal bins; in each, the distance of mean probability and mean label; weighted by count."""
+    index = np.minimum((probabilities * bins).astype(int), bins - 1)
+    return sum(
+        abs(probabilities[index == b].mean() - labels[index == b].mean()) * (index == b).mean()
+        for b in range(bins) if (index == b).any())
+
+
+def calibration_error_cases(random):
+    cases = []
+    for count, soft in ((50, False), (400, False), (200, True)):
+        probabilities = random.random(count)
+        labels = random.random(count) if soft else (random.random(count) < probabilities ** 2).astype(float)
+        cases.append({
+            "probabilities": probabilities.tolist(), "labels": labels.tolist(),
+            "error": float(calibration_error(probabilities, labels))})
+    return cases
+
+
+def temperature_cases(random):
+    cases = []
+    for scale, soft in ((4.0, False), (0.5, False), (2.0, True)):
+        logits = random.normal(0, 2, (80, 3))
+        truth = 1 / (1 + np.exp(-logits))
+        labels = truth if soft else (random.random(logits.shape) < truth).astype(float)
+        given = logits * scale
+
+        def loss(temperature):
+            z = given / temperature
+            return float(np.mean(np.maximum(z, 0) - z * labels + np.log1p(np.exp(-np.abs(z)))))
+
+        best = minimize_scalar(loss, bounds=(0.05, 20), method="bounded", options={"xatol": 1e-10})
+        cases.append({"logits": given.tolist(), "labels": labels.tolist(), "temperature": float(best.x)})
+    return cases
+
+
+def make(folder):
+    random = np.random.default_rng(5)
+    with open(folder / "statistics.json", "w", encoding="utf-8") as file:
+        json.dump({
+            "mannWhitney": mann_whitney_cases(random), "calibrationError": calibration_error_cases(random),
+            "temperature": temperature_cases(random)}, file)
+        file.write("\n")
