@@ -14,7 +14,7 @@ demo: model build ## Answer scenarios at several pruning strengths and print the
 	$(TOOL) run --pruning-strengths 0.2 0.4 0.6 --num-samples 3
 
 test: model check-format ## Run every test and the format check
-	swift test -c release
+	swift test -c release --disable-xctest
 
 model: ## Fetch the default model (92 MB) into models/
 	@Scripts/fetch-model.sh

@@ -25,5 +25,12 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),
+
+        .target(name: "TestSupport", dependencies: ["Transformer", "Checkpoints"], path: "Tests/TestSupport"),
+        .testTarget(name: "CKernelsTests", dependencies: ["CKernels", "TestSupport"]),
+        .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
+        .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers", "Transformer", "Checkpoints", "TestSupport"]),
+        .testTarget(
+            name: "TransformerTests", dependencies: ["Transformer", "Tokenizers", "Checkpoints", "TestSupport"]),
     ]
 )

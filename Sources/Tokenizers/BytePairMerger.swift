@@ -12,7 +12,6 @@ struct BytePairMerger: Sendable {
 
     /// The token of each byte; -1 where the vocabulary has none.
     private let byteTokens: [Int32]
-    private let unknown: Int32?
     private var merges: [UInt64: Merge]
     /// Words that are a token of their own whatever the merges say (Llama 3), or nil.
     private let wholeWords: [ArraySlice<UInt8>: Int32]?
@@ -29,7 +28,6 @@ struct BytePairMerger: Sendable {
             if kind != .control || ids[key] == nil { ids[key] = Int32(id) }
         }
         byteTokens = ByteAlphabet.scalars.map { ids[ArraySlice(String($0).utf8)] ?? -1 }
-        unknown = vocabulary.unknown.map(Int32.init)
         merges = Dictionary(minimumCapacity: vocabulary.merges.count)
         for (rank, merge) in vocabulary.merges.enumerated() {
             let bytes = Array(merge.utf8)
@@ -74,10 +72,8 @@ struct BytePairMerger: Sendable {
             ids.append(Int(id))
             return
         }
-        var tokens = word.compactMap { byte in
-            let token = byteTokens[Int(byte)]
-            return token >= 0 ? token : unknown
-        }
+        // A byte without a token is dropped, as the original tokenizers do.
+        var tokens = word.map { byteTokens[Int($0)] }.filter { $0 >= 0 }
         if tokens.count <= 24 {
             mergeByScanning(&tokens)
         } else {

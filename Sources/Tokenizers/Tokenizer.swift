@@ -2,8 +2,10 @@ import Foundation
 
 /// A byte-level byte-pair tokenizer: text to token ids and back.
 ///
-/// Any UTF-8 text survives encoding and decoding byte for byte, but for Qwen 2, whose tokenizer first
-/// composes characters (Unicode normal form C).
+/// Any text survives encoding and decoding byte for byte, with two exceptions that the original tokenizers make:
+/// Qwen 2 first composes characters (Unicode normal form C), and a byte that the vocabulary has no token for is
+/// dropped (SmolLM2 lacks six control characters, U+0004 and U+0006 among them, and the bytes that begin code
+/// points of the unassigned planes 4 to 11).
 public struct Tokenizer: Sendable {
     /// What a checkpoint says of its tokenizer.
     public struct Vocabulary: Sendable {
@@ -23,13 +25,12 @@ public struct Tokenizer: Sendable {
         public var preTokenizer: String
         public var beginningOfText: Int?
         public var endOfText: Int?
-        public var unknown: Int?
         /// Whether the model expects the beginning-of-text token before every text.
         public var addsBeginningOfText: Bool
 
         public init(
             tokens: [String], merges: [String], kinds: [Kind] = [], preTokenizer: String, beginningOfText: Int? = nil,
-            endOfText: Int? = nil, unknown: Int? = nil, addsBeginningOfText: Bool = false
+            endOfText: Int? = nil, addsBeginningOfText: Bool = false
         ) {
             self.tokens = tokens
             self.merges = merges
@@ -37,7 +38,6 @@ public struct Tokenizer: Sendable {
             self.preTokenizer = preTokenizer
             self.beginningOfText = beginningOfText
             self.endOfText = endOfText
-            self.unknown = unknown
             self.addsBeginningOfText = addsBeginningOfText
         }
     }
@@ -60,7 +60,6 @@ public struct Tokenizer: Sendable {
         }
         for (name, id) in [
             ("beginning-of-text", vocabulary.beginningOfText), ("end-of-text", vocabulary.endOfText),
-            ("unknown", vocabulary.unknown),
         ] {
             if let id, !(0..<count).contains(id) {
                 throw .malformedVocabulary("the \(name) token is \(id), the vocabulary has \(count) tokens")

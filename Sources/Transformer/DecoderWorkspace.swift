@@ -17,7 +17,7 @@ final class DecoderWorkspace {
     let queries: AlignedBuffer<Float>
     let keys: AlignedBuffer<Float>
     let values: AlignedBuffer<Float>
-    /// Attention outputs before the output projection, `[batch][heads * headSize]`. Pruned heads stay zero.
+    /// Attention outputs before the output projection, `[batch][heads * headSize]`.
     let heads: ActivationBuffer
     let gate: AlignedBuffer<Float>
     let up: AlignedBuffer<Float>
@@ -123,6 +123,14 @@ final class DecoderWorkspace {
                 head_stride: Int32(headStride), scale: 1 / Float(configuration.headSize).squareRoot(),
                 groups: groups.baseAddress, group_count: Int32(groups.count))
             sp_attend(pool, &attention)
+        }
+    }
+
+    /// Writes zeros over the outputs that another layer left behind: a group of 32 columns may span heads.
+    func clear(heads pruned: [Int], tokens: Int) {
+        let size = configuration.headSize
+        for token in 0..<tokens {
+            for head in pruned { (heads.pointer + token * heads.stride + head * size).update(repeating: 0, count: size) }
         }
     }
 

@@ -141,6 +141,7 @@ public final class InferenceSession {
         let (layer, path) = (model.layers[index], plan.layers[index])
         let w = workspace
         guard !path.groups.isEmpty else {
+            w.clear(heads: path.prunedHeads, tokens: tokens)
             addBias(path.bias, tokens: tokens)
             return
         }
@@ -164,6 +165,7 @@ public final class InferenceSession {
                 head_count: Int32(group.heads.count))
         }
         w.attend(groups, queryStride: layer.query.outputStride, position: position, tokens: tokens)
+        w.clear(heads: path.prunedHeads, tokens: tokens)
         w.quantizeHeads(tokens: tokens)
         w.multiply(
             [w.product(layer.output, groups: path.outputGroups, into: w.residual, bias: path.bias, accumulate: true)],

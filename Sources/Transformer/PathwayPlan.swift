@@ -15,6 +15,8 @@ final class PathwayPlan {
         /// Column groups of the output projection that some running head writes; nil for all.
         let outputGroups: AlignedBuffer<Int32>?
         let heads: AlignedBuffer<Int32>
+        /// The heads that do not run.
+        let prunedHeads: [Int]
         let groupHeads: AlignedBuffer<Int32>
         /// The key/value groups that have a running head.
         let groups: [Group]
@@ -80,6 +82,7 @@ final class PathwayPlan {
                 ? nil : try AlignedBuffer(tiles(of: live, in: weights.key), for: purpose),
             outputGroups: all ? nil : try AlignedBuffer(written.sorted().map(Int32.init), for: purpose),
             heads: try AlignedBuffer(kept.map(Int32.init), for: purpose),
+            prunedHeads: Set(0..<heads).subtracting(kept).sorted(),
             groupHeads: try AlignedBuffer(live.map(Int32.init), for: purpose),
             groups: groups,
             bias: paddedBias)

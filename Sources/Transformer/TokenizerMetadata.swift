@@ -28,7 +28,6 @@ extension Tokenizer {
                 preTokenizer: preTokenizer,
                 beginningOfText: try file.integer(key + "bos_token_id"),
                 endOfText: try file.integer(key + "eos_token_id"),
-                unknown: try file.integer(key + "unknown_token_id"),
                 addsBeginningOfText: try file.bool(key + "add_bos_token") ?? (preTokenizer == "llama-bpe")))
     }
 }

@@ -88,16 +88,15 @@ def write_header(writer, config, architecture, vocabulary=None):
     writer.add_value_length(head_size)
     writer.add_rope_dimension_count(head_size)
     if vocabulary is None:
-        tokens = [f"token{i}" for i in range(config.vocab_size)]
-        vocabulary = {"pre": "gpt2", "tokens": tokens, "merges": [], "token_type": [1] * len(tokens)}
+        tokens = ["a", "b", "ab"] + [f"token{i}" for i in range(3, config.vocab_size)]
+        vocabulary = {"pre": "gpt2", "tokens": tokens, "merges": ["a b"], "token_type": [1] * len(tokens)}
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre(vocabulary["pre"])
     writer.add_token_list(vocabulary["tokens"])
     writer.add_token_types(vocabulary["token_type"])
-    writer.add_token_merges(vocabulary["merges"] or ["t o"] if vocabulary["merges"] else [])
-    if vocabulary["merges"]:
-        writer.add_bos_token_id(0)
-        writer.add_eos_token_id(1)
+    writer.add_token_merges(vocabulary["merges"])
+    writer.add_bos_token_id(0)
+    writer.add_eos_token_id(1)
 
 
 def logits(model, ids):

@@ -1,0 +1,327 @@
+import CKernels
+import Foundation
+import TestSupport
+import Testing
+
+/// Every instruction set this processor has, against plain double-precision arithmetic on the same weights.
+@Suite struct MatrixProductTests {
+    static let types: [sp_element_type] = [
+        SP_TYPE_F32, SP_TYPE_F16, SP_TYPE_BF16, SP_TYPE_Q4_0, SP_TYPE_Q4_1, SP_TYPE_Q5_0, SP_TYPE_Q5_1, SP_TYPE_Q8_0,
+        SP_TYPE_Q4_K, SP_TYPE_Q5_K, SP_TYPE_Q6_K,
+    ]
+    static let instructionSets = (0..<sp_instruction_set_count()).map { String(cString: sp_instruction_set_name($0)) }
+
+    /// Random bytes of a matrix, with every scale a small positive half.
+    static func randomWeights(_ type: sp_element_type, rows: Int, columns: Int, _ random: inout SplitMix) -> [UInt8] {
+        let blockBytes = Int(sp_type_block_bytes(type))
+        let blocks = rows * columns / Int(sp_type_block_size(type))
+        var bytes = (0..<blocks * blockBytes).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+        func setHalf(_ offset: Int, _ value: UInt16) {
+            bytes[offset] = UInt8(value & 0xff)
+            bytes[offset + 1] = UInt8(value >> 8)
+        }
+        for block in 0..<blocks {
+            let start = block * blockBytes
+            // 0x2400 is 1/64; the low bits vary it.
+            let scale = 0x2400 | UInt16(random.next() & 0x3ff)
+            switch type {
+            case SP_TYPE_F32:
+                let value = Float(random.unit() - 0.5)
+                withUnsafeBytes(of: value) { for (i, byte) in $0.enumerated() { bytes[start + i] = byte } }
+            case SP_TYPE_F16, SP_TYPE_BF16: setHalf(start, 0x3400 | UInt16(random.next() & 0x83ff))
+            case SP_TYPE_Q4_0, SP_TYPE_Q5_0, SP_TYPE_Q8_0: setHalf(start, scale)
+            case SP_TYPE_Q6_K: setHalf(start + 208, scale)
+            default:
+                setHalf(start, scale)
+                setHalf(start + 2, scale | 0x8000)
+            }
+        }
+        return bytes
+    }
+
+    struct SplitMix {
+        var state: UInt64
+        mutating func next() -> UInt64 {
+            state &+= 0x9e37_79b9_7f4a_7c15
+            var z = state
+            z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+            z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+            return z ^ (z >> 31)
+        }
+        mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }
+    }
+
+    /// y = W x for every token through the packed kernels.
+    static func product(
+        _ type: sp_element_type, _ weights: [UInt8], rows: Int, columns: Int, blockRows: Int, x: [Float], tokens: Int,
+        integers: Bool, instructionSet: String, threads: Int = 1, groups: [Int32]? = nil
+    ) -> (values: [Float], quantized: [Float]) {
+        var matrix = sp_matrix()
+        let bytes = sp_matrix_layout(&matrix, type, Int64(rows), Int64(columns), Int64(blockRows))
+        let data = sp_tiles_allocate(bytes)!
+        let pool = sp_pool_create(Int32(threads), instructionSet)!
+        defer {
+            sp_tiles_free(data)
+            sp_pool_destroy(pool)
+        }
+        sp_pack(pool, &matrix, type, weights, 0, data)
+        matrix.data = UnsafePointer(data)
+        let groupCount = Int(matrix.groups)
+        var values = [Float](repeating: 0, count: tokens * groupCount * 32)
+        for token in 0..<tokens { for i in 0..<columns { values[token * groupCount * 32 + i] = x[token * columns + i] } }
+        var quants = [Int8](repeating: 0, count: values.count)
+        var scales = [Float](repeating: 0, count: tokens * groupCount)
+        var scaledSums = scales
+        var halfSums = [Int32](repeating: 0, count: 2 * scales.count)
+        let stride = Int(matrix.tiles) * 16
+        var output = [Float](repeating: .nan, count: tokens * stride)
+        values.withUnsafeMutableBufferPointer { values in
+            quants.withUnsafeMutableBufferPointer { quants in
+                scales.withUnsafeMutableBufferPointer { scales in
+                    scaledSums.withUnsafeMutableBufferPointer { scaledSums in
+                        halfSums.withUnsafeMutableBufferPointer { halfSums in
+                            output.withUnsafeMutableBufferPointer { output in
+                                var input = sp_activations(
+                                    groups: Int32(groupCount), values: values.baseAddress,
+                                    quants: integers ? quants.baseAddress : nil, scales: scales.baseAddress,
+                                    scaled_sums: scaledSums.baseAddress, half_sums: halfSums.baseAddress)
+                                sp_quantize(pool, &input, Int32(tokens))
+                                var step = sp_product()
+                                step.output = output.baseAddress
+                                step.output_stride = stride
+                                withUnsafePointer(to: matrix) { matrix in
+                                    step.matrix = matrix
+                                    (groups ?? []).withUnsafeBufferPointer { list in
+                                        step.groups = groups == nil ? nil : list.baseAddress
+                                        step.group_count = Int32(list.count)
+                                        sp_multiply(pool, &step, 1, &input, Int32(tokens))
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        let quantized = (0..<tokens).flatMap { token in
+            (0..<columns).map { i in
+                Float(quants[token * groupCount * 32 + i]) * scales[token * groupCount + i / 32]
+            }
+        }
+        let padded = Int(matrix.block_tiles) * 16
+        let rowsOut = (0..<tokens).flatMap { token in
+            (0..<rows).map { row in output[token * stride + row / blockRows * padded + row % blockRows] }
+        }
+        return (rowsOut, quantized)
+    }
+
+    @Test(arguments: instructionSets, types)
+    func productsAgreeWithDoublePrecision(instructionSet: String, type: sp_element_type) {
+        var random = SplitMix(state: UInt64(type.rawValue) + 7)
+        let block = Int(sp_type_block_size(type))
+        // Odd sizes: rows that do not fill a tile, heads of 24 rows, columns that do not fill a group.
+        for (rows, columns, blockRows, tokens) in [(1, 256, 1, 1), (72, 512, 24, 3), (50, block == 1 ? 77 : 256, 50, 15)] {
+            let weights = Self.randomWeights(type, rows: rows, columns: columns, &random)
+            var floats = [Float](repeating: 0, count: rows * columns)
+            sp_dequantize(type, weights, rows * columns, &floats)
+            let x = (0..<tokens * columns).map { _ in Float(random.unit() - 0.5) * 4 }
+            for integers in [false, true] {
+                let (found, quantized) = Self.product(
+                    type, weights, rows: rows, columns: columns, blockRows: blockRows, x: x, tokens: tokens,
+                    integers: integers, instructionSet: instructionSet)
+                let input = integers && block > 1 ? quantized : x
+                for token in 0..<tokens {
+                    for row in 0..<rows {
+                        var sum = 0.0
+                        var magnitude = 0.0
+                        for column in 0..<columns {
+                            let term = Double(floats[row * columns + column]) * Double(input[token * columns + column])
+                            sum += term
+                            magnitude += abs(term)
+                        }
+                        // A chain of n single-precision additions is off by at most n half-units of the sum of
+                        // magnitudes; the factor covers the scales' own roundings.
+                        let bound = magnitude * Double(columns) * 0x1p-24 * 2 + 1e-6
+                        #expect(abs(Double(found[token * rows + row]) - sum) <= bound)
+                    }
+                }
+            }
+        }
+    }
+
+    @Test(arguments: instructionSets)
+    func extremeInputsStayExact(instructionSet: String) {
+        // Weights 255 and 0 and inputs of the largest magnitude: 8-bit sums are as large as they get.
+        let columns = 64
+        var weights = [UInt8](repeating: 0, count: 16 * columns / 32 * 34)
+        for block in 0..<16 * columns / 32 {
+            weights[block * 34 + 1] = 0x3c  // scale 1
+            for i in 0..<32 { weights[block * 34 + 2 + i] = block % 2 == 0 ? 0x80 : 0x7f }
+        }
+        let x = (0..<columns).map { Float($0 % 3 == 0 ? -127 : 127) }
+        let (found, _) = Self.product(
+            SP_TYPE_Q8_0, weights, rows: 16, columns: columns, blockRows: 16, x: x, tokens: 1, integers: true,
+            instructionSet: instructionSet)
+        let low = x[..<32].reduce(0, +), high = x[32...].reduce(0, +)
+        #expect(found == Array(repeating: -128 * low + 127 * high, count: 16))
+    }
+
+    @Test(arguments: instructionSets)
+    func zeroAndTinyInputsGiveNoNaN(instructionSet: String) {
+        var random = SplitMix(state: 3)
+        let weights = Self.randomWeights(SP_TYPE_Q4_1, rows: 16, columns: 64, &random)
+        for value in [0, Float.leastNonzeroMagnitude, 1e-38, 1e30] {
+            let (found, _) = Self.product(
+                SP_TYPE_Q4_1, weights, rows: 16, columns: 64, blockRows: 16, x: Array(repeating: value, count: 64),
+                tokens: 1, integers: true, instructionSet: instructionSet)
+            #expect(found.allSatisfy { $0.isFinite })
+        }
+    }
+
+    @Test(arguments: instructionSets)
+    func skippedColumnGroupsEqualZeroInputs(instructionSet: String) {
+        var random = SplitMix(state: 11)
+        let weights = Self.randomWeights(SP_TYPE_Q4_1, rows: 32, columns: 128, &random)
+        var x = (0..<128).map { _ in Float(random.unit() - 0.5) }
+        for i in 32..<96 { x[i] = 0 }
+        func run(_ groups: [Int32]?) -> [Float] {
+            Self.product(
+                SP_TYPE_Q4_1, weights, rows: 32, columns: 128, blockRows: 32, x: x, tokens: 1, integers: true,
+                instructionSet: instructionSet, groups: groups
+            ).values
+        }
+        #expect(run([0, 3]) == run(nil))
+    }
+
+    @Test func threadsDoNotChangeResults() {
+        var random = SplitMix(state: 5)
+        let weights = Self.randomWeights(SP_TYPE_Q4_K, rows: 200, columns: 256, &random)
+        let x = (0..<11 * 256).map { _ in Float(random.unit() - 0.5) }
+        let results = [1, 2, 3, 8].map { threads in
+            Self.product(
+                SP_TYPE_Q4_K, weights, rows: 200, columns: 256, blockRows: 200, x: x, tokens: 11, integers: true,
+                instructionSet: Self.instructionSets[0], threads: threads
+            ).values
+        }
+        #expect(results.allSatisfy { $0 == results[0] })
+    }
+
+    @Test func unusableSizesAreRefused() {
+        var matrix = sp_matrix()
+        #expect(sp_matrix_layout(&matrix, SP_TYPE_Q4_1, 0, 32, 1) == 0)
+        #expect(sp_matrix_layout(&matrix, SP_TYPE_Q4_1, 16, 33, 16) == 0)
+        #expect(sp_matrix_layout(&matrix, SP_TYPE_Q4_1, 16, 32, 5) == 0)
+        #expect(sp_matrix_layout(&matrix, SP_TYPE_F32, 1 << 40, 32, 16) == 0)
+        #expect(sp_matrix_layout(&matrix, sp_element_type(99), 16, 32, 16) == 0)
+    }
+}
+
+@Suite struct DequantizationTests {
+    /// gguf-py's dequantisation of the same bytes. The arithmetic is the same, so only the order of roundings differs.
+    @Test(arguments: ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K"])
+    func valuesAgreeWithGgufPy(name: String) throws {
+        let ids: [String: sp_element_type] = [
+            "F32": SP_TYPE_F32, "F16": SP_TYPE_F16, "BF16": SP_TYPE_BF16, "Q4_0": SP_TYPE_Q4_0, "Q4_1": SP_TYPE_Q4_1,
+            "Q5_0": SP_TYPE_Q5_0, "Q5_1": SP_TYPE_Q5_1, "Q8_0": SP_TYPE_Q8_0, "Q4_K": SP_TYPE_Q4_K,
+            "Q5_K": SP_TYPE_Q5_K, "Q6_K": SP_TYPE_Q6_K,
+        ]
+        let tensors = try Fixtures.tensors("types/dequantized.safetensors")
+        let raw = try #require(tensors["\(name).raw"]).values.map { UInt8($0) }
+        let expected = try #require(tensors["\(name).values"]).values
+        var found = [Float](repeating: 0, count: expected.count)
+        sp_dequantize(try #require(ids[name]), raw, expected.count, &found)
+        for (a, b) in zip(found, expected) { #expect(abs(a - b) <= 1e-6 * abs(b)) }
+    }
+}
+
+@Suite struct AttentionTests {
+    @Test(arguments: MatrixProductTests.instructionSets)
+    func attentionAgreesWithDoublePrecision(instructionSet: String) {
+        var random = MatrixProductTests.SplitMix(state: 21)
+        let pool = sp_pool_create(2, instructionSet)!
+        defer { sp_pool_destroy(pool) }
+        for (headSize, heads, tokens, first) in [(64, 3, 1, 0), (64, 3, 9, 70), (24, 2, 5, 16), (40, 1, 33, 0)] {
+            let stride = (headSize + 15) / 16 * 16
+            let positions = first + tokens
+            var keys = [Float](repeating: 0, count: (positions + 15) / 16 * 16 * stride)
+            var values = [Float](repeating: 0, count: positions * stride)
+            var plainKeys = [[Float]](), plainValues = [[Float]]()
+            for position in 0..<positions {
+                // Large keys make a peaked softmax, which a careless one would overflow on.
+                var key = (0..<headSize).map { _ in Float(random.unit() - 0.5) * 20 }
+                var value = (0..<headSize).map { _ in Float(random.unit() - 0.5) }
+                plainKeys.append(key)
+                plainValues.append(value)
+                key += Array(repeating: 0, count: stride - headSize)
+                value += Array(repeating: 0, count: stride - headSize)
+                sp_cache_append(&keys, &values, key, value, stride, 1, Int32(position), Int32(stride))
+            }
+            let queries = (0..<tokens * heads * stride).map { _ in Float(random.unit() - 0.5) * 10 }
+            var output = [Float](repeating: .nan, count: tokens * heads * headSize)
+            let list = (0..<Int32(heads)).map { $0 }
+            #expect(sp_pool_reserve_scratch(pool, sp_attention_scratch(Int32(positions))))
+            list.withUnsafeBufferPointer { list in
+                keys.withUnsafeBufferPointer { keys in
+                    values.withUnsafeBufferPointer { values in
+                        var group = sp_attention_group(
+                            keys: keys.baseAddress, values: values.baseAddress, heads: list.baseAddress,
+                            head_count: Int32(heads))
+                        queries.withUnsafeBufferPointer { queries in
+                            output.withUnsafeMutableBufferPointer { output in
+                                withUnsafePointer(to: &group) { group in
+                                    var attention = sp_attention(
+                                        queries: queries.baseAddress, query_stride: heads * stride,
+                                        output: output.baseAddress, output_stride: heads * headSize,
+                                        tokens: Int32(tokens), first_position: Int32(first), head_size: Int32(headSize),
+                                        head_stride: Int32(stride), scale: 0.125, groups: group, group_count: 1)
+                                    sp_attend(pool, &attention)
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+            for token in 0..<tokens {
+                for head in 0..<heads {
+                    let query = queries[(token * heads + head) * stride..<(token * heads + head) * stride + headSize]
+                    let scores = plainKeys[...(first + token)].map { key in
+                        zip(query, key).reduce(0.0) { $0 + Double($1.0) * Double($1.1) } * 0.125
+                    }
+                    let peak = scores.max()!
+                    let weights = scores.map { exp($0 - peak) }
+                    let sum = weights.reduce(0, +)
+                    for i in 0..<headSize {
+                        let expected = zip(weights, plainValues).reduce(0.0) { $0 + $1.0 * Double($1.1[i]) } / sum
+                        let found = Double(output[(token * heads + head) * headSize + i])
+                        // Scores reach 100 in magnitude, so their rounding alone moves a weight by 1e-5.
+                        #expect(abs(found - expected) < 5e-5)
+                    }
+                }
+            }
+        }
+    }
+}
+
+@Suite struct WorkerPoolTests {
+    /// Every task runs once, with more threads than processors, through both spinning and parked workers.
+    @Test func everyTaskRunsOnce() {
+        let pool = sp_pool_create(7, nil)!
+        defer { sp_pool_destroy(pool) }
+        for round in 0..<300 {
+            let tasks = round % 40
+            var counts = [Int32](repeating: 0, count: max(tasks, 1))
+            counts.withUnsafeMutableBufferPointer { counts in
+                sp_pool_run(
+                    pool, Int32(tasks),
+                    { context, task, _ in context!.assumingMemoryBound(to: Int32.self)[Int(task)] += 1 },
+                    counts.baseAddress)
+            }
+            #expect(counts.allSatisfy { $0 == (tasks == 0 ? 0 : 1) })
+            if round % 100 == 0 { Thread.sleep(forTimeInterval: 0.01) }
+        }
+    }
+
+    @Test func unknownInstructionSetsAreRefused() {
+        #expect(sp_pool_create(1, "no-such-set") == nil)
+    }
+}
