@@ -32,5 +32,9 @@ let package = Package(
         .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers", "Transformer", "Checkpoints", "TestSupport"]),
         .testTarget(
             name: "TransformerTests", dependencies: ["Transformer", "Tokenizers", "Checkpoints", "TestSupport"]),
+        .testTarget(name: "DomainBasisTests", dependencies: ["DomainBasis", "Transformer", "TestSupport"]),
+        .testTarget(
+            name: "ScenarioPruningTests",
+            dependencies: ["ScenarioPruning", "DomainBasis", "Transformer", "Checkpoints", "TestSupport"]),
     ]
 )

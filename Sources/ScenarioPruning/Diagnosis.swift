@@ -28,7 +28,7 @@ public struct Diagnosis: Sendable, Equatable {
     /// - Parameters:
     ///   - logits: the probes' z, `[layers][domains]`.
     ///   - temperatures: for each regime; empty for no calibration.
-    init(logits: [[Double]], temperatures: [CalibrationRegime: RegimeCalibration]) {
+    package init(logits: [[Double]], temperatures: [CalibrationRegime: RegimeCalibration]) {
         let regime = Self.regime(logits, temperatures)
         let scales = regime.flatMap { temperatures[$0]?.temperatures } ?? logits.map { _ in 1 }
         let probabilities = zip(logits, scales).map { layer, temperature in layer.map { sigmoid($0 / temperature) } }

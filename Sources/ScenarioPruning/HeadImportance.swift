@@ -21,7 +21,7 @@ public struct HeadImportance: Sendable, Equatable {
 
 /// Measures heads text by text: one dense pass over each text as it is normalised, for the axis-aligned energy,
 /// and one over the text as written, for the means and write lengths, because that is what a pathway runs on.
-struct HeadImportanceMeasurement {
+package struct HeadImportanceMeasurement {
     static let epsilon = 1e-8
 
     private let writes: [HeadWrites]
@@ -32,7 +32,7 @@ struct HeadImportanceMeasurement {
     private var meanSums: [[[Double]]]
     private var counts: [Int]
 
-    init(_ model: DecoderModel, probes: [LinearProbe]) {
+    package init(_ model: DecoderModel, probes: [LinearProbe]) {
         configuration = model.configuration
         domains = probes.first?.biases.count ?? 0
         writes = zip(model.layers, probes).map { HeadWrites($0.output, probe: $1, model.configuration) }
@@ -45,7 +45,7 @@ struct HeadImportanceMeasurement {
         counts = Array(repeating: 0, count: domains)
     }
 
-    mutating func add(normalized: LayerFeatures, asWritten: LayerFeatures, domain: Int) {
+    package mutating func add(normalized: LayerFeatures, asWritten: LayerFeatures, domain: Int) {
         counts[domain] += 1
         for layer in 0..<configuration.layers {
             let residual = asWritten.residuals[layer].reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
@@ -61,7 +61,7 @@ struct HeadImportanceMeasurement {
         }
     }
 
-    var result: HeadImportance {
+    package var result: HeadImportance {
         func table(_ sums: [Double]) -> HeadTable {
             let values = sums.enumerated().map { Float($1 / Double(max(counts[$0 % domains], 1))) }
             return HeadTable(layers: configuration.layers, heads: configuration.heads, domains: domains, values: values)

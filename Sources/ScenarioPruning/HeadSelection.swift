@@ -1,5 +1,5 @@
 /// From scores to a pathway's heads.
-enum HeadSelection {
+package enum HeadSelection {
     /// At least this share of each layer's heads stays.
     static let layerFloor = 0.1
 
@@ -7,7 +7,7 @@ enum HeadSelection {
     /// `fraction` of all heads are gone or nothing more may go.
     ///
     /// - Parameter protected: heads that stay whatever their score, `[layers][heads]`.
-    static func keptHeads(scores: [[Double]], fraction: Double, protected: [[Int]]) -> [[Int]] {
+    package static func keptHeads(scores: [[Double]], fraction: Double, protected: [[Int]]) -> [[Int]] {
         let heads = scores.first?.count ?? 0
         let floor = max(1, Int((layerFloor * Double(heads)).rounded(.up)))
         var kept = scores.map { Array(repeating: true, count: $0.count) }

@@ -80,6 +80,9 @@ public struct PruningArtifacts: Sendable {
         guard !domains.isEmpty, Set(domains).count == domains.count else {
             throw .inconsistentArtifacts("the domains are \(domains)")
         }
+        guard temperatures[.singleDomain] != nil else {
+            throw .inconsistentArtifacts("there are no temperatures for \(CalibrationRegime.singleDomain.rawValue)")
+        }
         for (regime, calibration) in temperatures {
             guard calibration.temperatures.count == shape.layers,
                 calibration.temperatures.allSatisfy({ $0 > 0 && $0.isFinite })

@@ -11,7 +11,7 @@ public enum PruningBudget: Sendable, Equatable {
     static let largestFraction = 0.9
 
     /// The fraction of heads to prune for a scenario of breadth `c(s)` in [0, 1].
-    func fraction(breadth: Double) -> Double {
+    package func fraction(breadth: Double) -> Double {
         switch self {
         case .strength(let eta): min(eta * (1 - Self.breadthWeight * breadth), Self.largestFraction)
         case .fraction(let fraction): fraction

@@ -1,0 +1,116 @@
+import Foundation
+import ScenarioPruning
+import TestSupport
+import Testing
+
+@Suite struct HeadSelectionTests {
+    @Test func theLowestScoresGoFirst() {
+        let kept = HeadSelection.keptHeads(
+            scores: [[0.9, 0.1, 0.5], [0.2, 0.8, 0.3]], fraction: 0.5, protected: [[], []])
+        #expect(kept == [[0, 2], [1]])
+    }
+
+    @Test func tiesGoByLayerThenHead() {
+        let kept = HeadSelection.keptHeads(
+            scores: [[1, 1, 1], [1, 1, 1]], fraction: 0.5, protected: [[], []])
+        #expect(kept == [[2], [1, 2]])
+    }
+
+    @Test func protectedHeadsAndFloorsStay() {
+        // Of 20 heads a layer keeps at least 2.
+        let scores = [[Double](repeating: 0, count: 20), [Double](repeating: 1, count: 20)]
+        let kept = HeadSelection.keptHeads(scores: scores, fraction: 1, protected: [[], Array(0..<20)])
+        #expect(kept[0] == [18, 19])
+        #expect(kept[1] == Array(0..<20))
+    }
+
+    @Test func theWholeRangeOfFractionsIsUsable() {
+        let scores = (0..<4).map { layer in (0..<9).map { Double(($0 * 7 + layer * 5) % 11) } }
+        #expect(HeadSelection.keptHeads(scores: scores, fraction: 0, protected: [[], [], [], []]).allSatisfy { $0.count == 9 })
+        #expect(HeadSelection.keptHeads(scores: scores, fraction: 1, protected: [[], [], [], []]).allSatisfy { $0.count == 1 })
+        for fraction in stride(from: 0.0, through: 0.8, by: 0.1) {
+            let kept = HeadSelection.keptHeads(scores: scores, fraction: fraction, protected: [[], [], [], []])
+            #expect(36 - kept.reduce(0) { $0 + $1.count } == Int((36 * fraction).rounded()))
+        }
+    }
+}
+
+@Suite struct BudgetTests {
+    @Test func higherStrengthPrunesMoreAndBreadthLess() {
+        #expect(PruningBudget.strength(0.4).fraction(breadth: 0) == 0.4)
+        #expect(abs(PruningBudget.strength(0.4).fraction(breadth: 1) - 0.2) < 1e-12)
+        #expect(PruningBudget.strength(0.6).fraction(breadth: 0.5) > PruningBudget.strength(0.4).fraction(breadth: 0.5))
+        #expect(PruningBudget.strength(1).fraction(breadth: 0) == 0.9)
+        #expect(PruningBudget.fraction(0.95).fraction(breadth: 1) == 0.95)
+    }
+}
+
+@Suite struct MannWhitneyTests {
+    private struct Reference: Decodable {
+        struct Case: Decodable {
+            let first: [Double]
+            let second: [Double]
+            let statistic: Double
+            let pValue: Double
+        }
+        let mannWhitney: [Case]
+    }
+
+    @Test func agreesWithSciPy() throws {
+        let data = try Data(contentsOf: Fixtures.url("statistics.json"))
+        for item in try JSONDecoder().decode(Reference.self, from: data).mannWhitney {
+            let test = try #require(MannWhitneyTest(item.first, lessThan: item.second))
+            #expect(test.statistic == item.statistic)
+            #expect(abs(test.pValue - item.pValue) <= 1e-9 * max(item.pValue, 1e-3))
+        }
+    }
+
+    @Test func emptyAndEqualSamples() {
+        #expect(MannWhitneyTest([], lessThan: [1]) == nil)
+        #expect(MannWhitneyTest([1, 1], lessThan: [1, 1])?.pValue == 1)
+    }
+}
+
+@Suite struct WhitelistTests {
+    @Test func backboneHeadsAreEvenAndImportant() {
+        // One even and important head, one even and weak, one important and uneven; layer 0 is foundation.
+        let table = HeadTable(
+            layers: 2, heads: 4, domains: 2,
+            values: [0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.5, 0.52, 0.01, 0.01, 0.9, 0.1, 0.02, 0.01])
+        let whitelist = Whitelist(table, foundationLayers: 1)
+        #expect(whitelist.heads == [[0, 1, 2, 3], [0]])
+        #expect(whitelist.count == 5)
+    }
+
+    @Test func shallowModelsHaveFewerFoundationLayers() {
+        #expect(Whitelist.defaultFoundationLayers(of: 30) == 3)
+        #expect(Whitelist.defaultFoundationLayers(of: 8) == 2)
+        #expect(Whitelist.defaultFoundationLayers(of: 1) == 1)
+    }
+}
+
+@Suite struct DiagnosisTests {
+    @Test func relevanceIsTheLargestOverLayers() {
+        let diagnosis = Diagnosis(logits: [[-9, 0, -9], [2, -1, -4]], temperatures: [:])
+        let likely = 1 / (1 + exp(-2.0))
+        #expect(abs(diagnosis.relevance[0] - likely) < 1e-12)
+        #expect(diagnosis.relevance[1] == 0.5)
+        #expect(diagnosis.relevance[2] == 0)
+        #expect(!diagnosis.isFallback)
+        #expect(abs(diagnosis.mixture.reduce(0, +) - 1) < 1e-12)
+    }
+
+    @Test func nothingRelevantFallsBackToAllDomains() {
+        let diagnosis = Diagnosis(logits: [[-9, -8, -9]], temperatures: [:])
+        #expect(diagnosis.isFallback)
+        let equal = Array(repeating: 1.0 / 3, count: 3)
+        #expect(diagnosis.mixture == equal)
+    }
+
+    @Test func breadthIsTheEntropyOfTheLayerMean() {
+        #expect(abs(Diagnosis(logits: [[3, 3, 3, 3]], temperatures: [:]).breadth - 1) < 1e-12)
+        #expect(Diagnosis(logits: [[30, -40, -40, -40]], temperatures: [:]).breadth < 1e-9)
+        let two = Diagnosis(logits: [[30, 30, -40, -40]], temperatures: [:]).breadth
+        #expect(abs(two - 0.5) < 1e-9)
+    }
+}
