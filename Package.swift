@@ -36,5 +36,9 @@ let package = Package(
         .testTarget(
             name: "ScenarioPruningTests",
             dependencies: ["ScenarioPruning", "DomainBasis", "Transformer", "Checkpoints", "TestSupport"]),
+        .testTarget(
+            name: "EvaluationTests",
+            dependencies: ["Evaluation", "ScenarioPruning", "DomainBasis", "Transformer", "TestSupport"]),
+        .testTarget(name: "CommandLineTests", dependencies: ["subspacepath", "TestSupport"]),
     ]
 )

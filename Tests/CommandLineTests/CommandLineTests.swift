@@ -1,0 +1,183 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The built tool, run as a user runs it.
+private struct Tool {
+    let status: Int32
+    let output: String
+    let errors: String
+
+    static let url = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+        .deletingLastPathComponent().appending(path: "subspacepath")
+
+    init(_ arguments: [String], in directory: URL = Fixtures.root) throws {
+        let process = Process()
+        process.executableURL = Self.url
+        process.arguments = arguments
+        process.currentDirectoryURL = directory
+        let (out, err) = (Pipe(), Pipe())
+        process.standardOutput = out
+        process.standardError = err
+        try process.run()
+        // Progress is short, so reading one pipe to its end before the other cannot block.
+        output = String(decoding: out.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        errors = String(decoding: err.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        status = process.terminationStatus
+    }
+
+    func json() throws -> [String: Any] {
+        try #require(try JSONSerialization.jsonObject(with: Data(output.utf8)) as? [String: Any])
+    }
+}
+
+@Suite(.serialized) struct CommandLineTests {
+    private let tiny = Fixtures.url("models/llama-tiny.gguf").path
+
+    @Test func inspectDescribesAModel() throws {
+        let json = try Tool(["inspect", "--json"]).json()
+        #expect(json["architecture"] as? String == "llama")
+        #expect(json["layers"] as? Int == 30)
+        #expect(json["heads"] as? Int == 9)
+        #expect(json["keyValueHeads"] as? Int == 3)
+        #expect(json["headSize"] as? Int == 64)
+        #expect(json["parameters"] as? Int == 134_515_008)
+        #expect(json["quantization"] as? String == "Q4_1")
+    }
+
+    @Test func tokenizeTakesTextAndFiles() throws {
+        let ids = try #require(try Tool(["tokenize", "--text", "Hello, world!", "--json"]).json()["ids"] as? [Int])
+        try Fixtures.withTemporaryDirectory { folder in
+            let cases = folder.appending(path: "cases.jsonl")
+            try Data("{\"text\": \"Hello, world!\"}\n{\"text\": \"\"}\n".utf8).write(to: cases)
+            let lines = try Tool(["tokenize", "--input", cases.path]).output.split(separator: "\n")
+            #expect(lines.map(String.init) == ["{\"ids\":\(ids.description.replacing(" ", with: ""))}", "{\"ids\":[]}"])
+        }
+    }
+
+    @Test func generateFollowsACompiledPathway() throws {
+        try Fixtures.withTemporaryDirectory { folder in
+            let pathway = folder.appending(path: "pathway.json").path
+            let scenario = "A tutor for school chemistry"
+            let compiled = try Tool([
+                "compile", "--scenario", scenario, "--pruned-fraction", "0.2", "--output", pathway, "--json",
+            ]).json()
+            #expect((compiled["keptHeads"] as? [[Int]])?.count == 30)
+            #expect((compiled["domains"] as? [String: Double])?.count == 6)
+            #expect(Set(try #require(compiled["milliseconds"] as? [String: Any]).keys).isSuperset(of: ["diagnose", "compile"]))
+            let arguments = ["generate", "--prompt", "What is an acid?", "--max-new-tokens", "8", "--json"]
+            let fromFile = try Tool(arguments + ["--pathway", pathway]).json()
+            let fromScenario = try Tool(arguments + ["--scenario", scenario, "--pruned-fraction", "0.2"]).json()
+            #expect(fromFile["text"] as? String == fromScenario["text"] as? String)
+            #expect(fromFile["newTokens"] as? Int == 8)
+            #expect(abs(try #require(fromFile["prunedFraction"] as? Double) - 0.2) < 0.01)
+        }
+    }
+
+    @Test func perplexityGroupsItsTexts() throws {
+        try Fixtures.withTemporaryDirectory { folder in
+            let texts = folder.appending(path: "texts.jsonl")
+            let lines = [
+                #"{"text": "Acids give protons to bases.", "scenario": "A chemistry tutor", "group": "chemistry"}"#,
+                #"{"text": "The war ended in the spring.", "scenario": "A guide to history", "group": "history"}"#,
+            ]
+            try Data(lines.joined(separator: "\n").utf8).write(to: texts)
+            let dense = try Tool(["perplexity", "--input", texts.path, "--json"]).json()
+            let pruned = try Tool(["perplexity", "--input", texts.path, "--pruned-fraction", "0.3", "--json"]).json()
+            #expect(dense["tokens"] as? Int == pruned["tokens"] as? Int)
+            #expect(dense["prunedFraction"] as? Double == 0)
+            #expect(abs(try #require(pruned["prunedFraction"] as? Double) - 0.3) < 0.01)
+            #expect(dense["nllPerToken"] as? Double != pruned["nllPerToken"] as? Double)
+            #expect(Set(try #require(dense["groups"] as? [String: Any]).keys) == ["chemistry", "history"])
+        }
+    }
+
+    @Test func benchReportsMedians() throws {
+        let json = try Tool(["bench", "--prompt-tokens", "16", "--generate-tokens", "4", "--repetitions", "2", "--json"]).json()
+        for key in ["prefillTokensPerSecond", "decodeTokensPerSecond", "loadSeconds"] {
+            #expect(try #require(json[key] as? Double) > 0)
+        }
+        #expect(try #require(json["peakResidentBytes"] as? Int) > 50_000_000)
+        #expect(try #require(json["threads"] as? Int) > 0)
+    }
+
+    @Test func runWritesResumableResults() throws {
+        try Fixtures.withTemporaryDirectory { folder in
+            let arguments = [
+                "run", "--pruning-strengths", "0.4", "--datasets", "selected_domain", "--num-samples", "1",
+                "--max-new-tokens", "4", "--results-dir", folder.path, "--name", "one", "--json",
+            ]
+            let first = try Tool(arguments)
+            let rows = try #require(try first.json()["rows"] as? [[String: Any]])
+            #expect(rows.map { $0["strength"] as? Double } == [0, 0.4])
+            #expect(
+                Set(rows[0].keys) == [
+                    "dataset", "strength", "accuracy", "prunedFraction", "scenarios", "turns", "tokensPerSecond", "speedup",
+                    "compileMilliseconds",
+                ])
+            let turns = folder.appending(path: "smollm2-135m-instruct/one/turns.jsonl")
+            let whole = try Data(contentsOf: turns)
+            // Half a line at the end is what kill -9 leaves.
+            try whole.dropLast(40).write(to: turns)
+            #expect(try Tool(arguments).status != 0)
+            #expect(try Tool(arguments + ["--resume"]).status == 0)
+            func predictions(_ data: Data) throws -> [String?] {
+                try data.split(separator: UInt8(ascii: "\n")).map {
+                    (try JSONSerialization.jsonObject(with: Data($0)) as? [String: Any])?["prediction"] as? String
+                }
+            }
+            #expect(try predictions(Data(contentsOf: turns)) == predictions(whole))
+        }
+    }
+
+    @Test func wrongUsageExitsWith64() throws {
+        for arguments in [
+            ["compile", "--scenario", "x", "--pruning-strength", "1.5"], ["compile"], ["tokenize"], ["no-such-command"],
+            ["generate", "--prompt", "x", "--pruned-fraction", "0.2"], ["run", "--pruning-strengths", "-1"],
+            ["compile", "--scenario", "x", "--criterion", "no-such-criterion"], ["bench", "--repetitions", "0"],
+        ] {
+            let tool = try Tool(arguments)
+            #expect(tool.status == 64, "\(arguments)")
+            #expect(tool.output.isEmpty)
+        }
+    }
+
+    /// One clear line and a non-zero status.
+    @Test func badInputGivesOneClearLine() throws {
+        try Fixtures.withTemporaryDirectory { folder in
+            let junk = folder.appending(path: "junk.gguf")
+            try Data("not a model".utf8).write(to: junk)
+            let cases: [([String], String)] = [
+                (["inspect", "--model", "no-such-model"], "no-such-model"),
+                (["inspect", "--model", junk.path], "not a GGUF file"),
+                (["inspect", "--model", folder.appending(path: "none.gguf").path], "none.gguf"),
+                (["compile", "--scenario", " "], "description is empty"),
+                (["compile", "--scenario", "x", "--artifacts", folder.path], "subspacepath train"),
+                (["compile", "--scenario", "x", "--model", tiny, "--artifacts", "artifacts/smollm2-135m-instruct"], "were made for"),
+                (["perplexity", "--input", folder.appending(path: "none.jsonl").path], "none.jsonl"),
+                (["train", "--model", tiny, "--selected-domains", "alchemy", "--output-dir", folder.appending(path: "a").path], "alchemy"),
+                (["run", "--datasets", "no_such_set"], "no_such_set"),
+                (["run", "--num-samples", "1", "--results-dir", "/dev/null"], "/dev/null"),
+                (["generate", "--prompt", String(repeating: "word ", count: 9000)], "context"),
+                (["generate", "--prompt", "x", "--pathway", junk.path], "junk.gguf"),
+            ]
+            for (arguments, message) in cases {
+                let tool = try Tool(arguments)
+                #expect(tool.status != 0, "\(arguments)")
+                #expect(tool.errors.contains(message), "\(arguments): \(tool.errors)")
+                #expect(tool.errors.split(separator: "\n").count { $0.hasPrefix("Error:") } == 1, "\(tool.errors)")
+                #expect(tool.output.isEmpty)
+            }
+        }
+    }
+
+    @Test func everyCommandTeaches() throws {
+        for command in ["inspect", "tokenize", "generate", "train", "compile", "run", "perplexity", "bench"] {
+            let help = try Tool([command, "--help"])
+            #expect(help.status == 0)
+            #expect(help.output.contains("OVERVIEW"))
+            #expect(help.output.contains("--json"))
+        }
+    }
+}
