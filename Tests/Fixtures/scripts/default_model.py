@@ -16,27 +16,27 @@ PROMPTS = [
     "The capital of France is",
     "Water boils at 100 degrees Celsius at sea level, but on a high mountain the pressure of the air is lower, so",
     "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
-    "<|im_start|>user\nName three noble gases.<|im_end|>\n<|im_start|>assistant\n",
+    "<|im_start|>user\nName three noble gases and say what each is used for.<|im_end|>\n<|im_start|>assistant\n",
 ]
 
 TEXTS = {
     "chemistry": [
         "An acid gives a proton to a base, and the stronger the acid, the more completely it does so in water.",
-        "Sodium has one electron in its outer shell, which it loses easily to form a positive ion."],
+        "Sodium has one electron in its outer shell, which it loses easily to form a positive ion, and chlorine takes that electron to form a negative one."],
     "finance": [
         "A bond pays interest at fixed dates and returns its face value when it matures; its price falls when rates rise.",
-        "Compound interest grows faster than simple interest because interest itself earns interest."],
+        "Compound interest grows faster than simple interest because interest itself earns interest, which is why early savings matter more than late ones."],
     "history": [
-        "The printing press spread through Europe in the second half of the fifteenth century and made books cheaper.",
-        "After the fall of the western empire, local rulers kept much of the Roman law in their own codes."],
+        "The printing press spread through Europe in the second half of the fifteenth century and made books cheaper for merchants and students.",
+        "After the fall of the western empire, local rulers kept much of the Roman law in their own codes, and the cities kept their bishops."],
     "math": [
-        "The derivative of a product is the first factor times the derivative of the second plus the reverse.",
-        "A prime number greater than two is odd, since every even number is divisible by two."],
+        "The derivative of a product is the first factor times the derivative of the second, plus the derivative of the first times the second.",
+        "A prime number greater than two is odd, since every even number is divisible by two and so has a factor other than one and itself."],
     "philosophy": [
         "If every event has a cause, it is hard to see how a choice could be free and yet belong to the person who makes it.",
-        "The sceptic asks how we could know that our senses do not deceive us all the time."],
+        "The sceptic asks how we could know that our senses do not deceive us all the time, since every test of them relies on them again."],
     "technology": [
-        "A hash table finds an entry in constant time on average, by computing its place from its key.",
+        "A hash table finds an entry in constant time on average, by computing its place from its key, as long as few keys share a place.",
         "Packets may arrive out of order, so the receiver numbers them and asks again for those that are missing."],
 }
 
@@ -117,5 +117,5 @@ def make(folder, path):
         messages = [{"role": role, "content": content} for role, content in conversation]
         chats.append({"messages": messages, "rendered": template.render(messages=messages, add_generation_prompt=True)})
     with open(folder / "default-model.json", "w", encoding="utf-8") as file:
-        json.dump({"texts": texts, "chats": chats}, file, indent=1)
+        json.dump({"prompts": PROMPTS, "texts": texts, "chats": chats}, file, indent=1)
         file.write("\n")

@@ -6,6 +6,13 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.stats import mannwhitneyu
 
+DEFINITIONS = {
+    "mannWhitney": "one-sided, first less than second; statistic is U of first; normal approximation with tie and continuity correction",
+    "mannWhitneyExact": "the same statistic; p-value from its exact distribution; no ties",
+    "calibrationError": "bin b of 10 holds b/10 <= p < (b+1)/10, the last one p = 1 too; sum over bins of |mean p - mean label| * count / total",
+    "temperature": "the T in [0.05, 20] that minimises the mean over all entries of binary cross-entropy(sigmoid(z / T), label)",
+}
+
 
 def mann_whitney_cases(random):
     samples = [
@@ -18,6 +25,16 @@ def mann_whitney_cases(random):
     cases = []
     for first, second in samples:
         test = mannwhitneyu(first, second, alternative="less", method="asymptotic")
+        cases.append({"first": first, "second": second, "statistic": float(test.statistic), "pValue": float(test.pvalue)})
+    return cases
+
+
+def exact_mann_whitney_cases():
+    """Small samples without ties, by counting every order of the ranks."""
+    samples = [([1.0, 2.0], [3.0, 4.0, 5.0]), ([5.0, 1.0, 4.0], [2.0, 3.0, 6.0]), ([9.0, 4.5, 7.0, 1.0], [2.0, 3.0, 8.0, 6.0, 5.0])]
+    cases = []
+    for first, second in samples:
+        test = mannwhitneyu(first, second, alternative="less", method="exact")
         cases.append({"first": first, "second": second, "statistic": float(test.statistic), "pValue": float(test.pvalue)})
     return cases
 
@@ -63,5 +80,6 @@ def make(folder):
     with open(folder / "statistics.json", "w", encoding="utf-8") as file:
         json.dump({
             "mannWhitney": mann_whitney_cases(random), "calibrationError": calibration_error_cases(random),
-            "temperature": temperature_cases(random)}, file)
+            "temperature": temperature_cases(random), "mannWhitneyExact": exact_mann_whitney_cases(),
+            "definitions": DEFINITIONS}, file)
         file.write("\n")

@@ -28,6 +28,16 @@ def random_blocks(kind, count, random, scale):
     return data.reshape(-1)
 
 
+def extreme_blocks(kind, random):
+    """Four blocks: an ordinary one, then scales that are the smallest half, the largest, and zero."""
+    data = random_blocks(kind, 4 * 256, random, 1.0).reshape(4, -1)
+    places = [208] if kind == gguf.GGMLQuantizationType.Q6_K else [0, 2]
+    for block, scale in enumerate([np.finfo(np.float16).smallest_subnormal, np.finfo(np.float16).max, 0], start=1):
+        for place in places:
+            data[block, place:place + 2] = np.array([scale], np.float16).view(np.uint8)
+    return data
+
+
 def encode(value, name, random):
     """A float32 matrix as bytes of a type, and the values that those bytes stand for."""
     kind = gguf.GGMLQuantizationType[name]
@@ -91,7 +101,12 @@ def make(folder):
     for seed, name in enumerate(TYPES):
         write_type(folder, name, 100 + seed)
         random = np.random.default_rng(200 + seed)
-        raw, decoded = encode(random.normal(0, 1, (4, 256)).astype(np.float32) * [[1e-3], [1], [30], [0]], name, random)
+        kind = gguf.GGMLQuantizationType[name]
+        if name.endswith("_K"):
+            raw = extreme_blocks(kind, random)
+            decoded = gguf.quants.dequantize(raw, kind)
+        else:
+            raw, decoded = encode(random.normal(0, 1, (4, 256)).astype(np.float32) * [[1e-3], [1], [30], [0]], name, random)
         # The reader takes 32-bit integers, so a byte is one of them.
         values[f"{name}.raw"] = np.ascontiguousarray(raw).view(np.uint8).reshape(-1).astype(np.int32)
         values[f"{name}.values"] = decoded.reshape(-1)

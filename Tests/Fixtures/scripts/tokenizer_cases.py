@@ -115,6 +115,8 @@ def make(folder, default_model):
             vocabulary["tokens"].append("thetheory")
             vocabulary["token_type"].append(1)
         vocabulary["ignore_merges"] = ignore_merges
+        vocabulary["special_tokens"] = SPECIALS[pre]
+        vocabulary["nfc"] = pre == "qwen2"
         with open(folder / f"{pre}.json", "w", encoding="utf-8") as file:
             json.dump(vocabulary, file, ensure_ascii=True)
             file.write("\n")
