@@ -98,7 +98,8 @@ def write_header(writer, config, architecture, vocabulary=None):
     # As the families' own files have it: Llama 3 begins texts with a token, Qwen2 does not and ends turns with <|im_end|>.
     writer.add_bos_token_id(0)
     writer.add_eos_token_id(2 if architecture == "qwen2" else 1)
-    writer.add_add_bos_token(vocabulary["pre"] == "llama-bpe")
+    if vocabulary["pre"] != "gpt2":
+        writer.add_add_bos_token(vocabulary["pre"] == "llama-bpe")
 
 
 def logits(model, ids):
