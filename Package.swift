@@ -5,10 +5,15 @@ import PackageDescription
 let package = Package(
     name: "SubspacePath",
     platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "subspacepath", targets: ["subspacepath"]),
+        .library(
+            name: "SubspacePath",
+            targets: ["Checkpoints", "Tokenizers", "Transformer", "DomainBasis", "ScenarioPruning", "Evaluation"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     ],
     targets: [
         .target(name: "CKernels"),
@@ -23,13 +28,13 @@ let package = Package(
             dependencies: [
                 "Evaluation", "ScenarioPruning", "DomainBasis", "Transformer", "Tokenizers", "Checkpoints",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Logging", package: "swift-log"),
             ]),
 
         .target(name: "TestSupport", dependencies: ["Transformer", "Checkpoints"], path: "Tests/TestSupport"),
         .testTarget(name: "CKernelsTests", dependencies: ["CKernels", "TestSupport"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
-        .testTarget(name: "TokenizersTests", dependencies: ["Tokenizers", "Transformer", "Checkpoints", "TestSupport"]),
+        .testTarget(
+            name: "TokenizersTests", dependencies: ["Tokenizers", "Transformer", "Checkpoints", "TestSupport"]),
         .testTarget(
             name: "TransformerTests", dependencies: ["Transformer", "Tokenizers", "Checkpoints", "TestSupport"]),
         .testTarget(name: "DomainBasisTests", dependencies: ["DomainBasis", "Transformer", "TestSupport"]),

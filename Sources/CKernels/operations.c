@@ -91,8 +91,6 @@ typedef struct {
     const float *weight;
     int count;
     float epsilon;
-    const int32_t *groups;
-    int group_count;
     const sp_activations *destination;
 } token_step;
 
@@ -135,24 +133,15 @@ static void swiglu_task(void *context, int token, int worker) {
     const token_step *step = context;
     const float *gate = step->x + step->stride * (size_t)token;
     const float *up = step->second + step->stride * (size_t)token;
-    float *destination = token_values(step->destination, token);
-    if (step->groups) {
-        for (int i = 0; i < step->group_count; i++) {
-            size_t at = (size_t)step->groups[i] * SP_GROUP_COLUMNS;
-            step->kernels->swiglu(gate + at, up + at, destination + at, SP_GROUP_COLUMNS);
-        }
-    } else {
-        step->kernels->swiglu(gate, up, destination, step->count);
-    }
+    step->kernels->swiglu(gate, up, token_values(step->destination, token), step->count);
     if (step->destination->quants) step->kernels->quantize(step->destination, token);
 }
 
 void sp_swiglu(
-    sp_pool *pool, const float *gate, const float *up, size_t stride, int tokens, const int32_t *groups,
-    int group_count, const sp_activations *destination) {
+    sp_pool *pool, const float *gate, const float *up, size_t stride, int tokens, const sp_activations *destination) {
     token_step step = {
-        .kernels = sp_pool_kernels(pool), .x = gate, .second = up, .stride = stride, .groups = groups,
-        .group_count = group_count, .count = (int)stride, .destination = destination,
+        .kernels = sp_pool_kernels(pool), .x = gate, .second = up, .stride = stride, .count = (int)stride,
+        .destination = destination,
     };
     for_tokens(pool, tokens, swiglu_task, &step);
 }

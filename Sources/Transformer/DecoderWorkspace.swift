@@ -130,7 +130,9 @@ final class DecoderWorkspace {
     func clear(heads pruned: [Int], tokens: Int) {
         let size = configuration.headSize
         for token in 0..<tokens {
-            for head in pruned { (heads.pointer + token * heads.stride + head * size).update(repeating: 0, count: size) }
+            for head in pruned {
+                (heads.pointer + token * heads.stride + head * size).update(repeating: 0, count: size)
+            }
         }
     }
 
@@ -142,6 +144,6 @@ final class DecoderWorkspace {
     /// silu(gate) * up
     func gateValues(stride: Int, tokens: Int) {
         var activations = inner.activations
-        sp_swiglu(pool, gate.pointer, up.pointer, stride, Int32(tokens), nil, 0, &activations)
+        sp_swiglu(pool, gate.pointer, up.pointer, stride, Int32(tokens), &activations)
     }
 }

@@ -1,5 +1,4 @@
 import Foundation
-import Logging
 import Transformer
 
 #if canImport(Glibc)
@@ -12,12 +11,6 @@ import Transformer
 
 /// Standard output for results, standard error for everything else.
 enum Console {
-    static let log: Logger = {
-        var logger = Logger(label: "subspacepath") { StreamLogHandler.standardError(label: $0) }
-        logger.logLevel = .info
-        return logger
-    }()
-
     static let errorIsTerminal = isatty(STDERR_FILENO) == 1
 
     static func warn(_ messages: [String]) {

@@ -68,7 +68,9 @@ import Testing
         matrix.data = UnsafePointer(data)
         let groupCount = Int(matrix.groups)
         var values = [Float](repeating: 0, count: tokens * groupCount * 32)
-        for token in 0..<tokens { for i in 0..<columns { values[token * groupCount * 32 + i] = x[token * columns + i] } }
+        for token in 0..<tokens {
+            for i in 0..<columns { values[token * groupCount * 32 + i] = x[token * columns + i] }
+        }
         var quants = [Int8](repeating: 0, count: values.count)
         var scales = [Float](repeating: 0, count: tokens * groupCount)
         var scaledSums = scales
@@ -120,7 +122,9 @@ import Testing
         var random = SplitMix(state: UInt64(type.rawValue) + 7)
         let block = Int(sp_type_block_size(type))
         // Odd sizes: rows that do not fill a tile, heads of 24 rows, columns that do not fill a group.
-        for (rows, columns, blockRows, tokens) in [(1, 256, 1, 1), (72, 512, 24, 3), (50, block == 1 ? 77 : 256, 50, 15)] {
+        for (rows, columns, blockRows, tokens) in [
+            (1, 256, 1, 1), (72, 512, 24, 3), (50, block == 1 ? 77 : 256, 50, 15),
+        ] {
             let weights = Self.randomWeights(type, rows: rows, columns: columns, &random)
             var floats = [Float](repeating: 0, count: rows * columns)
             sp_dequantize(type, weights, rows * columns, &floats)

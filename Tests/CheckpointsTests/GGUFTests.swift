@@ -64,7 +64,8 @@ struct GGUFBytes {
         entry("f32", 6); file.append(Float(1.5))
         entry("bool", 7); file.append(UInt8(1))
         entry("string", 8); file.append(string: "grüße")
-        entry("array", 9); file.append(UInt32(9)); file.append(UInt64(1)); file.append(UInt32(0)); file.append(UInt64(2)); file.append(UInt8(1)); file.append(UInt8(2))
+        entry("array", 9); file.append(UInt32(9)); file.append(UInt64(1)); file.append(UInt32(0));
+        file.append(UInt64(2)); file.append(UInt8(1)); file.append(UInt8(2))
         entry("u64", 10); file.append(UInt64.max)
         entry("i64", 11); file.append(Int64.min)
         entry("f64", 12); file.append(2.25)
@@ -110,7 +111,9 @@ struct GGUFBytes {
     @Test func wrongMagicAndVersionsAreNamed() {
         #expect(refusal(Data("ggml and more".utf8))?.field == "magic")
         #expect(refusal(GGUFBytes(version: 1, tensors: 0, entries: 0).data)?.field == "version")
-        #expect(refusal(GGUFBytes(version: 0x0300_0000, tensors: 0, entries: 0).data)?.detail.contains("big-endian") == true)
+        #expect(
+            refusal(GGUFBytes(version: 0x0300_0000, tensors: 0, entries: 0).data)?.detail.contains("big-endian") == true
+        )
         #expect(refusal(Data())?.reason == .truncated)
     }
 

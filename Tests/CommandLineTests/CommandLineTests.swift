@@ -52,7 +52,8 @@ private struct Tool {
             let cases = folder.appending(path: "cases.jsonl")
             try Data("{\"text\": \"Hello, world!\"}\n{\"text\": \"\"}\n".utf8).write(to: cases)
             let lines = try Tool(["tokenize", "--input", cases.path]).output.split(separator: "\n")
-            #expect(lines.map(String.init) == ["{\"ids\":\(ids.description.replacing(" ", with: ""))}", "{\"ids\":[]}"])
+            #expect(
+                lines.map(String.init) == ["{\"ids\":\(ids.description.replacing(" ", with: ""))}", "{\"ids\":[]}"])
         }
     }
 
@@ -65,7 +66,10 @@ private struct Tool {
             ]).json()
             #expect((compiled["keptHeads"] as? [[Int]])?.count == 30)
             #expect((compiled["domains"] as? [String: Double])?.count == 6)
-            #expect(Set(try #require(compiled["milliseconds"] as? [String: Any]).keys).isSuperset(of: ["diagnose", "compile"]))
+            #expect(
+                Set(try #require(compiled["milliseconds"] as? [String: Any]).keys).isSuperset(of: [
+                    "diagnose", "compile",
+                ]))
             let arguments = ["generate", "--prompt", "What is an acid?", "--max-new-tokens", "8", "--json"]
             let fromFile = try Tool(arguments + ["--pathway", pathway]).json()
             let fromScenario = try Tool(arguments + ["--scenario", scenario, "--pruned-fraction", "0.2"]).json()
@@ -94,7 +98,9 @@ private struct Tool {
     }
 
     @Test func benchReportsMedians() throws {
-        let json = try Tool(["bench", "--prompt-tokens", "16", "--generate-tokens", "4", "--repetitions", "2", "--json"]).json()
+        let json = try Tool([
+            "bench", "--prompt-tokens", "16", "--generate-tokens", "4", "--repetitions", "2", "--json",
+        ]).json()
         for key in ["prefillTokensPerSecond", "decodeTokensPerSecond", "loadSeconds"] {
             #expect(try #require(json[key] as? Double) > 0)
         }
@@ -113,7 +119,8 @@ private struct Tool {
             #expect(rows.map { $0["strength"] as? Double } == [0, 0.4])
             #expect(
                 Set(rows[0].keys) == [
-                    "dataset", "strength", "accuracy", "prunedFraction", "scenarios", "turns", "tokensPerSecond", "speedup",
+                    "dataset", "strength", "accuracy", "prunedFraction", "scenarios", "turns", "tokensPerSecond",
+                    "speedup",
                     "compileMilliseconds",
                 ])
             let turns = folder.appending(path: "smollm2-135m-instruct/one/turns.jsonl")
@@ -154,9 +161,17 @@ private struct Tool {
                 (["inspect", "--model", folder.appending(path: "none.gguf").path], "none.gguf"),
                 (["compile", "--scenario", " "], "description is empty"),
                 (["compile", "--scenario", "x", "--artifacts", folder.path], "subspacepath train"),
-                (["compile", "--scenario", "x", "--model", tiny, "--artifacts", "artifacts/smollm2-135m-instruct"], "were made for"),
+                (
+                    ["compile", "--scenario", "x", "--model", tiny, "--artifacts", "artifacts/smollm2-135m-instruct"],
+                    "were made for"
+                ),
                 (["perplexity", "--input", folder.appending(path: "none.jsonl").path], "none.jsonl"),
-                (["train", "--model", tiny, "--selected-domains", "alchemy", "--output-dir", folder.appending(path: "a").path], "alchemy"),
+                (
+                    [
+                        "train", "--model", tiny, "--selected-domains", "alchemy", "--output-dir",
+                        folder.appending(path: "a").path,
+                    ], "alchemy"
+                ),
                 (["run", "--datasets", "no_such_set"], "no_such_set"),
                 (["run", "--num-samples", "1", "--results-dir", "/dev/null"], "/dev/null"),
                 (["generate", "--prompt", String(repeating: "word ", count: 9000)], "context"),

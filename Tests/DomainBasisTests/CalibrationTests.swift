@@ -67,17 +67,22 @@ private struct Reference: Decodable {
         let train = clouds(240, seed: 1)
         let validation = clouds(90, seed: 2)
         let probe = ProbeTraining().train(
-            residuals: train.rows, domains: train.domains, validation: (validation.rows, validation.domains), domainCount: 3)
+            residuals: train.rows, domains: train.domains, validation: (validation.rows, validation.domains),
+            domainCount: 3)
         #expect(probe.accuracy(validation.rows, domains: validation.domains) > 0.97)
         let again = ProbeTraining().train(
-            residuals: train.rows, domains: train.domains, validation: (validation.rows, validation.domains), domainCount: 3)
+            residuals: train.rows, domains: train.domains, validation: (validation.rows, validation.domains),
+            domainCount: 3)
         #expect(again == probe)
     }
 
     @Test func crossEntropyNeitherOverflowsNorCancels() {
         #expect(binaryCrossEntropy(logit: 1000, label: 1) == 0)
         #expect(binaryCrossEntropy(logit: 1000, label: 0) == 1000)
-        #expect(abs(binaryCrossEntropy(logit: 0.3, label: 0.25) - (-0.25 * log(sigmoid(0.3)) - 0.75 * log(1 - sigmoid(0.3)))) < 1e-12)
+        #expect(
+            abs(
+                binaryCrossEntropy(logit: 0.3, label: 0.25) - (-0.25 * log(sigmoid(0.3)) - 0.75 * log(1 - sigmoid(0.3)))
+            ) < 1e-12)
     }
 }
 
@@ -104,10 +109,14 @@ private struct Reference: Decodable {
             try Data(#"{"a": 1}"#.utf8).write(to: folder.appending(path: "bad.json"))
             try Data(#"["x", "  "]"#.utf8).write(to: folder.appending(path: "blank.json"))
             #expect(try TextPool(domain: "good", in: folder).texts == ["one", "two"])
-            #expect(throws: TextPoolError.unknownDomain("alchemy", directory: folder.path, known: ["bad", "blank", "good"])) {
+            #expect(
+                throws: TextPoolError.unknownDomain("alchemy", directory: folder.path, known: ["bad", "blank", "good"])
+            ) {
                 try TextPool(domain: "alchemy", in: folder)
             }
-            for name in ["bad", "blank"] { #expect(throws: TextPoolError.self) { try TextPool(domain: name, in: folder) } }
+            for name in ["bad", "blank"] {
+                #expect(throws: TextPoolError.self) { try TextPool(domain: name, in: folder) }
+            }
         }
     }
 }

@@ -5,10 +5,14 @@ import Testing
     private let question = "Which gas do plants take in?\nA. oxygen\nB. carbon dioxide\nC. nitrogen\nD. helium"
 
     @Test(arguments: [
-        ("B", "B"), ("B.", "B"), ("b", nil), ("B. carbon dioxide", "B"), ("(B)", "B"), ("**B**", "B"), ("**B.** carbon", "B"),
-        ("The answer is C.", "C"), ("Answer: D", "D"), ("The right option is **A**.", "A"), ("I think (D) fits best.", "D"),
-        ("A plant takes in carbon dioxide.", "B"), ("A) oxygen", "A"), ("It is C. nitrogen", "C"), ("E", nil), ("", nil),
-        ("A plant needs light.", nil), ("oxygen or nitrogen", nil), ("  B\n", "B"), ("B, because of photosynthesis", "B"),
+        ("B", "B"), ("B.", "B"), ("b", nil), ("B. carbon dioxide", "B"), ("(B)", "B"), ("**B**", "B"),
+        ("**B.** carbon", "B"),
+        ("The answer is C.", "C"), ("Answer: D", "D"), ("The right option is **A**.", "A"),
+        ("I think (D) fits best.", "D"),
+        ("A plant takes in carbon dioxide.", "B"), ("A) oxygen", "A"), ("It is C. nitrogen", "C"), ("E", nil),
+        ("", nil),
+        ("A plant needs light.", nil), ("oxygen or nitrogen", nil), ("  B\n", "B"),
+        ("B, because of photosynthesis", "B"),
     ])
     func theSettledOptionIsFound(prediction: String, expected: String?) {
         let chosen = AnswerScoring.chosenOption(in: prediction, options: AnswerScoring.options(of: question))
@@ -24,7 +28,8 @@ import Testing
 
     @Test(arguments: [
         ("The salt is sodium chloride.", "sodium chloride", 1.0), ("It contains sodium.", "sodium chloride", 0.5),
-        ("SODIUM, chloride!", "sodium chloride", 1), ("sodiumchloride", "sodium chloride", 0), ("It is 1,250 euros", "1250", 1),
+        ("SODIUM, chloride!", "sodium chloride", 1), ("sodiumchloride", "sodium chloride", 0),
+        ("It is 1,250 euros", "1250", 1),
         ("x = 3.5", "3.5", 1), ("x = 35", "3.5", 0), ("The cat and the hat", "the hat", 1), ("", "water", 0),
         ("To be or not to be", "to be", 1),
     ])

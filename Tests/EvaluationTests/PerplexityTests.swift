@@ -17,7 +17,8 @@ import Transformer
     /// transformers in float32 on the same weights: equal to rounding in float32, within 1% in 8-bit arithmetic.
     @Test(arguments: [(DecoderModel.Precision.float32, 1e-4), (.int8, 0.01)])
     func likelihoodsAgreeWithTransformers(precision: DecoderModel.Precision, tolerance: Double) throws {
-        let texts = try JSONDecoder().decode(Reference.self, from: Data(contentsOf: Fixtures.url("default-model.json"))).texts
+        let texts = try JSONDecoder().decode(Reference.self, from: Data(contentsOf: Fixtures.url("default-model.json")))
+            .texts
         let model = try DecoderModel(contentsOf: Fixtures.defaultModel, precision: precision)
         let session = try InferenceSession(model)
         var found = Likelihood()
@@ -46,8 +47,10 @@ import Transformer
                     EvaluationText(text: "one", scenario: "s", group: "g"), EvaluationText(text: "two"),
                 ])
             try write(#"{"text": "one"}"# + "\n" + #"{"txt": 2}"#)
-            #expect(throws: EvaluationError.unusableText(
-                file: url.path, line: 2, detail: "is not a JSON object with a string \"text\"")) { try EvaluationText.read(url) }
+            #expect(
+                throws: EvaluationError.unusableText(
+                    file: url.path, line: 2, detail: "is not a JSON object with a string \"text\"")
+            ) { try EvaluationText.read(url) }
             try write("")
             #expect(throws: EvaluationError.self) { try EvaluationText.read(url) }
             #expect(throws: EvaluationError.self) { try EvaluationText.read(folder.appending(path: "none")) }

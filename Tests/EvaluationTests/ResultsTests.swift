@@ -72,7 +72,8 @@ import Transformer
     @Test func onlyTheSameSettingsResume() throws {
         try Fixtures.withTemporaryDirectory { folder in
             let first = try ResultsFolder(in: folder, name: nil, configuration(), resuming: false)
-            #expect(try ResultsFolder(in: folder, name: nil, configuration(), resuming: true).url.path == first.url.path)
+            #expect(
+                try ResultsFolder(in: folder, name: nil, configuration(), resuming: true).url.path == first.url.path)
             let other = try ResultsFolder(in: folder, name: nil, configuration(seed: 2), resuming: true)
             #expect(other.url.path != first.url.path)
             _ = try ResultsFolder(in: folder, name: "mine", configuration(), resuming: false)

@@ -63,13 +63,16 @@ import Testing
                     for turn in scenario.turns {
                         let letters = AnswerScoring.options(of: turn.prompt).map { String($0.letter) }
                         if turn.taskType == .multipleChoice {
-                            #expect(letters == ["A", "B", "C", "D", "E"].prefix(letters.count).map(\.self), "\(file): \(turn.prompt)")
+                            #expect(
+                                letters == ["A", "B", "C", "D", "E"].prefix(letters.count).map(\.self),
+                                "\(file): \(turn.prompt)")
                             #expect(letters.count >= 3 && letters.contains(turn.answer), "\(file): \(turn.prompt)")
                         } else {
                             #expect(letters.isEmpty, "\(file): \(turn.prompt)")
                         }
                         // The expected answer itself must score full marks.
-                        #expect(AnswerScoring.score(prediction: turn.answer, turn: turn) == 1, "\(file): \(turn.prompt)")
+                        #expect(
+                            AnswerScoring.score(prediction: turn.answer, turn: turn) == 1, "\(file): \(turn.prompt)")
                     }
                 }
             }
@@ -115,7 +118,9 @@ import Testing
         }
         // Only texts that share an uncommon word can be near-duplicates: each is compared with those.
         var byWord: [String: [Int]] = [:]
-        for (index, entry) in entries.enumerated() { for word in entry.words { byWord[word, default: []].append(index) } }
+        for (index, entry) in entries.enumerated() {
+            for word in entry.words { byWord[word, default: []].append(index) }
+        }
         for (index, entry) in entries.enumerated() {
             let rarest = entry.words.sorted { (byWord[$0]!.count, $0) < (byWord[$1]!.count, $1) }
             // An overlap of 0.45 or more shares at least one of the rarest 60% of the words.

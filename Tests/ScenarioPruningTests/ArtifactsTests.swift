@@ -31,7 +31,9 @@ private struct TinyTraining {
         options.probe.epochs = 5
     }
 
-    func run(_ output: URL, onProgress: @escaping (OfflineTraining.Progress) -> Void = { _ in }) throws -> PruningArtifacts {
+    func run(_ output: URL, onProgress: @escaping (OfflineTraining.Progress) -> Void = { _ in }) throws
+        -> PruningArtifacts
+    {
         try OfflineTraining(model, options, output: output, onProgress: onProgress).run()
     }
 }

@@ -26,8 +26,14 @@ import Testing
 
     @Test func theWholeRangeOfFractionsIsUsable() {
         let scores = (0..<4).map { layer in (0..<9).map { Double(($0 * 7 + layer * 5) % 11) } }
-        #expect(HeadSelection.keptHeads(scores: scores, fraction: 0, protected: [[], [], [], []]).allSatisfy { $0.count == 9 })
-        #expect(HeadSelection.keptHeads(scores: scores, fraction: 1, protected: [[], [], [], []]).allSatisfy { $0.count == 1 })
+        #expect(
+            HeadSelection.keptHeads(scores: scores, fraction: 0, protected: [[], [], [], []]).allSatisfy {
+                $0.count == 9
+            })
+        #expect(
+            HeadSelection.keptHeads(scores: scores, fraction: 1, protected: [[], [], [], []]).allSatisfy {
+                $0.count == 1
+            })
         for fraction in stride(from: 0.0, through: 0.8, by: 0.1) {
             let kept = HeadSelection.keptHeads(scores: scores, fraction: fraction, protected: [[], [], [], []])
             #expect(36 - kept.reduce(0) { $0 + $1.count } == Int((36 * fraction).rounded()))

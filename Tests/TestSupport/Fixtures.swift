@@ -20,7 +20,8 @@ public enum Fixtures {
         _ name: String, precision: DecoderModel.Precision = .float32, threads: Int? = 1, instructionSet: String? = nil
     ) throws -> DecoderModel {
         try DecoderModel(
-            contentsOf: url("models/\(name).gguf"), precision: precision, threads: threads, instructionSet: instructionSet)
+            contentsOf: url("models/\(name).gguf"), precision: precision, threads: threads,
+            instructionSet: instructionSet)
     }
 
     /// An empty folder, removed when `body` is done.

@@ -66,7 +66,9 @@ private struct SmallVocabulary: Decodable {
                 let value = UInt32(truncatingIfNeeded: state >> 20) % limit
                 // SmolLM2's vocabulary lacks these control characters, and the bytes that the unassigned planes
                 // 4 to 11 begin with.
-                if [0x04, 0x06, 0x13, 0x14, 0x16, 0x1D].contains(value) || (0x40000..<0xC0000).contains(value) { continue }
+                if [0x04, 0x06, 0x13, 0x14, 0x16, 0x1D].contains(value) || (0x40000..<0xC0000).contains(value) {
+                    continue
+                }
                 if let scalar = Unicode.Scalar(value) { text.unicodeScalars.append(scalar) }
             }
             if name == "qwen2" { text = text.precomposedStringWithCanonicalMapping }
@@ -135,7 +137,8 @@ private struct SmallVocabulary: Decodable {
         #expect(
             ChatTemplate.llama3.render([ChatMessage(.system, "Be brief.")] + messages)
                 == "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|>"
-                + "<|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n")
+                + "<|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n"
+        )
     }
 
     @Test func templatesAreRecognised() throws {

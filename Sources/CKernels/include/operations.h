@@ -50,11 +50,9 @@ void sp_rms_norm(
     sp_pool *pool, const float *x, size_t stride, int tokens, const float *weight, int count, float epsilon,
     const sp_activations *destination);
 
-// destination = silu(gate) * up over the listed groups of 32 (NULL for all), then its integer form.
-// gate and up are [tokens][stride].
+// destination = silu(gate) * up, then its integer form. gate and up are [tokens][stride].
 void sp_swiglu(
-    sp_pool *pool, const float *gate, const float *up, size_t stride, int tokens, const int32_t *groups,
-    int group_count, const sp_activations *destination);
+    sp_pool *pool, const float *gate, const float *up, size_t stride, int tokens, const sp_activations *destination);
 
 // Rotates the first 2 * pairs values of each listed head by the token's angles, halves apart:
 // (x[i], x[pairs + i]). cosines and sines are [tokens][pairs]; x is [tokens][stride], a head each head_stride.
