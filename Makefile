@@ -5,7 +5,7 @@ ARTIFACTS := artifacts/smollm2-135m-instruct
 TOOL := .build/release/subspacepath
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test model build format check-format artifacts fixtures bench
+.PHONY: help demo test model build format check-format artifacts fixtures bench quality
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,3 +39,6 @@ fixtures: model ## Make the tests' reference fixtures anew with transformers
 bench: model build ## Measure speed, dense and with 40% of the heads pruned
 	$(TOOL) bench
 	$(TOOL) bench --pruned-fraction 0.4
+
+quality: model build ## Measure what pruning costs in likelihood, for each criterion
+	python3 Benchmarks/quality.py

@@ -39,7 +39,7 @@ public struct LinearProbe: Sendable, Equatable {
 /// How probes are trained.
 public struct ProbeTraining: Sendable, Equatable {
     public var epochs = 20
-    public var learningRate = 0.01
+    public var learningRate = 0.0003
     public var batchSize = 16
     public var weightDecay = 1e-2
     /// Epochs without a better validation loss before training stops.
