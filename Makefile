@@ -11,7 +11,7 @@ help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: model build ## Answer scenarios at several pruning strengths and print the table
-	$(TOOL) run --pruning-strengths 0.2 0.4 0.6 --num-samples 3
+	$(TOOL) run --pruning-strengths 0.2 0.4 0.6 --num-samples 5
 
 test: model check-format ## Run every test and the format check
 	swift test -c release --disable-xctest
