@@ -58,7 +58,7 @@ public final class ResultsLog {
 
     /// Opens `<directory>/turns.jsonl` to append to, and hands back what it holds. A last line that a killed run
     /// left half written is cut off.
-    public static func open(in directory: URL) throws -> (log: ResultsLog, earlier: [TurnResult]) {
+    public static func resume(in directory: URL) throws -> (log: ResultsLog, earlier: [TurnResult]) {
         let url = directory.appending(path: fileName)
         let data = FileManager.default.contents(atPath: url.path) ?? Data()
         let whole = data.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
@@ -78,11 +78,7 @@ public final class ResultsLog {
 
     private init(path: String) throws(EvaluationError) {
         self.path = path
-        #if canImport(Darwin)
-            descriptor = Darwin.open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
-        #else
-            descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
-        #endif
+        descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw failure() }
     }
 

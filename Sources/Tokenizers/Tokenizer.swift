@@ -115,7 +115,8 @@ public struct Tokenizer: Sendable {
             let bytes = scalars.bytes[scalars.offsets[word.lowerBound]..<scalars.offsets[word.upperBound]]
             // Words repeat; where one was seen before, its ids stand further up in the output.
             if let seen = known[bytes] {
-                ids.append(contentsOf: ids[seen])
+                // One by one: a slice of the output would make appending to it copy the whole.
+                for index in seen { ids.append(ids[index]) }
             } else {
                 let start = ids.count
                 merger.appendTokens(of: bytes, to: &ids)

@@ -94,7 +94,7 @@ struct Run: ParsableCommand {
             .appending(path: location.shortName(quantization: decoder.quantization))
         let folder = try ResultsFolder(in: parent, name: runName, configuration, resuming: resume)
         Console.note("results in \(folder.url.relativePath)")
-        let (log, earlier) = try ResultsLog.open(in: folder.url)
+        let (log, earlier) = try ResultsLog.resume(in: folder.url)
         var results = earlier
         let line = ProgressLine("turns")
         try sweep.run(resuming: earlier) { result in

@@ -18,7 +18,7 @@ import Transformer
     @Test func aHalfWrittenLineIsCutOff() throws {
         try Fixtures.withTemporaryDirectory { folder in
             do {
-                let (log, earlier) = try ResultsLog.open(in: folder)
+                let (log, earlier) = try ResultsLog.resume(in: folder)
                 #expect(earlier.isEmpty)
                 try log.append(result("one"))
                 try log.append(result("two"))
@@ -27,10 +27,10 @@ import Transformer
             let url = folder.appending(path: ResultsLog.fileName)
             let whole = try Data(contentsOf: url)
             try (whole + whole.prefix(37)).write(to: url)
-            let (log, earlier) = try ResultsLog.open(in: folder)
+            let (log, earlier) = try ResultsLog.resume(in: folder)
             #expect(earlier == [result("one"), result("two")])
             try log.append(result("three"))
-            #expect(try ResultsLog.open(in: folder).earlier.map(\.scenario) == ["one", "two", "three"])
+            #expect(try ResultsLog.resume(in: folder).earlier.map(\.scenario) == ["one", "two", "three"])
         }
     }
 
@@ -41,7 +41,7 @@ import Transformer
             try FileManager.default.createSymbolicLink(
                 atPath: folder.appending(path: ResultsLog.fileName).path, withDestinationPath: "/dev/full")
             #expect(throws: EvaluationError.self) {
-                let (log, _) = try ResultsLog.open(in: folder)
+                let (log, _) = try ResultsLog.resume(in: folder)
                 try log.append(result("one"))
             }
         }
