@@ -211,7 +211,7 @@ INLINE void multiply_float(
         if (last_token - token >= 1) CALL(1);           \
     } while (0)
 
-#define INT8_KERNEL(NAME, FOUR_BIT, MINIMUM, SPLIT)                                                          \
+#define PRODUCT_KERNEL(NAME)                                                                                 \
     static void NAME(                                                                                        \
         const sp_product *product, const sp_activations *input, int32_t tile, int first_token, int last_token) { \
         TOKEN_BLOCKS(NAME##_CALL);                                                                           \
@@ -224,12 +224,12 @@ INLINE void multiply_float(
 #define multiply_u8_split_CALL(N) multiply_int8(product, input, tile, token, N, false, false, true)
 #define multiply_floats_CALL(N) multiply_float(product, input, tile, token, N)
 
-INT8_KERNEL(multiply_u4, true, false, false)
-INT8_KERNEL(multiply_u4_minimum, true, true, false)
-INT8_KERNEL(multiply_u8, false, false, false)
-INT8_KERNEL(multiply_u8_minimum, false, true, false)
-INT8_KERNEL(multiply_u8_split, false, false, true)
-INT8_KERNEL(multiply_floats, , , )
+PRODUCT_KERNEL(multiply_u4)
+PRODUCT_KERNEL(multiply_u4_minimum)
+PRODUCT_KERNEL(multiply_u8)
+PRODUCT_KERNEL(multiply_u8_minimum)
+PRODUCT_KERNEL(multiply_u8_split)
+PRODUCT_KERNEL(multiply_floats)
 
 static void multiply_tile(
     const sp_product *product, const sp_activations *input, int32_t tile, int first_token, int last_token) {
