@@ -14,14 +14,34 @@ typedef struct {
     void (*quantize)(const sp_activations *input, int token);
     void (*rms_norm)(const float *x, const float *weight, int count, float epsilon, float *destination);
     void (*swiglu)(const float *gate, const float *up, float *destination, int count);
-    void (*rotate)(float *head, const float *cosines, const float *sines, int pairs);
-    // The queries of rows [0, rows), rows <= SP_ATTENTION_ROWS, of one key/value group.
-    void (*attend)(
-        const sp_attention *attention, const sp_attention_group *group, const float *const *queries,
-        float *const *outputs, const int *positions, int rows, float *scratch);
+    // destination = head with its first 2 * pairs values rotated; both hold head_stride floats.
+    void (*rotate)(
+        const float *head, const float *cosines, const float *sines, int pairs, int head_stride, float *destination);
+    // Writes one position of one key/value group into the cache.
+    void (*append)(
+        const sp_attention_group *group, sp_cache_format format, int position, int head_stride, const float *key,
+        const float *value);
+    // query = scale * head in the cache's format, in the room of head_stride floats.
+    void (*prepare_query)(const float *head, float scale, int head_stride, sp_cache_format format, float *query);
+    // Attends from `rows` queries, rows <= SP_ATTENTION_ROWS, to the chunk of positions from `first` on. Row r
+    // sees positions below positions[r]; one of them sees the chunk. Writes a state for each row.
+    void (*attend_chunk)(
+        const sp_attention_group *group, sp_cache_format format, const float *queries, const int *positions, int rows,
+        int first, int head_stride, float *states);
+    // state = what a softmax over both sets of positions leaves.
+    void (*merge_states)(float *state, const float *chunk, int head_stride);
+    void (*finish_state)(const float *state, int head_size, int head_stride, float *output);
 } sp_kernels;
 
-enum { SP_ATTENTION_ROWS = 8 };
+enum {
+    SP_ATTENTION_ROWS = 8,
+    // Positions that share a softmax before they are merged with the others. Part of the arithmetic: a text has
+    // the same chunks however it is batched and however many threads there are.
+    SP_ATTENTION_CHUNK = 128,
+};
+
+// Floats of one row's state: the weighted values, then the largest score and the sum of the weights.
+#define SP_ATTENTION_STATE(head_stride) ((size_t)(head_stride) + 16)
 
 // The kernels of an instruction set by name, or the fastest for NULL; NULL where the processor lacks it.
 const sp_kernels *sp_kernels_named(const char *name);
@@ -31,6 +51,7 @@ extern const sp_kernels sp_kernels_portable;
 #if defined(__x86_64__)
 extern const sp_kernels sp_kernels_avx2;
 extern const sp_kernels sp_kernels_avx512;
+extern const sp_kernels sp_kernels_avx512_bf16;
 #endif
 
 #endif

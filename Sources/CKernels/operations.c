@@ -9,8 +9,11 @@
 enum {
     // Fewer tokens than this are not worth waking another thread for.
     PARALLEL_TOKENS = 4,
-    // Tasks a thread should find in a step, so that a late thread does not hold up the others.
-    TASKS_PER_THREAD = 8,
+    // Tasks a thread should find in a step, so that a late thread does not hold up the others. With few tokens a
+    // step waits for memory, and a long run of tiles reads it fastest.
+    TASKS_PER_THREAD = 24,
+    TASKS_PER_THREAD_FEW_TOKENS = 3,
+    FEW_TOKENS = 8,
 };
 
 typedef struct {
@@ -68,7 +71,7 @@ static void multiply_task(void *context, int task, int worker) {
 void sp_multiply(sp_pool *pool, const sp_product *products, int count, const sp_activations *input, int tokens) {
     multiply_step step = {sp_pool_kernels(pool), products, count, input, tokens, 0, 1};
     for (int i = 0; i < count; i++) step.tiles += tiles_of(&products[i]);
-    int tasks = sp_pool_threads(pool) * TASKS_PER_THREAD;
+    int tasks = sp_pool_threads(pool) * (tokens <= FEW_TOKENS ? TASKS_PER_THREAD_FEW_TOKENS : TASKS_PER_THREAD);
     step.tiles_per_task = (step.tiles + tasks - 1) / tasks;
     if (step.tiles_per_task < 1) return;
     sp_pool_run(pool, (step.tiles + step.tiles_per_task - 1) / step.tiles_per_task, multiply_task, &step);
@@ -144,78 +147,6 @@ void sp_swiglu(
         .destination = destination,
     };
     for_tokens(pool, tokens, swiglu_task, &step);
-}
-
-void sp_rotate(
-    sp_pool *pool, float *x, size_t stride, int tokens, const int32_t *heads, int head_count, int head_stride,
-    const float *cosines, const float *sines, int pairs) {
-    const sp_kernels *kernels = sp_pool_kernels(pool);
-    for (int token = 0; token < tokens; token++) {
-        for (int i = 0; i < head_count; i++) {
-            float *head = x + stride * (size_t)token + (size_t)heads[i] * (size_t)head_stride;
-            kernels->rotate(head, cosines + (size_t)token * (size_t)pairs, sines + (size_t)token * (size_t)pairs, pairs);
-        }
-    }
-}
-
-void sp_cache_append(
-    float *cached_keys, float *cached_values, const float *keys, const float *values, size_t stride, int tokens,
-    int first, int head_stride) {
-    for (int token = 0; token < tokens; token++) {
-        size_t position = (size_t)(first + token);
-        float *block = cached_keys + position / SP_KEY_BLOCK * SP_KEY_BLOCK * (size_t)head_stride;
-        const float *key = keys + stride * (size_t)token;
-        for (int i = 0; i < head_stride; i++) block[(size_t)i * SP_KEY_BLOCK + position % SP_KEY_BLOCK] = key[i];
-        memcpy(
-            cached_values + position * (size_t)head_stride, values + stride * (size_t)token,
-            sizeof(float) * (size_t)head_stride);
-    }
-}
-
-size_t sp_attention_scratch(int positions) {
-    size_t padded = ((size_t)positions + SP_KEY_BLOCK - 1) / SP_KEY_BLOCK * SP_KEY_BLOCK;
-    return padded * SP_ATTENTION_ROWS * sizeof(float);
-}
-
-typedef struct {
-    sp_pool *pool;
-    const sp_attention *attention;
-    int tokens_per_task;
-    int token_tasks;
-} attention_step;
-
-// One key/value group and a run of tokens: all their queries that run, a register block at a time.
-static void attention_task(void *context, int task, int worker) {
-    const attention_step *step = context;
-    const sp_attention *attention = step->attention;
-    const sp_attention_group *group = &attention->groups[task / step->token_tasks];
-    int first = task % step->token_tasks * step->tokens_per_task;
-    int last = first + step->tokens_per_task < attention->tokens ? first + step->tokens_per_task : attention->tokens;
-    const float *queries[SP_ATTENTION_ROWS];
-    float *outputs[SP_ATTENTION_ROWS];
-    int positions[SP_ATTENTION_ROWS];
-    int rows = 0, left = (last - first) * group->head_count;
-    float *scratch = sp_pool_scratch(step->pool, worker);
-    for (int token = first; token < last; token++) {
-        for (int i = 0; i < group->head_count; i++) {
-            size_t head = (size_t)group->heads[i];
-            queries[rows] = attention->queries + attention->query_stride * (size_t)token + head * (size_t)attention->head_stride;
-            outputs[rows] = attention->output + attention->output_stride * (size_t)token + head * (size_t)attention->head_size;
-            positions[rows] = attention->first_position + token + 1;
-            rows++;
-            left--;
-            if (rows == SP_ATTENTION_ROWS || left == 0) {
-                sp_pool_kernels(step->pool)->attend(attention, group, queries, outputs, positions, rows, scratch);
-                rows = 0;
-            }
-        }
-    }
-}
-
-void sp_attend(sp_pool *pool, const sp_attention *attention) {
-    attention_step step = {pool, attention, SP_ATTENTION_ROWS, 0};
-    step.token_tasks = (attention->tokens + step.tokens_per_task - 1) / step.tokens_per_task;
-    sp_pool_run(pool, step.token_tasks * attention->group_count, attention_task, &step);
 }
 
 void sp_sum_tokens(const float *x, size_t stride, int tokens, int count, double *sums) {

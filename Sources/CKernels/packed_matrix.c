@@ -34,6 +34,10 @@ static size_t group_scale_bytes(const sp_matrix *matrix) {
     return (size_t)SP_TILE_ROWS * (matrix->half_scales ? 2 : 4) * (pair ? 2 : 1);
 }
 
+static size_t group_bytes(const sp_matrix *matrix) {
+    return group_scale_bytes(matrix) + group_quant_bytes(matrix->format);
+}
+
 static sp_packed_format packed_format(sp_element_type type) {
     switch (type) {
     case SP_TYPE_F32: return SP_PACKED_F32;
@@ -66,9 +70,7 @@ size_t sp_matrix_layout(sp_matrix *matrix, sp_element_type type, int64_t rows, i
     int64_t tiles = rows / block_rows * matrix->block_tiles;
     if (tiles > limit / SP_TILE_ROWS) return 0;
     matrix->tiles = (int32_t)tiles;
-    size_t scales = group_scale_bytes(matrix) * (size_t)matrix->groups;
-    matrix->quants_offset = (scales + 63) / 64 * 64;
-    matrix->tile_bytes = matrix->quants_offset + group_quant_bytes(matrix->format) * (size_t)matrix->groups;
+    matrix->tile_bytes = (group_bytes(matrix) * (size_t)matrix->groups + 63) / 64 * 64;
     return matrix->tile_bytes * (size_t)tiles;
 }
 
@@ -107,14 +109,14 @@ static void pack_quantized_lane(
     for (int32_t group = 0; group < matrix->groups; group++) {
         sp_block block;
         sp_read_block(type, row, (size_t)group, &block);
-        uint8_t *scales = tile + group_scale_bytes(matrix) * (size_t)group;
+        uint8_t *scales = tile + group_bytes(matrix) * (size_t)group;
         store_scale(matrix, scales, lane, block.scale[0]);
         if (matrix->format == SP_PACKED_U8_SPLIT) {
             store_scale(matrix, scales, SP_TILE_ROWS + lane, block.scale[1]);
         } else if (matrix->format == SP_PACKED_U4_MINIMUM || matrix->format == SP_PACKED_U8_MINIMUM) {
             store_scale(matrix, scales, SP_TILE_ROWS + lane, block.minimum);
         }
-        uint8_t *quants = tile + matrix->quants_offset + group_quant_bytes(matrix->format) * (size_t)group;
+        uint8_t *quants = scales + group_scale_bytes(matrix);
         for (int column = 0; column < SP_GROUP_COLUMNS; column++) {
             int step = column / 4, byte = 4 * lane + column % 4;
             if (four_bit) {
@@ -169,8 +171,8 @@ static float float_element(const sp_matrix *matrix, const uint8_t *tile, int32_t
 
 static float quantized_element(const sp_matrix *matrix, const uint8_t *tile, int32_t column, int32_t lane) {
     int32_t group = column / SP_GROUP_COLUMNS, inner = column % SP_GROUP_COLUMNS;
-    const uint8_t *scales = tile + group_scale_bytes(matrix) * (size_t)group;
-    const uint8_t *quants = tile + matrix->quants_offset + group_quant_bytes(matrix->format) * (size_t)group;
+    const uint8_t *scales = tile + group_bytes(matrix) * (size_t)group;
+    const uint8_t *quants = scales + group_scale_bytes(matrix);
     int step = inner / 4, byte = 4 * lane + inner % 4;
     int quant = is_four_bit(matrix->format) ? (quants[64 * (step / 2) + byte] >> (4 * (step % 2))) & 0x0f
                                             : quants[64 * step + byte];

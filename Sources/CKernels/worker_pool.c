@@ -25,8 +25,6 @@ struct sp_pool {
     const sp_kernels *kernels;
     int threads;
     pthread_t *handles;
-    void **scratch;
-    size_t scratch_bytes;
 
     pthread_mutex_t callers;   // one sp_pool_run at a time
     pthread_mutex_t parking;
@@ -101,11 +99,10 @@ sp_pool *sp_pool_create(int threads, const char *instruction_set) {
     if (!pool) return NULL;
     *pool = (sp_pool){.kernels = kernels, .threads = 1};
     pool->handles = calloc((size_t)threads, sizeof *pool->handles);
-    pool->scratch = calloc((size_t)threads, sizeof *pool->scratch);
     pthread_mutex_init(&pool->callers, NULL);
     pthread_mutex_init(&pool->parking, NULL);
     pthread_cond_init(&pool->wake, NULL);
-    if (!pool->handles || !pool->scratch) {
+    if (!pool->handles) {
         sp_pool_destroy(pool);
         return NULL;
     }
@@ -130,11 +127,9 @@ void sp_pool_destroy(sp_pool *pool) {
     pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->parking);
     for (int worker = 1; worker < pool->threads; worker++) pthread_join(pool->handles[worker], NULL);
-    for (int worker = 0; pool->scratch && worker < pool->threads; worker++) free(pool->scratch[worker]);
     pthread_cond_destroy(&pool->wake);
     pthread_mutex_destroy(&pool->parking);
     pthread_mutex_destroy(&pool->callers);
-    free(pool->scratch);
     free(pool->handles);
     free(pool);
 }
@@ -171,24 +166,6 @@ void sp_pool_run(sp_pool *pool, int tasks, work_function work, void *context) {
     }
     pthread_mutex_unlock(&pool->callers);
 }
-
-bool sp_pool_reserve_scratch(sp_pool *pool, size_t bytes) {
-    pthread_mutex_lock(&pool->callers);
-    bool enough = true;
-    if (bytes > pool->scratch_bytes) {
-        size_t rounded = (bytes + 4095) / 4096 * 4096;
-        for (int worker = 0; worker < pool->threads && enough; worker++) {
-            free(pool->scratch[worker]);
-            pool->scratch[worker] = aligned_alloc(64, rounded);
-            enough = pool->scratch[worker] != NULL;
-        }
-        pool->scratch_bytes = enough ? rounded : 0;
-    }
-    pthread_mutex_unlock(&pool->callers);
-    return enough;
-}
-
-void *sp_pool_scratch(sp_pool *pool, int worker) { return pool->scratch[worker]; }
 
 int sp_available_processors(void) {
 #ifdef __linux__

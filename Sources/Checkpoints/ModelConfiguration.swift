@@ -73,7 +73,7 @@ public struct ModelConfiguration: Sendable, Equatable {
                 .malformed, "\(family).attention.head_count_kv",
                 "is \(keyValueHeads), which does not divide \(heads) heads")
         }
-        headSize = try count("\(family).attention.key_length", default: max(1, width / heads), atMost: 4096)
+        headSize = try count("\(family).attention.key_length", default: max(1, width / heads), atMost: 512)
         guard try file.integer("\(family).attention.value_length") ?? headSize == headSize else {
             throw failure(.unsupported, "\(family).attention.value_length", "differs from the key length \(headSize)")
         }

@@ -21,8 +21,7 @@ public final class DecoderLayer: @unchecked Sendable {
     public let up: PackedMatrix
     public let down: PackedMatrix
 
-    init(_ index: Int, of file: GGUFFile, _ configuration: ModelConfiguration, pool: WorkerPool) throws {
-        let loader = TensorLoader(file, pool)
+    init(_ index: Int, _ loader: TensorLoader, _ configuration: ModelConfiguration) throws {
         let prefix = "blk.\(index)."
         let (width, headSize) = (configuration.width, configuration.headSize)
         let queryRows = configuration.heads * headSize
@@ -54,6 +53,7 @@ public final class DecoderLayer: @unchecked Sendable {
 struct TensorLoader {
     private let file: GGUFFile
     private let pool: WorkerPool
+    private let arena = WeightArena()
 
     init(_ file: GGUFFile, _ pool: WorkerPool) {
         self.file = file
@@ -67,7 +67,8 @@ struct TensorLoader {
             throw CheckpointError(.missing, file: file.file.path, field: name, detail: "the model has no such tensor")
         }
         return try PackedMatrix(
-            tensor, of: file, rows: rows, columns: columns, blockRows: blockRows, rotaryPairs: rotaryPairs, pool: pool)
+            tensor, of: file, rows: rows, columns: columns, blockRows: blockRows, rotaryPairs: rotaryPairs,
+            arena: arena, pool: pool)
     }
 
     func vector(_ name: String, count: Int) throws(CheckpointError) -> [Float] {

@@ -68,7 +68,7 @@ public final class DecoderModel: Sendable {
         rotary = RotaryEmbedding(configuration, factors: factors)
         var layers: [DecoderLayer] = []
         for index in 0..<configuration.layers {
-            layers.append(try DecoderLayer(index, of: file, configuration, pool: pool))
+            layers.append(try DecoderLayer(index, loader, configuration))
         }
         self.layers = layers
         quantization = file.quantization

@@ -28,6 +28,9 @@ final class DecoderWorkspace {
     let cosines: AlignedBuffer<Float>
     let sines: AlignedBuffer<Float>
 
+    /// Parts of attention over long texts, see `sp_attention`.
+    private var partials: AlignedBuffer<Float>
+
     private let pool: OpaquePointer
     private let configuration: ModelConfiguration
     private let rotaryPairs: Int
@@ -55,6 +58,7 @@ final class DecoderWorkspace {
         inner = try ActivationBuffer(width: configuration.feedForwardWidth, tokens: batch, quantized: quantized)
         finalInput = try ActivationBuffer(width: configuration.width, tokens: logitsBatch, quantized: quantized)
         logits = try AlignedBuffer(count: logitsBatch * model.outputHead.outputStride, for: "logits")
+        partials = try AlignedBuffer(count: 0, for: purpose)
         cosines = try AlignedBuffer(count: batch * rotaryPairs, for: purpose)
         sines = try AlignedBuffer(count: batch * rotaryPairs, for: purpose)
     }
@@ -109,19 +113,25 @@ final class DecoderWorkspace {
             Int32(weight.count), epsilon, &activations)
     }
 
-    func rotate(_ x: AlignedBuffer<Float>, stride: Int, heads: AlignedBuffer<Int32>, tokens: Int) {
-        sp_rotate(
-            pool, x.pointer, stride, Int32(tokens), heads.pointer, Int32(heads.count), Int32(headStride),
-            cosines.pointer, sines.pointer, Int32(rotaryPairs))
+    /// Makes room for attention over `positions` positions.
+    func reserve(positions: Int) throws(DecoderError) {
+        let needed = sp_attention_partials(Int32(positions), Int32(configuration.heads), Int32(headStride))
+        guard needed > partials.count else { return }
+        partials = try AlignedBuffer(count: max(needed, 2 * partials.count), for: "attention")
     }
 
-    func attend(_ groups: [sp_attention_group], queryStride: Int, position: Int, tokens: Int) {
+    func attend(
+        _ groups: [sp_attention_group], queryStride: Int, keyStride: Int, position: Int, tokens: Int,
+        format: sp_cache_format
+    ) {
         groups.withUnsafeBufferPointer { groups in
             var attention = sp_attention(
-                queries: queries.pointer, query_stride: queryStride, output: heads.pointer, output_stride: heads.stride,
-                tokens: Int32(tokens), first_position: Int32(position), head_size: Int32(configuration.headSize),
-                head_stride: Int32(headStride), scale: 1 / Float(configuration.headSize).squareRoot(),
-                groups: groups.baseAddress, group_count: Int32(groups.count))
+                queries: queries.pointer, query_stride: queryStride, keys: keys.pointer, values: values.pointer,
+                key_stride: keyStride, cosines: cosines.pointer, sines: sines.pointer, pairs: Int32(rotaryPairs),
+                output: heads.pointer, output_stride: heads.stride, tokens: Int32(tokens),
+                first_position: Int32(position), head_size: Int32(configuration.headSize),
+                head_stride: Int32(headStride), scale: 1 / Float(configuration.headSize).squareRoot(), format: format,
+                groups: groups.baseAddress, group_count: Int32(groups.count), partials: partials.pointer)
             sp_attend(pool, &attention)
         }
     }

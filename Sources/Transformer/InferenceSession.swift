@@ -27,7 +27,8 @@ public final class InferenceSession {
         plan = try PathwayPlan(
             pathway ?? .dense(layers: configuration.layers, heads: configuration.heads), for: model)
         workspace = try DecoderWorkspace(model)
-        cache = KeyValueCache(plan, configuration, headStride: workspace.headStride, limit: self.contextLimit)
+        cache = KeyValueCache(
+            plan, configuration, precision: model.precision, headStride: workspace.headStride, limit: self.contextLimit)
     }
 
     /// Bytes of the key/value cache at this point.
@@ -87,9 +88,7 @@ public final class InferenceSession {
             throw DecoderError.contextExceeded(needed: position + tokens.count, limit: contextLimit)
         }
         try cache.reserve(position + tokens.count)
-        guard sp_pool_reserve_scratch(model.pool.pointer, sp_attention_scratch(Int32(position + tokens.count))) else {
-            throw DecoderError.outOfMemory("attention")
-        }
+        try workspace.reserve(positions: position + tokens.count)
         var start = 0
         while start < tokens.count {
             try Task.checkCancellation()
@@ -152,19 +151,15 @@ public final class InferenceSession {
                 w.product(layer.key, tiles: path.keyValueTiles, into: w.keys, bias: layer.keyBias),
                 w.product(layer.value, tiles: path.keyValueTiles, into: w.values, bias: layer.valueBias),
             ], w.normed, tokens: tokens)
-        w.rotate(w.queries, stride: layer.query.outputStride, heads: path.heads, tokens: tokens)
-        w.rotate(w.keys, stride: layer.key.outputStride, heads: path.groupHeads, tokens: tokens)
         let groups = path.groups.map { group in
             let store = cache.stores[index][group.index]!
-            let offset = group.index * w.headStride
-            sp_cache_append(
-                store.keys.pointer, store.values.pointer, w.keys.pointer + offset, w.values.pointer + offset,
-                layer.key.outputStride, Int32(tokens), Int32(position), Int32(w.headStride))
             return sp_attention_group(
-                keys: store.keys.pointer, values: store.values.pointer, heads: group.heads.pointer,
-                head_count: Int32(group.heads.count))
+                keys: store.keys.pointer, values: store.values.pointer, index: Int32(group.index),
+                heads: group.heads.pointer, head_count: Int32(group.heads.count))
         }
-        w.attend(groups, queryStride: layer.query.outputStride, position: position, tokens: tokens)
+        w.attend(
+            groups, queryStride: layer.query.outputStride, keyStride: layer.key.outputStride, position: position,
+            tokens: tokens, format: cache.format)
         w.clear(heads: path.prunedHeads, tokens: tokens)
         w.quantizeHeads(tokens: tokens)
         w.multiply(

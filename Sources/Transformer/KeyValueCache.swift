@@ -6,21 +6,27 @@ import Foundation
 ///
 /// Memory grows with the text, by doubling, up to the session's limit.
 final class KeyValueCache {
-    /// One group of one layer. Keys lie `[position / 16][headStride][position % 16]`, values
-    /// `[position][headStride]`.
+    /// One group of one layer, laid out as `sp_cache_format` says.
     struct Store {
-        var keys: AlignedBuffer<Float>
-        var values: AlignedBuffer<Float>
+        var keys: AlignedBuffer<UInt8>
+        var values: AlignedBuffer<UInt8>
     }
+
+    let format: sp_cache_format
 
     private(set) var stores: [[Store?]]
     private(set) var capacity = 0
-    private let headStride: Int
+    /// Bytes of the keys, or of the values, of one position in one group.
+    private let positionBytes: Int
     private let limit: Int
     private let liveGroups: [[Int]]
 
-    init(_ plan: PathwayPlan, _ configuration: ModelConfiguration, headStride: Int, limit: Int) {
-        self.headStride = headStride
+    init(
+        _ plan: PathwayPlan, _ configuration: ModelConfiguration, precision: DecoderModel.Precision, headStride: Int,
+        limit: Int
+    ) {
+        format = precision == .int8 ? SP_CACHE_BF16 : SP_CACHE_F32
+        positionBytes = headStride * (precision == .int8 ? 2 : 4)
         self.limit = limit
         liveGroups = plan.layers.map { $0.groups.map(\.index) }
         stores = Array(
@@ -29,7 +35,7 @@ final class KeyValueCache {
 
     /// Bytes that the cache occupies now.
     var byteCount: Int {
-        liveGroups.reduce(0) { $0 + $1.count } * 2 * capacity * headStride * MemoryLayout<Float>.stride
+        liveGroups.reduce(0) { $0 + $1.count } * 2 * capacity * positionBytes
     }
 
     /// Makes room for `positions` positions, keeping what is there.
@@ -40,11 +46,11 @@ final class KeyValueCache {
         let grown = (wanted + block - 1) / block * block
         for (layer, groups) in liveGroups.enumerated() {
             for group in groups {
-                let keys = try AlignedBuffer<Float>(count: grown * headStride, for: "the key/value cache")
-                let values = try AlignedBuffer<Float>(count: grown * headStride, for: "the key/value cache")
+                let keys = try AlignedBuffer<UInt8>(count: grown * positionBytes, for: "the key/value cache")
+                let values = try AlignedBuffer<UInt8>(count: grown * positionBytes, for: "the key/value cache")
                 if let old = stores[layer][group] {
-                    keys.pointer.update(from: old.keys.pointer, count: capacity * headStride)
-                    values.pointer.update(from: old.values.pointer, count: capacity * headStride)
+                    keys.pointer.update(from: old.keys.pointer, count: capacity * positionBytes)
+                    values.pointer.update(from: old.values.pointer, count: capacity * positionBytes)
                 }
                 stores[layer][group] = Store(keys: keys, values: values)
             }

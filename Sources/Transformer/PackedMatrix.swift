@@ -5,7 +5,8 @@ import Checkpoints
 /// run of 16 rows, is contiguous.
 public final class PackedMatrix: @unchecked Sendable {
     let matrix: sp_matrix
-    private let data: UnsafeMutablePointer<UInt8>
+    /// Keeps the tiles alive.
+    private let arena: WeightArena
 
     public var rows: Int { Int(matrix.rows) }
     public var columns: Int { Int(matrix.columns) }
@@ -25,7 +26,7 @@ public final class PackedMatrix: @unchecked Sendable {
     ///     the two halves apart.
     init(
         _ tensor: GGUFTensor, of file: GGUFFile, rows: Int, columns: Int, blockRows: Int? = nil, rotaryPairs: Int = 0,
-        pool: WorkerPool
+        arena: WeightArena, pool: WorkerPool
     ) throws(CheckpointError) {
         func failure(_ reason: CheckpointError.Reason, _ detail: String) -> CheckpointError {
             CheckpointError(reason, file: file.file.path, field: tensor.name, detail: detail)
@@ -39,13 +40,13 @@ public final class PackedMatrix: @unchecked Sendable {
         guard bytes > 0 else {
             throw failure(.unsupported, "cannot be repacked: [\(rows), \(columns)] of \(tensor.type)")
         }
-        guard let memory = sp_tiles_allocate(bytes) else {
+        guard let memory = arena.allocate(bytes) else {
             throw failure(.outOfMemory, "needs \(bytes) bytes of memory")
         }
         sp_pack(pool.pointer, &matrix, type, file.bytes(of: tensor).baseAddress, Int32(rotaryPairs), memory)
         matrix.data = UnsafePointer(memory)
         self.matrix = matrix
-        data = memory
+        self.arena = arena
         byteCount = bytes
         file.file.discardPages(of: tensor.range)
     }
@@ -61,8 +62,6 @@ public final class PackedMatrix: @unchecked Sendable {
     func copyRow(_ row: Int, to destination: UnsafeMutablePointer<Float>) {
         withUnsafePointer(to: matrix) { sp_matrix_row($0, Int32(row), destination) }
     }
-
-    deinit { sp_tiles_free(data) }
 }
 
 extension PackedMatrix {

@@ -14,10 +14,8 @@ final class PathwayPlan {
         let keyValueTiles: AlignedBuffer<Int32>?
         /// Column groups of the output projection that some running head writes; nil for all.
         let outputGroups: AlignedBuffer<Int32>?
-        let heads: AlignedBuffer<Int32>
         /// The heads that do not run.
         let prunedHeads: [Int]
-        let groupHeads: AlignedBuffer<Int32>
         /// The key/value groups that have a running head.
         let groups: [Group]
         /// Padded to the output projection's stride.
@@ -81,9 +79,7 @@ final class PathwayPlan {
             keyValueTiles: live.count == configuration.keyValueHeads
                 ? nil : try AlignedBuffer(tiles(of: live, in: weights.key), for: purpose),
             outputGroups: all ? nil : try AlignedBuffer(written.sorted().map(Int32.init), for: purpose),
-            heads: try AlignedBuffer(kept.map(Int32.init), for: purpose),
             prunedHeads: Set(0..<heads).subtracting(kept).sorted(),
-            groupHeads: try AlignedBuffer(live.map(Int32.init), for: purpose),
             groups: groups,
             bias: paddedBias)
     }

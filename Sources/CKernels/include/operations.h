@@ -54,32 +54,38 @@ void sp_rms_norm(
 void sp_swiglu(
     sp_pool *pool, const float *gate, const float *up, size_t stride, int tokens, const sp_activations *destination);
 
-// Rotates the first 2 * pairs values of each listed head by the token's angles, halves apart:
-// (x[i], x[pairs + i]). cosines and sines are [tokens][pairs]; x is [tokens][stride], a head each head_stride.
-void sp_rotate(
-    sp_pool *pool, float *x, size_t stride, int tokens, const int32_t *heads, int head_count, int head_stride,
-    const float *cosines, const float *sines, int pairs);
+// How cached keys and values are stored. In both, keys lie in blocks of 16 positions.
+//   float32:   keys [position / 16][head_stride][position % 16], values [position][head_stride]
+//   bfloat16:  keys [position / 16][head_stride / 2][position % 16][2], values [position / 2][head_stride][2]
+typedef enum {
+    SP_CACHE_F32,
+    SP_CACHE_BF16,
+} sp_cache_format;
 
-// Keys of one key/value group are cached as [position / 16][head_stride][position % 16], values as
-// [position][head_stride].
-enum { SP_KEY_BLOCK = 16 };
+enum {
+    SP_KEY_BLOCK = 16,
+    SP_LARGEST_HEAD = 512,   // the most that head_stride may be
+};
 
-// Writes the keys and values of `tokens` tokens from position `first` on. `keys` and `values` point at the
-// group's head in the first token's row.
-void sp_cache_append(
-    float *cached_keys, float *cached_values, const float *keys, const float *values, size_t stride, int tokens,
-    int first, int head_stride);
-
+// One key/value head, with the query heads that read it.
 typedef struct {
-    const float *keys;
-    const float *values;
-    const int32_t *heads;    // the query heads of this group that run
+    void *keys;              // room for a multiple of SP_KEY_BLOCK positions
+    void *values;
+    int32_t index;           // the head's place in sp_attention.keys and .values
+    const int32_t *heads;    // the query heads that run
     int32_t head_count;
 } sp_attention_group;
 
+// The attention of one layer over a batch of tokens. Head h of a [tokens][stride] buffer lies at h * head_stride.
 typedef struct {
-    const float *queries;    // [tokens][query_stride], head h at h * head_stride
+    const float *queries;    // [tokens][query_stride], not yet rotated
     size_t query_stride;
+    const float *keys;       // [tokens][key_stride], not yet rotated
+    const float *values;     // [tokens][key_stride]
+    size_t key_stride;
+    const float *cosines;    // [tokens][pairs]: the first 2 * pairs values of a head are rotated, halves apart,
+    const float *sines;      // (x[i], x[pairs + i])
+    int32_t pairs;
     float *output;           // [tokens][output_stride], head h at h * head_size
     size_t output_stride;
     int32_t tokens;
@@ -87,14 +93,16 @@ typedef struct {
     int32_t head_size;
     int32_t head_stride;     // head_size rounded up to 16
     float scale;
+    sp_cache_format format;
     const sp_attention_group *groups;
     int32_t group_count;
+    float *partials;         // sp_attention_partials() floats
 } sp_attention;
 
-// Scratch bytes that each worker needs for sp_attend over `positions` positions.
-size_t sp_attention_scratch(int positions);
+// Floats of sp_attention.partials for texts of up to `positions` positions.
+size_t sp_attention_partials(int positions, int heads, int head_stride);
 
-// Causal grouped-query attention, softmax(scale * q . k) v. The pool must have its scratch reserved.
+// Appends the tokens' keys and values to the cache, then writes softmax(scale * q . k) v of every running head.
 void sp_attend(sp_pool *pool, const sp_attention *attention);
 
 // sums[i] += sum over tokens of x[token][i], in token order, in double precision.

@@ -4,10 +4,12 @@
 // a tile of their own, so a head is a contiguous run of tiles, and a set of heads is a list of tiles:
 // running fewer heads copies nothing.
 //
-//   quantised tile:  [group][scales of 16 rows][minimums of 16 rows]   (half or single precision)
-//                    [group][step 0..7][row 0..15][4 columns]           (4-bit: step 2i in the low nibbles
-//                                                                        and 2i+1 in the high ones of run i)
+//   quantised tile:  [group] of [scales of 16 rows][minimums of 16 rows]   (half or single precision)
+//                               [step 0..7][row 0..15][4 columns]           (4-bit: step 2i in the low nibbles
+//                                                                            and 2i+1 in the high ones of run i)
 //   float tile:      [group][column 0..31][row 0..15]
+//
+// A product reads a tile from its first byte to its last, which is what a processor prefetches best.
 
 #ifndef CKERNELS_PACKED_MATRIX_H
 #define CKERNELS_PACKED_MATRIX_H
@@ -41,7 +43,6 @@ typedef struct {
     int32_t tiles;
     int32_t groups;         // groups of 32 columns, the last one padded with zeros
     size_t tile_bytes;
-    size_t quants_offset;   // where the quants start inside a tile
     const uint8_t *data;    // [tiles][tile_bytes], 64-byte aligned
 } sp_matrix;
 

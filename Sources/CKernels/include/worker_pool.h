@@ -24,12 +24,6 @@ const char *sp_instruction_set_name(int index);
 // worker takes which task is not fixed, so a result must not depend on it. Callers take turns.
 void sp_pool_run(sp_pool *pool, int tasks, void (*work)(void *context, int task, int worker), void *context);
 
-// Makes sure that every worker has `bytes` of scratch memory; false where memory runs out.
-bool sp_pool_reserve_scratch(sp_pool *pool, size_t bytes);
-
-// The scratch memory of one worker, 64-byte aligned, valid inside work().
-void *sp_pool_scratch(sp_pool *pool, int worker);
-
 // The number of threads this process may run at once.
 int sp_available_processors(void);
 

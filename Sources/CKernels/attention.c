@@ -1,0 +1,172 @@
+// Spreads attention over the worker pool: first the cache grows by the batch, then blocks of queries attend.
+
+#include "include/operations.h"
+#include "kernels.h"
+
+#include <string.h>
+
+enum {
+    // Batches of at most this many tokens have too few queries to share out, and are split by position as well.
+    SPLIT_TOKENS = 2,
+};
+
+// A block of rows of one key/value group. A row is one query of one token: row r is head r % head_count of
+// token r / head_count.
+typedef struct {
+    const sp_attention_group *group;
+    int first_row;
+    int rows;
+    int base;                // rows of the groups before this one
+} row_block;
+
+typedef struct {
+    const sp_kernels *kernels;
+    const sp_attention *attention;
+    int blocks;
+    int rows;
+    int chunks;              // of the whole text
+} attention_step;
+
+static int chunks_of(int positions) { return (positions + SP_ATTENTION_CHUNK - 1) / SP_ATTENTION_CHUNK; }
+
+static int blocks_of(int rows) { return (rows + SP_ATTENTION_ROWS - 1) / SP_ATTENTION_ROWS; }
+
+size_t sp_attention_partials(int positions, int heads, int head_stride) {
+    return (size_t)chunks_of(positions) * SPLIT_TOKENS * (size_t)heads * SP_ATTENTION_STATE(head_stride);
+}
+
+static row_block find_block(const sp_attention *attention, int index) {
+    int base = 0;
+    const sp_attention_group *group = attention->groups;
+    for (;; group++) {
+        const int rows = attention->tokens * group->head_count, blocks = blocks_of(rows);
+        if (index < blocks) {
+            const int first = index * SP_ATTENTION_ROWS, left = rows - first;
+            return (row_block){group, first, left < SP_ATTENTION_ROWS ? left : SP_ATTENTION_ROWS, base};
+        }
+        index -= blocks;
+        base += rows;
+    }
+}
+
+// The queries of a block, ready for the kernels, and how many positions each sees. Returns the most of them.
+static int prepare_rows(
+    const attention_step *step, const row_block *block, float *queries, int positions[SP_ATTENTION_ROWS]) {
+    const sp_attention *a = step->attention;
+    float rotated[SP_LARGEST_HEAD];
+    for (int row = 0; row < block->rows; row++) {
+        const int index = block->first_row + row;
+        const size_t token = (size_t)(index / block->group->head_count);
+        const size_t head = (size_t)block->group->heads[index % block->group->head_count];
+        const size_t angle = token * (size_t)a->pairs;
+        step->kernels->rotate(
+            a->queries + a->query_stride * token + head * (size_t)a->head_stride, a->cosines + angle, a->sines + angle,
+            a->pairs, a->head_stride, rotated);
+        step->kernels->prepare_query(rotated, a->scale, a->head_stride, a->format, queries + row * a->head_stride);
+        positions[row] = a->first_position + (int)token + 1;
+    }
+    return positions[block->rows - 1];
+}
+
+static float *output_of(const sp_attention *a, const row_block *block, int row) {
+    const int index = block->first_row + row;
+    const size_t token = (size_t)(index / block->group->head_count);
+    const size_t head = (size_t)block->group->heads[index % block->group->head_count];
+    return a->output + a->output_stride * token + head * (size_t)a->head_size;
+}
+
+// One block over all positions.
+static void block_task(void *context, int task, int worker) {
+    (void)worker;
+    const attention_step *step = context;
+    const sp_attention *a = step->attention;
+    const size_t stride = SP_ATTENTION_STATE(a->head_stride);
+    _Alignas(64) float queries[SP_ATTENTION_ROWS * SP_LARGEST_HEAD];
+    _Alignas(64) float states[SP_ATTENTION_ROWS * SP_ATTENTION_STATE(SP_LARGEST_HEAD)];
+    _Alignas(64) float chunk[SP_ATTENTION_ROWS * SP_ATTENTION_STATE(SP_LARGEST_HEAD)];
+    int positions[SP_ATTENTION_ROWS];
+    const row_block block = find_block(a, task);
+    const int longest = prepare_rows(step, &block, queries, positions);
+    for (int first = 0; first < longest; first += SP_ATTENTION_CHUNK) {
+        step->kernels->attend_chunk(
+            block.group, a->format, queries, positions, block.rows, first, a->head_stride, first == 0 ? states : chunk);
+        for (int row = 0; first > 0 && row < block.rows; row++)
+            step->kernels->merge_states(states + stride * (size_t)row, chunk + stride * (size_t)row, a->head_stride);
+    }
+    for (int row = 0; row < block.rows; row++) {
+        step->kernels->finish_state(
+            states + stride * (size_t)row, a->head_size, a->head_stride, output_of(a, &block, row));
+    }
+}
+
+static float *partial_of(const attention_step *step, const row_block *block, int chunk) {
+    const size_t row = (size_t)chunk * (size_t)step->rows + (size_t)(block->base + block->first_row);
+    return step->attention->partials + row * SP_ATTENTION_STATE(step->attention->head_stride);
+}
+
+// One block over one chunk of positions.
+static void chunk_task(void *context, int task, int worker) {
+    (void)worker;
+    const attention_step *step = context;
+    const sp_attention *a = step->attention;
+    _Alignas(64) float queries[SP_ATTENTION_ROWS * SP_LARGEST_HEAD];
+    int positions[SP_ATTENTION_ROWS];
+    const row_block block = find_block(a, task % step->blocks);
+    const int chunk = task / step->blocks, first = chunk * SP_ATTENTION_CHUNK;
+    if (first >= prepare_rows(step, &block, queries, positions)) return;
+    step->kernels->attend_chunk(
+        block.group, a->format, queries, positions, block.rows, first, a->head_stride, partial_of(step, &block, chunk));
+}
+
+// Merges the chunks of one block in the order of their positions, as block_task does.
+static void merge_block(const attention_step *step, int index) {
+    const sp_attention *a = step->attention;
+    const row_block block = find_block(a, index);
+    const size_t stride = SP_ATTENTION_STATE(a->head_stride);
+    const int longest = a->first_position + (block.first_row + block.rows - 1) / block.group->head_count + 1;
+    float *states = partial_of(step, &block, 0);
+    for (int row = 0; row < block.rows; row++) {
+        float *state = states + stride * (size_t)row;
+        for (int chunk = 1; chunk < chunks_of(longest); chunk++)
+            step->kernels->merge_states(state, partial_of(step, &block, chunk) + stride * (size_t)row, a->head_stride);
+        step->kernels->finish_state(state, a->head_size, a->head_stride, output_of(a, &block, row));
+    }
+}
+
+// The tokens whose positions share a block of the cache.
+static void append_task(void *context, int task, int worker) {
+    (void)worker;
+    const attention_step *step = context;
+    const sp_attention *a = step->attention;
+    const int block = a->first_position / SP_KEY_BLOCK + task;
+    const int start = block * SP_KEY_BLOCK - a->first_position, end = start + SP_KEY_BLOCK;
+    float key[SP_LARGEST_HEAD];
+    for (int token = start > 0 ? start : 0; token < (end < a->tokens ? end : a->tokens); token++) {
+        const size_t angle = (size_t)token * (size_t)a->pairs;
+        for (int i = 0; i < a->group_count; i++) {
+            const sp_attention_group *group = &a->groups[i];
+            const size_t at = a->key_stride * (size_t)token + (size_t)group->index * (size_t)a->head_stride;
+            step->kernels->rotate(a->keys + at, a->cosines + angle, a->sines + angle, a->pairs, a->head_stride, key);
+            step->kernels->append(group, a->format, a->first_position + token, a->head_stride, key, a->values + at);
+        }
+    }
+}
+
+void sp_attend(sp_pool *pool, const sp_attention *attention) {
+    attention_step step = {.kernels = sp_pool_kernels(pool), .attention = attention};
+    const int positions = attention->first_position + attention->tokens;
+    step.chunks = chunks_of(positions);
+    for (int i = 0; i < attention->group_count; i++) {
+        const int rows = attention->tokens * attention->groups[i].head_count;
+        step.rows += rows;
+        step.blocks += blocks_of(rows);
+    }
+    const int first_block = attention->first_position / SP_KEY_BLOCK, last_block = (positions - 1) / SP_KEY_BLOCK;
+    sp_pool_run(pool, last_block - first_block + 1, append_task, &step);
+    if (attention->tokens > SPLIT_TOKENS || step.chunks == 1) {
+        sp_pool_run(pool, step.blocks, block_task, &step);
+        return;
+    }
+    sp_pool_run(pool, step.blocks * step.chunks, chunk_task, &step);
+    for (int block = 0; block < step.blocks; block++) merge_block(&step, block);
+}

@@ -1,0 +1,34 @@
+import CKernels
+
+/// Memory for packed weights, handed out in order from large slabs, so that all of it lies in huge pages where the
+/// system has them: a walk through a layer then crosses few page boundaries.
+///
+/// Memory is freed with the arena. It belongs to one loader at a time.
+final class WeightArena: @unchecked Sendable {
+    private static let slabBytes = 32 << 20
+    private static let alignment = 64
+
+    private var slabs: [UnsafeMutablePointer<UInt8>] = []
+    private var free = 0
+    private var next: UnsafeMutablePointer<UInt8>?
+
+    /// 64-byte aligned memory, or nil where there is none.
+    func allocate(_ bytes: Int) -> UnsafeMutablePointer<UInt8>? {
+        let rounded = (bytes + Self.alignment - 1) / Self.alignment * Self.alignment
+        if rounded > free {
+            let size = max(rounded, Self.slabBytes)
+            guard let slab = sp_tiles_allocate(size) else { return nil }
+            slabs.append(slab)
+            (next, free) = (slab, size)
+        }
+        defer {
+            next = next.map { $0 + rounded }
+            free -= rounded
+        }
+        return next
+    }
+
+    deinit {
+        for slab in slabs { sp_tiles_free(slab) }
+    }
+}

@@ -1,0 +1,204 @@
+import CKernels
+import Foundation
+import Testing
+
+/// One layer's attention over a text, read in batches of any sizes.
+private struct AttentionCase {
+    var headSize: Int
+    var headsPerGroup: Int
+    var groups: Int
+    var tokens: Int
+    /// Rotated pairs of each head.
+    var pairs: Int
+    var format: sp_cache_format
+    /// The query heads that run, by group.
+    var running: [[Int]]
+
+    let queries: [Float]
+    let keys: [Float]
+    let values: [Float]
+    let angles: [Float]
+    let scale: Float = 0.125
+
+    var stride: Int { (headSize + 15) / 16 * 16 }
+    var heads: Int { headsPerGroup * groups }
+
+    init(
+        headSize: Int, headsPerGroup: Int, groups: Int, tokens: Int, pairs: Int, format: sp_cache_format,
+        running: [[Int]]? = nil
+    ) {
+        self.headSize = headSize
+        self.headsPerGroup = headsPerGroup
+        self.groups = groups
+        self.tokens = tokens
+        self.pairs = pairs
+        self.format = format
+        self.running = running ?? (0..<groups).map { group in (0..<headsPerGroup).map { group * headsPerGroup + $0 } }
+        var random = MatrixProductTests.SplitMix(state: 21)
+        let padded = (headSize + 15) / 16 * 16
+        func vectors(_ count: Int, _ size: Float) -> [Float] {
+            (0..<count * padded).map { $0 % padded < headSize ? (Float(random.unit()) - 0.5) * size : 0 }
+        }
+        queries = vectors(tokens * headsPerGroup * groups, 10)
+        // Large keys make a peaked softmax, which a careless one would overflow on.
+        keys = vectors(tokens * groups, 20)
+        values = vectors(tokens * groups, 1)
+        angles = (0..<tokens * pairs).map { _ in Float(random.unit() * 6.28) }
+    }
+
+    /// [tokens][heads][headSize] of the running heads, NaN elsewhere.
+    func attend(batches: [Int], threads: Int, instructionSet: String) -> [Float] {
+        let pool = sp_pool_create(Int32(threads), instructionSet)!
+        defer { sp_pool_destroy(pool) }
+        let width = format == SP_CACHE_F32 ? 4 : 2
+        let storeBytes = (tokens + 15) / 16 * 16 * stride * width
+        let stores = (0..<2 * groups).map { _ in
+            let store = UnsafeMutableRawPointer.allocate(byteCount: storeBytes, alignment: 64)
+            store.initializeMemory(as: UInt8.self, repeating: 0, count: storeBytes)
+            return store
+        }
+        defer { stores.forEach { $0.deallocate() } }
+        let lists = running.map { heads in
+            let list = UnsafeMutablePointer<Int32>.allocate(capacity: heads.count)
+            list.initialize(from: heads.map(Int32.init), count: heads.count)
+            return list
+        }
+        defer { lists.forEach { $0.deallocate() } }
+        let live = running.indices.filter { !running[$0].isEmpty }.map { group in
+            sp_attention_group(
+                keys: stores[2 * group], values: stores[2 * group + 1], index: Int32(group), heads: lists[group],
+                head_count: Int32(running[group].count))
+        }
+        let cosines = angles.map { cos($0) }, sines = angles.map { sin($0) }
+        var output = [Float](repeating: .nan, count: tokens * heads * headSize)
+        var partials = [Float](
+            repeating: .nan, count: sp_attention_partials(Int32(tokens), Int32(heads), Int32(stride)))
+        var first = 0
+        for batch in batches {
+            queries.withUnsafeBufferPointer { queries in
+                keys.withUnsafeBufferPointer { keys in
+                    values.withUnsafeBufferPointer { values in
+                        cosines.withUnsafeBufferPointer { cosines in
+                            sines.withUnsafeBufferPointer { sines in
+                                output.withUnsafeMutableBufferPointer { output in
+                                    partials.withUnsafeMutableBufferPointer { partials in
+                                        live.withUnsafeBufferPointer { live in
+                                            let queryStride = heads * stride, keyStride = groups * stride
+                                            var attention = sp_attention(
+                                                queries: queries.baseAddress! + first * queryStride,
+                                                query_stride: queryStride,
+                                                keys: keys.baseAddress! + first * keyStride,
+                                                values: values.baseAddress! + first * keyStride, key_stride: keyStride,
+                                                cosines: cosines.baseAddress.map { $0 + first * pairs },
+                                                sines: sines.baseAddress.map { $0 + first * pairs },
+                                                pairs: Int32(pairs),
+                                                output: output.baseAddress! + first * heads * headSize,
+                                                output_stride: heads * headSize, tokens: Int32(batch),
+                                                first_position: Int32(first), head_size: Int32(headSize),
+                                                head_stride: Int32(stride), scale: scale, format: format,
+                                                groups: live.baseAddress, group_count: Int32(live.count),
+                                                partials: partials.baseAddress)
+                                            sp_attend(pool, &attention)
+                                        }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+            first += batch
+        }
+        return output
+    }
+
+    /// A value as the cache holds it.
+    private func stored(_ x: Float) -> Double {
+        guard format == SP_CACHE_BF16 else { return Double(x) }
+        let bits = x.bitPattern
+        return Double(Float(bitPattern: (bits &+ 0x7fff &+ ((bits >> 16) & 1)) & 0xffff_0000))
+    }
+
+    private func rotated(_ vector: ArraySlice<Float>, _ token: Int) -> [Float] {
+        var result = Array(vector)
+        for i in 0..<pairs {
+            let (c, s) = (cos(angles[token * pairs + i]), sin(angles[token * pairs + i]))
+            let (a, b) = (result[i], result[pairs + i])
+            result[i] = a * c - b * s
+            result[pairs + i] = a * s + b * c
+        }
+        return result
+    }
+
+    /// The largest difference from the same attention in double precision.
+    func error(of output: [Float]) -> Double {
+        let plainKeys = (0..<groups).map { group in
+            (0..<tokens).map { token in
+                let start = (token * groups + group) * stride
+                return rotated(keys[start..<start + headSize], token).map(stored)
+            }
+        }
+        var largest = 0.0
+        for (group, members) in running.enumerated() {
+            for head in members {
+                for token in 0..<tokens {
+                    let start = (token * heads + head) * stride
+                    let query = rotated(queries[start..<start + headSize], token).map { stored($0 * scale) }
+                    let scores = plainKeys[group][...token].map { zip(query, $0).reduce(0) { $0 + $1.0 * $1.1 } }
+                    let peak = scores.max()!
+                    let weights = scores.map { exp($0 - peak) }
+                    let sum = weights.reduce(0, +)
+                    for i in 0..<headSize {
+                        let mixed = weights.indices.reduce(0.0) {
+                            $0 + weights[$1] * stored(values[($1 * groups + group) * stride + i])
+                        }
+                        let found = Double(output[(token * heads + head) * headSize + i])
+                        largest = max(largest, found.isNaN ? .infinity : abs(found - mixed / sum))
+                    }
+                }
+            }
+        }
+        return largest
+    }
+}
+
+@Suite struct AttentionTests {
+    /// Sizes that are no multiple of a register, texts below, at and past the edges of blocks and chunks.
+    private static func cases(_ format: sp_cache_format) -> [AttentionCase] {
+        [
+            AttentionCase(headSize: 64, headsPerGroup: 3, groups: 2, tokens: 1, pairs: 32, format: format),
+            AttentionCase(headSize: 64, headsPerGroup: 3, groups: 1, tokens: 300, pairs: 32, format: format),
+            AttentionCase(headSize: 24, headsPerGroup: 2, groups: 2, tokens: 128, pairs: 12, format: format),
+            AttentionCase(headSize: 40, headsPerGroup: 1, groups: 1, tokens: 129, pairs: 8, format: format),
+            AttentionCase(
+                headSize: 32, headsPerGroup: 4, groups: 3, tokens: 143, pairs: 16, format: format,
+                running: [[1], [], [8, 9, 10, 11]]),
+            AttentionCase(headSize: 16, headsPerGroup: 9, groups: 1, tokens: 20, pairs: 0, format: format),
+        ]
+    }
+
+    /// Scores reach 100 in magnitude, so their rounding alone moves a weight by 1e-5. In bfloat16 the weights
+    /// themselves are rounded to 8 bits: by at most 1/512 each, on values up to a half.
+    @Test(arguments: MatrixProductTests.instructionSets, [SP_CACHE_F32.rawValue, SP_CACHE_BF16.rawValue])
+    func attentionAgreesWithDoublePrecision(instructionSet: String, format: UInt32) {
+        let format = sp_cache_format(format)
+        for example in Self.cases(format) {
+            let output = example.attend(batches: [example.tokens], threads: 2, instructionSet: instructionSet)
+            #expect(example.error(of: output) < (format == SP_CACHE_F32 ? 5e-5 : 2e-3))
+        }
+    }
+
+    /// Reading a text in other batches, or on other numbers of threads, changes no bit.
+    @Test(arguments: MatrixProductTests.instructionSets, [SP_CACHE_F32.rawValue, SP_CACHE_BF16.rawValue])
+    func batchesAndThreadsDoNotMatter(instructionSet: String, format: UInt32) {
+        for example in Self.cases(sp_cache_format(format)) {
+            let whole = example.attend(batches: [example.tokens], threads: 1, instructionSet: instructionSet)
+            let single = Array(repeating: 1, count: example.tokens)
+            let uneven = example.tokens > 20 ? [17, 2, 1, example.tokens - 20] : [example.tokens]
+            for (batches, threads) in [(single, 1), (single, 3), (uneven, 2), ([example.tokens], 4)] {
+                let other = example.attend(batches: batches, threads: threads, instructionSet: instructionSet)
+                #expect(zip(whole, other).allSatisfy { $0.bitPattern == $1.bitPattern || ($0.isNaN && $1.isNaN) })
+            }
+        }
+    }
+}
