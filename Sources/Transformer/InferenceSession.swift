@@ -35,7 +35,15 @@ public final class InferenceSession {
     public var cacheBytes: Int { cache.byteCount }
 
     /// Forgets the text; the memory stays for the next one.
-    public func reset() { position = 0 }
+    public func reset() { rewind(to: 0) }
+
+    /// Forgets what follows the first `position` tokens, so that another continuation can be read from there.
+    ///
+    /// - Precondition: `0 <= position <= self.position`.
+    public func rewind(to position: Int) {
+        precondition((0...self.position).contains(position), "a session rewinds to a position it has passed")
+        self.position = position
+    }
 
     /// Processes `tokens` and returns the logits that follow the last one, `[vocabulary]`.
     ///
