@@ -1,12 +1,15 @@
-"""What SciPy makes of the statistics that training reports."""
+"""What SciPy makes of the statistics that training and evaluation report."""
 
+import itertools
 import json
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.stats import mannwhitneyu
+from scipy.stats import bootstrap, mannwhitneyu, permutation_test
 
 DEFINITIONS = {
+    "signFlip": "paired permutation test of the mean difference, two-sided, over every sign pattern; clusters flip together and count by their sums",
+    "bootstrap": "2.5th and 97.5th percentiles of the mean over all values of clusters drawn with replacement; exact: over every draw, else over 200000 draws by SciPy",
     "mannWhitney": "one-sided, first less than second; statistic is U of first; normal approximation with tie and continuity correction",
     "mannWhitneyExact": "the same statistic; p-value from its exact distribution; no ties",
     "calibrationError": "bin b of 10 holds b/10 <= p < (b+1)/10, the last one p = 1 too; sum over bins of |mean p - mean label| * count / total",
@@ -75,11 +78,50 @@ def temperature_cases(random):
     return cases
 
 
+def sign_flip_cases(random):
+    samples = [
+        [[0.5], [-0.25], [1.0], [0.75]],
+        [[1.0], [1.0], [0.0], [1.0], [-1.0], [1.0], [1.0]],
+        [[0.0], [0.0]],
+        [[0.25, 0.5, -1.0], [1.0], [0.5, 0.5], [-0.125, 1.0, 1.0, 0.0], [0.75]],
+        [[value] for value in random.normal(0.4, 1, 12).tolist()],
+    ]
+    cases = []
+    for clusters in samples:
+        sums = np.array([sum(cluster) for cluster in clusters])
+        test = permutation_test(
+            (sums, np.zeros_like(sums)), lambda x, y: np.mean(x - y), permutation_type="samples", n_resamples=np.inf,
+            alternative="two-sided", vectorized=False)
+        cases.append({"clusters": clusters, "pValue": float(test.pvalue)})
+    return cases
+
+
+def bootstrap_cases(random):
+    """Few clusters of several sizes by every draw; many clusters of one value by SciPy."""
+    cases = []
+    for sizes in ((3, 1, 4, 2, 5, 3), (1, 6, 2, 2, 4, 3, 1)):
+        clusters = [random.normal(0, 1, size).round(2).tolist() for size in sizes]
+        sums, counts = np.array([sum(c) for c in clusters]), np.array(sizes)
+        draws = np.array(list(itertools.product(range(len(sizes)), repeat=len(sizes))))
+        low, high = np.quantile(sums[draws].sum(1) / counts[draws].sum(1), [0.025, 0.975])
+        cases.append({"clusters": clusters, "low": float(low), "high": float(high), "exact": True})
+    for values in (random.normal(2, 3, 40), (random.random(60) < 0.3).astype(float)):
+        interval = bootstrap(
+            (values,), np.mean, n_resamples=200000, batch=10000, confidence_level=0.95, method="percentile",
+            rng=np.random.default_rng(7)).confidence_interval
+        cases.append({
+            "clusters": [[value] for value in values.tolist()], "low": float(interval.low), "high": float(interval.high),
+            "exact": False})
+    return cases
+
+
 def make(folder):
     random = np.random.default_rng(5)
+    evaluation = np.random.default_rng(6)
     with open(folder / "statistics.json", "w", encoding="utf-8") as file:
         json.dump({
             "mannWhitney": mann_whitney_cases(random), "calibrationError": calibration_error_cases(random),
             "temperature": temperature_cases(random), "mannWhitneyExact": exact_mann_whitney_cases(),
+            "signFlip": sign_flip_cases(evaluation), "bootstrap": bootstrap_cases(evaluation),
             "definitions": DEFINITIONS}, file)
         file.write("\n")
