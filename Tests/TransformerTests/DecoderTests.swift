@@ -52,6 +52,28 @@ import Transformer
     }
 }
 
+@Suite struct RewindTests {
+    /// Whatever was read after the position is as if it had never been.
+    @Test(arguments: ["llama-tiny", "qwen2-tiny"], [1, 7, 16, 17])
+    func aRewoundSessionReadsAsAFreshOne(name: String, position: Int) throws {
+        let model = try Fixtures.tinyModel(name)
+        let vocabulary = model.configuration.vocabularySize
+        let (first, other, second) = (
+            (0..<position).map { $0 % vocabulary }, (0..<20).map { (3 * $0 + 1) % vocabulary },
+            (0..<9).map { (5 * $0 + 2) % vocabulary }
+        )
+        let fresh = try InferenceSession(model)
+        _ = try fresh.logits(after: first)
+        let expected = try fresh.allLogits(after: second)
+        let session = try InferenceSession(model)
+        _ = try session.logits(after: first)
+        _ = try session.logits(after: other)
+        session.rewind(to: position)
+        #expect(session.position == position)
+        #expect(try session.allLogits(after: second) == expected)
+    }
+}
+
 @Suite struct PathwayTests {
     static let names = ["llama-tiny", "qwen2-tiny", "llama-rope-scaled-tiny"]
 
