@@ -3,14 +3,16 @@ import Foundation
 
 /// Scores a prediction against the expected answer, with no model as judge.
 public enum AnswerScoring {
-    /// 1 for a right answer, 0 for a wrong one, the found share of keywords in between.
+    /// 1 for a right answer, 0 for a wrong one, the found share of keywords in between; the best over a turn's
+    /// right answers.
     public static func score(prediction: String, turn: Scenario.Turn) -> Double {
         switch turn.taskType {
         case .multipleChoice:
             let options = options(of: turn.prompt)
             return chosenOption(in: prediction, options: options) == turn.answer.first ? 1 : 0
         case .factual, .code, .reasoning:
-            return keywordOverlap(prediction: prediction, answer: turn.answer)
+            let answers = [turn.answer] + (turn.otherAnswers ?? [])
+            return answers.reduce(0) { max($0, keywordOverlap(prediction: prediction, answer: $1)) }
         }
     }
 
@@ -51,16 +53,40 @@ public enum AnswerScoring {
         return words
     }
 
-    /// The options of a multiple-choice prompt: its lines `A. text`.
+    /// The options of a multiple-choice prompt: its lines `A. text`, `B. text` and so on.
+    ///
+    /// A question may itself have such lines (`I. ...`, `A. Smith wrote`): a line out of the order of letters is no
+    /// option, and a later `A` starts the list anew.
     public static func options(of prompt: String) -> [(letter: Character, text: String)] {
-        prompt.split(separator: "\n").compactMap { line in
+        optionLines(of: prompt).map { ($0.letter, $0.text) }
+    }
+
+    /// A multiple-choice prompt without its options.
+    static func stem(of prompt: String) -> String {
+        let options = Set(optionLines(of: prompt).map(\.line))
+        let lines = prompt.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
+        return lines.filter { !options.contains($0.offset) }.map(\.element).joined(separator: "\n")
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    private static func optionLines(of prompt: String) -> [(line: Int, letter: Character, text: String)] {
+        var options: [(line: Int, letter: Character, text: String)] = []
+        for (index, line) in prompt.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             let line = line.trimmingCharacters(in: .whitespaces)
-            guard let letter = line.first, ("A"..."Z").contains(letter) else { return nil }
-            let rest = line.dropFirst()
-            guard let mark = rest.first, mark == "." || mark == ")" else { return nil }
-            let text = rest.dropFirst().trimmingCharacters(in: .whitespaces)
-            return text.isEmpty ? nil : (letter, text)
+            guard let letter = line.first, let mark = line.dropFirst().first, mark == "." || mark == ")" else {
+                continue
+            }
+            let text = line.dropFirst(2).trimmingCharacters(in: .whitespaces)
+            guard !text.isEmpty else { continue }
+            if letter == "A" { options = [] }
+            if letter == Self.letter(options.count) { options.append((index, letter, text)) }
         }
+        return options
+    }
+
+    /// The letter of an option: 0 is A. Past Z there is none.
+    static func letter(_ index: Int) -> Character? {
+        (0..<26).contains(index) ? Character(UnicodeScalar(UInt8(ascii: "A") + UInt8(index))) : nil
     }
 
     /// The option letter that a prediction settles on, or nil.

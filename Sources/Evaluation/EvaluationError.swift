@@ -5,8 +5,12 @@ public enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible
     case malformed(file: String, detail: String)
     /// Results cannot be written.
     case cannotWrite(file: String, detail: String)
-    /// A text that cannot be evaluated.
+    /// A text or question that cannot be evaluated.
     case unusableText(file: String, line: Int, detail: String)
+    /// Two datasets of one run have the same name.
+    case ambiguousDataset(String)
+    /// A file that is made whole cannot be written.
+    case cannotSave(file: String, detail: String)
 
     public var description: String {
         switch self {
@@ -18,6 +22,8 @@ public enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible
         case .cannotWrite(let file, let detail):
             "cannot write \(file): \(detail); what was written so far is kept, `--resume` goes on from there"
         case .unusableText(let file, let line, let detail): "\(file), line \(line): \(detail)"
+        case .ambiguousDataset(let name): "two datasets are named \"\(name)\"; run them apart, or rename a file"
+        case .cannotSave(let file, let detail): "cannot write \(file): \(detail)"
         }
     }
 }

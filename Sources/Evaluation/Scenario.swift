@@ -15,16 +15,20 @@ public struct Scenario: Sendable, Codable, Equatable {
         /// The option letter of a multiple choice, else the keywords of a right answer.
         public let answer: String
         public let taskType: TaskType
+        /// Answers that are as right as ``answer``; nil for none.
+        public let otherAnswers: [String]?
 
-        public init(prompt: String, answer: String, taskType: TaskType) {
+        public init(prompt: String, answer: String, taskType: TaskType, otherAnswers: [String]? = nil) {
             self.prompt = prompt
             self.answer = answer
             self.taskType = taskType
+            self.otherAnswers = otherAnswers
         }
 
         enum CodingKeys: String, CodingKey {
             case prompt, answer
             case taskType = "task_type"
+            case otherAnswers = "other_answers"
         }
     }
 
@@ -46,7 +50,7 @@ public struct Scenario: Sendable, Codable, Equatable {
     }
 }
 
-/// A category of scenarios: the files of one folder.
+/// A category of scenarios: the files of one folder, or one file.
 public struct ScenarioSet: Sendable {
     public let name: String
     /// In the order of file names, then of the files.
@@ -57,14 +61,14 @@ public struct ScenarioSet: Sendable {
         self.scenarios = scenarios
     }
 
-    /// Reads every `.json` file of `<directory>/<name>`, each a list of scenarios.
+    /// Reads every `.json` file of `<directory>/<name>`, each a list of scenarios. A name that ends in `.json` is the
+    /// path of a single such file, wherever it is; the set is then named after the file.
     public init(_ name: String, in directory: URL) throws(EvaluationError) {
-        let folder = directory.appending(path: name)
-        let files = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+        let isFile = name.hasSuffix(".json")
+        let urls = isFile ? [URL(fileURLWithPath: name)] : Self.files(in: directory.appending(path: name))
         var scenarios: [Scenario] = []
         var seen: Set<String> = []
-        for file in files.filter({ $0.hasSuffix(".json") }).sorted() {
-            let url = folder.appending(path: file)
+        for url in urls {
             guard let data = FileManager.default.contents(atPath: url.path) else {
                 throw .malformed(file: url.path, detail: "cannot be read")
             }
@@ -85,9 +89,15 @@ public struct ScenarioSet: Sendable {
             scenarios += list
         }
         guard !scenarios.isEmpty else {
+            if isFile { throw .malformed(file: name, detail: "holds no scenarios") }
             throw .unknownDataset(name, directory: directory.path, known: Self.names(in: directory))
         }
-        self.init(name: name, scenarios: scenarios)
+        self.init(name: isFile ? urls[0].deletingPathExtension().lastPathComponent : name, scenarios: scenarios)
+    }
+
+    private static func files(in folder: URL) -> [URL] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+        return names.filter { $0.hasSuffix(".json") }.sorted().map { folder.appending(path: $0) }
     }
 
     /// The categories in `directory`: its folders that hold `.json` files.

@@ -41,4 +41,18 @@ import Testing
         #expect(AnswerScoring.options(of: question).map(\.letter) == ["A", "B", "C", "D"])
         #expect(AnswerScoring.options(of: "A plain question\nwith lines").isEmpty)
     }
+
+    @Test func linesOfTheQuestionAreNoOptions() {
+        let prompt = "A. Smith wrote two claims.\nI. Ice floats.\nB. Lead floats?\nA. both\nB. I alone\nC. neither"
+        #expect(AnswerScoring.options(of: prompt).map(\.text) == ["both", "I alone", "neither"])
+    }
+
+    @Test func theBestOfSeveralRightAnswersCounts() {
+        let turn = Scenario.Turn(
+            prompt: "Who wrote it?", answer: "Ada Quill", taskType: .factual, otherAnswers: ["A. Q. Quill", "the poet"])
+        #expect(AnswerScoring.score(prediction: "Ada Quill did.", turn: turn) == 1)
+        #expect(AnswerScoring.score(prediction: "The poet.", turn: turn) == 1)
+        #expect(AnswerScoring.score(prediction: "Quill", turn: turn) == 0.5)
+        #expect(AnswerScoring.score(prediction: "nobody", turn: turn) == 0)
+    }
 }

@@ -1,0 +1,117 @@
+import Foundation
+import Transformer
+
+/// Published benchmark files as scenarios: one for each question, so that questions are drawn and resampled one by one.
+public struct DatasetImport: Sendable {
+    public let format: DatasetFormat
+    public private(set) var scenarios: [Scenario] = []
+
+    /// - Parameters:
+    ///   - format: nil to recognise it in the first file.
+    ///   - description: what all questions are about; nil for what the source says.
+    /// - Throws: ``EvaluationError`` with file and line for the first record that is no question, and for a file that
+    ///   cannot be read, is of no known format or holds no questions.
+    public init(_ files: [URL], format: DatasetFormat? = nil, description: String? = nil) throws(EvaluationError) {
+        var format = format
+        var ids: Set<String> = []
+        for file in files {
+            let data = try Self.contents(of: file)
+            guard let known = format ?? DatasetFormat(detectedIn: data, fileExtension: file.pathExtension) else {
+                throw .malformed(
+                    file: file.path,
+                    detail: "is of no known format; expected the published files of "
+                        + DatasetFormat.allCases.map(\.rawValue).joined(separator: ", ")
+                        + "; name the format by --format to see what is wrong")
+            }
+            format = known
+            let stem = file.deletingPathExtension().lastPathComponent
+            let subject = known == .mmlu ? Self.subject(ofFile: stem) : nil
+            let questions = try Self.questions(in: data, of: file, known)
+            guard !questions.isEmpty else { throw .malformed(file: file.path, detail: "holds no questions") }
+            for (line, question) in questions {
+                let id = question.id ?? "\(stem)-\(line)"
+                guard ids.insert(id).inserted else {
+                    throw .unusableText(file: file.path, line: line, detail: "repeats the id \(id)")
+                }
+                scenarios.append(
+                    Scenario(
+                        id: id,
+                        topicDescription: description ?? known.description(subject: question.topic ?? subject),
+                        turns: [question.turn]))
+            }
+        }
+        guard let format else { throw .malformed(file: "the input", detail: "has no files") }
+        self.format = format
+    }
+
+    /// Keeps `limit` questions drawn by `seed`, in their order.
+    public mutating func sample(_ limit: Int, seed: UInt64) {
+        guard limit < scenarios.count else { return }
+        var generator = SplitMix64(seed: seed)
+        scenarios = scenarios.indices.shuffled(using: &generator).prefix(limit).sorted().map { scenarios[$0] }
+    }
+
+    /// Writes the scenarios as a file of `data/test/<dataset>/`, whole or not at all; makes the folder.
+    public func write(to url: URL) throws(EvaluationError) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        do {
+            try FileManager.default.createDirectory(
+                at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try (try encoder.encode(scenarios) + Data("\n".utf8)).write(to: url, options: .atomic)
+        } catch {
+            throw .cannotSave(file: url.relativePath, detail: error.localizedDescription)
+        }
+    }
+
+    /// Without the byte order mark that some editors put first.
+    private static func contents(of file: URL) throws(EvaluationError) -> Data {
+        guard let data = FileManager.default.contents(atPath: file.path) else {
+            throw .malformed(file: file.path, detail: "cannot be read")
+        }
+        return data.starts(with: [0xef, 0xbb, 0xbf]) ? Data(data.dropFirst(3)) : data
+    }
+
+    /// `college_biology_test` is about college biology.
+    private static func subject(ofFile stem: String) -> String {
+        var words = stem.split(separator: "_")
+        if words.count > 1, let last = words.last, ["test", "val", "dev"].contains(last) { words.removeLast() }
+        return words.joined(separator: " ")
+    }
+
+    private static func questions(
+        in data: Data, of file: URL, _ format: DatasetFormat
+    ) throws(EvaluationError) -> [(line: Int, question: PublishedQuestion)] {
+        var line = 0
+        do {
+            if format == .mmlu {
+                var questions: [(Int, PublishedQuestion)] = []
+                for record in try CommaSeparatedValues(data).records {
+                    line = record.line
+                    if line == 1, record.fields.map({ $0.lowercased() }) == ["question", "a", "b", "c", "d", "answer"] {
+                        continue
+                    }
+                    questions.append((line, try PublishedQuestion(record: record.fields)))
+                }
+                return questions
+            }
+            var questions: [(Int, PublishedQuestion)] = []
+            for text in data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
+                line += 1
+                if text.allSatisfy({ $0 == 0x20 || $0 == 0x0d || $0 == 0x09 }) { continue }
+                let json = Data(text)
+                let question =
+                    try format == .naturalQuestions
+                    ? PublishedQuestion(open: json) : PublishedQuestion(multipleChoice: json)
+                questions.append((line, question))
+            }
+            return questions
+        } catch let error as PublishedQuestion.Malformed {
+            throw .unusableText(file: file.path, line: line, detail: error.detail)
+        } catch let error as CommaSeparatedValues.Malformed {
+            throw .unusableText(file: file.path, line: error.line, detail: error.detail)
+        } catch {
+            throw .unusableText(file: file.path, line: line, detail: "\(error)")
+        }
+    }
+}

@@ -1,0 +1,79 @@
+import ArgumentParser
+import Evaluation
+import Foundation
+
+extension DatasetFormat: ExpressibleByArgument {}
+
+struct Import: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "import",
+        abstract: "Turn published benchmark files into scenarios that `run` answers.",
+        discussion: """
+            Reads the files of CommonsenseQA, NQ-Open and ARC (JSON lines) and of MMLU (comma-separated values, a file \
+            a subject) as they are published. Each question becomes a scenario of one turn. The default output is \
+            data/test/<name>/<input>.json, where `run --datasets <name>` finds it; a file elsewhere is run by its \
+            path: `run --datasets path/to/file.json`.
+            """)
+
+    @Option(parsing: .upToNextOption, help: "The published files, all of one benchmark.")
+    var input: [String]
+
+    @Option(help: "The benchmark. (default: recognised in the first file)")
+    var format: DatasetFormat?
+
+    @Option(help: "The .json file to write. (default: data/test/<name>/<input>.json)")
+    var output: String?
+
+    @Option(help: "The dataset's name. (default: the benchmark's)")
+    var name: String?
+
+    @Option(help: "What all questions are about: pathways are compiled from it. (default: what the source says)")
+    var scenario: String?
+
+    @Option(help: "Keep this many questions, drawn by the seed.")
+    var limit: Int?
+
+    @Option(help: "The same seed draws the same questions.")
+    var seed: UInt64 = 42
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    private struct Output: Encodable {
+        let format: DatasetFormat
+        let dataset: String
+        let questions: Int
+        let scenarios: Int
+        let output: String
+    }
+
+    func validate() throws {
+        if let limit, limit < 1 { throw ValidationError("--limit is \(limit), expected at least 1") }
+        if let name, name.isEmpty || name.contains("/") || name.hasPrefix(".") || name.hasSuffix(".json") {
+            throw ValidationError("--name is \"\(name)\", expected a folder's name")
+        }
+        if let output, !output.hasSuffix(".json") {
+            throw ValidationError("--output is \"\(output)\", expected a file that ends in .json")
+        }
+        if output != nil, name != nil { throw ValidationError("give --output or --name, not both") }
+        if let scenario, scenario.allSatisfy(\.isWhitespace) { throw ValidationError("--scenario is empty") }
+    }
+
+    func run() throws {
+        let files = input.map { URL(fileURLWithPath: $0) }
+        var dataset = try DatasetImport(files, format: format, description: scenario)
+        let questions = dataset.scenarios.count
+        if let limit { dataset.sample(limit, seed: seed) }
+        let folder = name ?? dataset.format.datasetName
+        let stem = files.count == 1 ? files[0].deletingPathExtension().lastPathComponent : folder
+        let path = output ?? "data/test/\(folder)/\(stem).json"
+        let url = URL(fileURLWithPath: path)
+        try dataset.write(to: url)
+        let result = Output(
+            format: dataset.format, dataset: output == nil ? folder : url.deletingPathExtension().lastPathComponent,
+            questions: questions, scenarios: dataset.scenarios.count, output: path)
+        if json { return try Console.printJSON(result) }
+        print("\(result.scenarios) of \(questions) questions (\(result.format.rawValue)) in \(path)")
+        print("answer them with: subspacepath run --datasets \(output ?? folder)")
+    }
+}
