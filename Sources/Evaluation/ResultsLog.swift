@@ -8,47 +8,6 @@ import Foundation
     import Darwin
 #endif
 
-/// One answered turn.
-public struct TurnResult: Sendable, Codable, Equatable {
-    public let dataset: String
-    public let scenario: String
-    public let turn: Int
-    /// 0 is dense.
-    public let strength: Double
-    public let prompt: String
-    public let answer: String
-    public let prediction: String
-    public let score: Double
-    public let prunedFraction: Double
-    public let promptTokens: Int
-    public let newTokens: Int
-    public let promptSeconds: Double
-    public let generationSeconds: Double
-    /// For the scenario's pathway; the same on each of its turns.
-    public let compileMilliseconds: Double
-
-    public init(
-        dataset: String, scenario: String, turn: Int, strength: Double, prompt: String, answer: String,
-        prediction: String, score: Double, prunedFraction: Double, promptTokens: Int, newTokens: Int,
-        promptSeconds: Double, generationSeconds: Double, compileMilliseconds: Double
-    ) {
-        self.dataset = dataset
-        self.scenario = scenario
-        self.turn = turn
-        self.strength = strength
-        self.prompt = prompt
-        self.answer = answer
-        self.prediction = prediction
-        self.score = score
-        self.prunedFraction = prunedFraction
-        self.promptTokens = promptTokens
-        self.newTokens = newTokens
-        self.promptSeconds = promptSeconds
-        self.generationSeconds = generationSeconds
-        self.compileMilliseconds = compileMilliseconds
-    }
-}
-
 /// A file of one JSON line for each turn, on disk as soon as the turn is answered.
 public final class ResultsLog {
     public static let fileName = "turns.jsonl"

@@ -4,43 +4,6 @@ import ScenarioPruning
 import Tokenizers
 import Transformer
 
-/// What a sweep runs: recorded with its results, so that only the same sweep resumes them.
-public struct SweepConfiguration: Sendable, Codable, Equatable {
-    public var model: ModelFingerprint
-    public var strengths: [Double]
-    public var datasets: [String]
-    /// Scenarios of each dataset, drawn by the seed; nil for all.
-    public var samples: Int?
-    /// Whether a turn sees the scenario's earlier turns.
-    public var usesHistory: Bool
-    public var usesCalibration: Bool
-    public var maxNewTokens: Int
-    public var temperature: Double
-    public var seed: UInt64
-    public var criterion: PruningCriterion
-    public var compensation: Compensation
-    public var alwaysKeep: AlwaysKeep
-
-    public init(
-        model: ModelFingerprint, strengths: [Double], datasets: [String], samples: Int?, usesHistory: Bool,
-        usesCalibration: Bool, maxNewTokens: Int, temperature: Double, seed: UInt64, criterion: PruningCriterion,
-        compensation: Compensation, alwaysKeep: AlwaysKeep
-    ) {
-        self.model = model
-        self.strengths = strengths
-        self.datasets = datasets
-        self.samples = samples
-        self.usesHistory = usesHistory
-        self.usesCalibration = usesCalibration
-        self.maxNewTokens = maxNewTokens
-        self.temperature = temperature
-        self.seed = seed
-        self.criterion = criterion
-        self.compensation = compensation
-        self.alwaysKeep = alwaysKeep
-    }
-}
-
 /// Answers scenarios along pathways of several strengths and scores the answers.
 public final class Sweep {
     private let model: DecoderModel
@@ -60,97 +23,212 @@ public final class Sweep {
             guard let samples = configuration.samples, samples < set.scenarios.count else { return set }
             var generator = SplitMix64(seed: configuration.seed)
             let chosen = set.scenarios.indices.shuffled(using: &generator).prefix(samples).sorted()
-            return ScenarioSet(name: name, scenarios: chosen.map { set.scenarios[$0] })
+            return ScenarioSet(name: set.name, scenarios: chosen.map { set.scenarios[$0] })
         }
+        var names: Set<String> = []
+        for set in sets where !names.insert(set.name).inserted { throw EvaluationError.ambiguousDataset(set.name) }
     }
 
     /// Turns of the whole sweep.
     public var turnCount: Int {
-        strengths.count * sets.reduce(0) { $0 + $1.scenarios.reduce(0) { $0 + $1.turns.count } }
+        paths.count * sets.reduce(0) { $0 + $1.scenarios.reduce(0) { $0 + $1.turns.count } }
+    }
+
+    /// One way through the model.
+    private struct Path: Hashable {
+        let kind: PathwayKind
+        let strength: Double
     }
 
     /// Dense first, then the strengths as given.
-    private var strengths: [Double] { [0] + configuration.strengths.filter { $0 != 0 } }
+    private var paths: [Path] {
+        let kinds: [PathwayKind] = configuration.comparesBlind ? [.scenario, .blind] : [.scenario]
+        return [Path(kind: .dense, strength: 0)]
+            + configuration.strengths.filter { $0 != 0 }.flatMap { strength in
+                kinds.map { Path(kind: $0, strength: strength) }
+            }
+    }
+
+    /// Identifies a turn along a path.
+    private struct Key: Hashable {
+        let dataset: String
+        let scenario: String
+        let turn: Int
+        let path: Path
+    }
 
     /// Answers every turn that `earlier` does not hold.
     ///
-    /// Scenarios are the outer loop, so that every strength sees the same machine and a stopped sweep compares
-    /// like with like.
+    /// Pathways are the innermost loop, so that every one sees the same machine and a stopped sweep compares like with
+    /// like.
     ///
     /// - Parameter onTurn: takes each result as it comes.
     public func run(resuming earlier: [TurnResult], onTurn: (TurnResult) throws -> Void) throws {
-        var done: [String: TurnResult] = [:]
-        for result in earlier { done[key(result.dataset, result.scenario, result.strength, result.turn)] = result }
+        var done: [Key: TurnResult] = [:]
+        for result in earlier {
+            let path = Path(kind: result.pathway, strength: result.strength)
+            done[Key(dataset: result.dataset, scenario: result.scenario, turn: result.turn, path: path)] = result
+        }
         for set in sets {
             for scenario in set.scenarios {
-                for strength in strengths {
-                    try answer(scenario, of: set.name, strength: strength, done: done, onTurn)
-                }
+                try answer(scenario, of: set.name, done: done, onTurn)
             }
         }
     }
 
-    private func key(_ dataset: String, _ scenario: String, _ strength: Double, _ turn: Int) -> String {
-        "\(dataset)/\(scenario)/\(strength)/\(turn)"
-    }
-
     private func answer(
-        _ scenario: Scenario, of dataset: String, strength: Double, done: [String: TurnResult],
-        _ onTurn: (TurnResult) throws -> Void
+        _ scenario: Scenario, of dataset: String, done: [Key: TurnResult], _ onTurn: (TurnResult) throws -> Void
     ) throws {
-        let known = scenario.turns.indices.map { done[key(dataset, scenario.id, strength, $0)] }
-        guard known.contains(where: { $0 == nil }) else { return }
-        var compiled: CompiledScenario?
-        if strength > 0 {
-            var options = CompilationOptions()
-            options.budget = .strength(strength)
-            options.criterion = configuration.criterion
-            options.compensation = configuration.compensation
-            options.alwaysKeep = configuration.alwaysKeep
-            options.usesCalibration = configuration.usesCalibration
-            options.seed = configuration.seed
-            compiled = try compiler.compile(scenario.topicDescription, options)
+        let paths = paths
+        func key(_ turn: Int, _ path: Path) -> Key {
+            Key(dataset: dataset, scenario: scenario.id, turn: turn, path: path)
         }
-        let session = try InferenceSession(model, along: compiled?.pathway)
-        var history: [ChatMessage] = []
+        guard scenario.turns.indices.contains(where: { turn in paths.contains { done[key(turn, $0)] == nil } })
+        else { return }
+        let runs = try runs(of: scenario)
         for (index, turn) in scenario.turns.enumerated() {
-            let message = ChatMessage(.user, Self.question(turn))
-            let prediction: String
-            if let result = known[index] {
-                prediction = result.prediction
-            } else {
-                let messages = (configuration.usesHistory ? history : []) + [message]
-                let result = try answer(
-                    turn, messages, session, compiled, dataset: dataset, scenario: scenario.id, index: index,
-                    strength: strength)
-                try onTurn(result)
-                prediction = result.prediction
+            let reference = DenseReference(runs[0])
+            for run in runs {
+                let known = done[key(index, run.path)]
+                let result =
+                    try known
+                    ?? answer(turn, index, of: scenario, dataset: dataset, along: run, comparedWith: reference)
+                if known == nil { try onTurn(result) }
+                run.answers.append(result.prediction ?? "")
             }
-            history += [message, ChatMessage(.assistant, prediction)]
+        }
+    }
+
+    /// A path of one scenario: its pathway, the session that runs it, and the answers so far.
+    private final class Run {
+        let path: Path
+        let session: InferenceSession
+        let prunedFraction: Double
+        let compileMilliseconds: Double
+        var answers: [String] = []
+
+        init(_ path: Path, _ compiled: CompiledScenario?, _ model: DecoderModel) throws {
+            self.path = path
+            session = try InferenceSession(model, along: compiled?.pathway)
+            prunedFraction = compiled?.prunedFraction ?? 0
+            compileMilliseconds = compiled.map { $0.diagnoseMilliseconds + $0.compileMilliseconds } ?? 0
+        }
+    }
+
+    private func runs(of scenario: Scenario) throws -> [Run] {
+        var options = CompilationOptions()
+        options.criterion = configuration.criterion
+        options.compensation = configuration.compensation
+        options.alwaysKeep = configuration.alwaysKeep
+        options.usesCalibration = configuration.usesCalibration
+        options.seed = configuration.seed
+        var requested = 0.0
+        return try paths.map { path in
+            var compiled: CompiledScenario?
+            switch path.kind {
+            case .dense: break
+            case .scenario:
+                options.budget = .strength(path.strength)
+                compiled = try compiler.compile(scenario.topicDescription, options)
+                requested = compiled?.requestedFraction ?? 0
+            case .blind:
+                // What the scenario's pathway before it was asked to prune: only the choice of heads differs.
+                options.budget = .fraction(requested)
+                compiled = try compiler.compile(compiler.domainAverage, options)
+            }
+            return try Run(path, compiled, model)
+        }
+    }
+
+    /// What the dense model predicts for one turn's right answer, worked out where it is first needed.
+    private final class DenseReference {
+        private let dense: Run
+        private var predictions: AnswerPredictions?
+
+        init(_ dense: Run) { self.dense = dense }
+
+        /// - Parameter reading: the prompt, where the dense session has read it already.
+        func predictions(
+            of answer: [Int], after prompt: [Int], along run: Run, reading: PromptReading
+        ) throws -> AnswerPredictions {
+            if let predictions { return predictions }
+            let reading = run === dense ? reading : try PromptReading(prompt, in: dense.session)
+            let found = try AnswerPredictions(of: answer, after: reading)
+            predictions = found
+            return found
         }
     }
 
     private func answer(
-        _ turn: Scenario.Turn, _ messages: [ChatMessage], _ session: InferenceSession, _ compiled: CompiledScenario?,
-        dataset: String, scenario: String, index: Int, strength: Double
+        _ turn: Scenario.Turn, _ index: Int, of scenario: Scenario, dataset: String, along run: Run,
+        comparedWith reference: DenseReference
     ) throws -> TurnResult {
-        session.reset()
-        let sampling = SamplingParameters(
-            temperature: configuration.temperature, seed: seed(scenario: scenario, turn: index))
-        let summary = try session.generate(
-            after: model.chatTemplate.encode(messages, with: model.tokenizer),
-            options: GenerationOptions(maxNewTokens: configuration.maxNewTokens, sampling: sampling))
+        let likelihood =
+            configuration.scoring.measuresLikelihood
+            ? try measure(turn, index, of: scenario, along: run, comparedWith: reference) : nil
+        let summary =
+            configuration.scoring.generates ? try generate(turn, index, of: scenario, along: run) : nil
         return TurnResult(
-            dataset: dataset, scenario: scenario, turn: index, strength: strength, prompt: turn.prompt,
-            answer: turn.answer, prediction: summary.text,
-            score: AnswerScoring.score(prediction: summary.text, turn: turn),
-            prunedFraction: compiled?.prunedFraction ?? 0, promptTokens: summary.promptTokens,
-            newTokens: summary.tokens.count, promptSeconds: summary.promptSeconds,
-            generationSeconds: summary.generationSeconds,
-            compileMilliseconds: compiled.map { $0.diagnoseMilliseconds + $0.compileMilliseconds } ?? 0)
+            dataset: dataset, scenario: scenario.id, turn: index, pathway: run.path.kind, strength: run.path.strength,
+            prompt: turn.prompt, answer: turn.answer, prediction: summary?.text,
+            score: summary.map { AnswerScoring.score(prediction: $0.text, turn: turn) },
+            prunedFraction: run.prunedFraction, promptTokens: summary?.promptTokens, newTokens: summary?.tokens.count,
+            promptSeconds: summary?.promptSeconds, generationSeconds: summary?.generationSeconds,
+            compileMilliseconds: run.compileMilliseconds, likelihood: likelihood)
     }
 
-    /// Every turn draws from its own seed, the same for every strength, so that resuming changes nothing.
+    private func generate(
+        _ turn: Scenario.Turn, _ index: Int, of scenario: Scenario, along run: Run
+    ) throws -> GenerationSummary {
+        run.session.reset()
+        let sampling = SamplingParameters(
+            temperature: configuration.temperature, seed: seed(scenario: scenario.id, turn: index))
+        return try run.session.generate(
+            after: prompt(Self.question(turn), index, of: scenario, answers: run.answers),
+            options: GenerationOptions(maxNewTokens: configuration.maxNewTokens, sampling: sampling))
+    }
+
+    /// Earlier turns are shown with their right answers, so that every pathway reads the same prompt.
+    private func measure(
+        _ turn: Scenario.Turn, _ index: Int, of scenario: Scenario, along run: Run,
+        comparedWith reference: DenseReference
+    ) throws -> TurnLikelihood {
+        let answers = scenario.turns.map(TurnLikelihood.referenceAnswer)
+        let listed = prompt(Self.question(turn), index, of: scenario, answers: answers)
+        let answer = model.tokenizer.encode(TurnLikelihood.referenceAnswer(of: turn))
+        let reading = try PromptReading(listed, in: run.session)
+        let dense = try reference.predictions(of: answer, after: listed, along: run, reading: reading)
+        let found = run.path.kind == .dense ? dense : try AnswerPredictions(of: answer, after: reading)
+        return TurnLikelihood(
+            answerNLL: found.nllPerToken, answerTokens: found.tokens.count, klToDense: found.divergence(from: dense),
+            options: try options(of: turn, index, of: scenario, answers: answers, along: run, afterListed: reading))
+    }
+
+    /// Letters after the question with its options, then texts after the question without them.
+    private func options(
+        of turn: Scenario.Turn, _ index: Int, of scenario: Scenario, answers: [String], along run: Run,
+        afterListed listed: PromptReading
+    ) throws -> TurnLikelihood.Options? {
+        let options = AnswerScoring.options(of: turn.prompt)
+        guard turn.taskType == .multipleChoice, !options.isEmpty else { return nil }
+        let encode = { self.model.tokenizer.encode($0) }
+        let letters = try options.map { try listed.logLikelihood(of: encode(String($0.letter))) }
+        let stem = prompt(AnswerScoring.stem(of: turn.prompt), index, of: scenario, answers: answers)
+        let unlisted = try PromptReading(stem, in: run.session)
+        let texts = try options.map { try unlisted.logLikelihood(of: encode($0.text)) }
+        return TurnLikelihood.Options(turn, texts: texts, letters: letters)
+    }
+
+    /// A question as tokens; where history is shown, after the scenario's earlier turns with `answers`.
+    private func prompt(_ question: String, _ index: Int, of scenario: Scenario, answers: [String]) -> [Int] {
+        let earlier = configuration.usesHistory ? Array(zip(scenario.turns, answers).prefix(index)) : []
+        let messages = earlier.flatMap { turn, answer in
+            [ChatMessage(.user, Self.question(turn)), ChatMessage(.assistant, answer)]
+        }
+        return model.chatTemplate.encode(messages + [ChatMessage(.user, question)], with: model.tokenizer)
+    }
+
+    /// Every turn draws from its own seed, the same for every pathway, so that resuming changes nothing.
     private func seed(scenario: String, turn: Int) -> UInt64 {
         var hash = FNV1a()
         hash.combine("\(configuration.seed)/\(scenario)/\(turn)".utf8)

@@ -4,6 +4,8 @@ import Foundation
 import ScenarioPruning
 import Transformer
 
+extension Scoring: ExpressibleByArgument {}
+
 struct Run: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Answer scenarios at several pruning strengths and score the answers.",
@@ -11,6 +13,9 @@ struct Run: ParsableCommand {
             Compiles each scenario's pathway at each strength, answers its turns and scores them; the dense model \
             (strength 0) is always included. Results go to results/<model>/<run>/, a line for each turn as it is \
             answered, so that --resume goes on where a stopped run was.
+
+            Intervals hold 95% of 2000 bootstrap means over scenarios. Differences pair the same turns; their p-values \
+            are of a two-sided sign-flip permutation test over scenarios, and not corrected for their number.
             """)
 
     @OptionGroup var model: ModelOptions
@@ -20,8 +25,16 @@ struct Run: ParsableCommand {
     @Option(parsing: .upToNextOption, help: "Strengths in [0, 1]; higher prunes more.")
     var pruningStrengths = [0.2, 0.4, 0.6]
 
-    @Option(parsing: .upToNextOption, help: "Folders of <data-dir>/test. (default: all)")
+    @Option(
+        parsing: .upToNextOption,
+        help: "Folders of <data-dir>/test, or paths of .json files of scenarios. (default: all folders)")
     var datasets: [String] = []
+
+    @Option(help: "Write answers and compare them, measure the likelihood of the right ones, or both.")
+    var scoring = Scoring.generation
+
+    @Flag(help: "Also run, at each strength, a pathway that prunes as many heads knowing no scenario.")
+    var compareBlind = false
 
     @Option(help: "Scenarios of each dataset.")
     var numSamples = 20
@@ -56,10 +69,12 @@ struct Run: ParsableCommand {
     @Flag(help: "Print one JSON object.")
     var json = false
 
-    private struct Output: Codable {
+    private struct Output: Encodable {
         let run: String
         let configuration: SweepConfiguration
         let rows: [SweepSummary.Row]
+        let overall: [SweepSummary.Row]
+        let comparisons: [PathwayComparison]
     }
 
     func validate() throws {
@@ -87,7 +102,8 @@ struct Run: ParsableCommand {
             datasets: datasets.isEmpty ? ScenarioSet.names(in: data.appending(path: "test")) : datasets,
             samples: numSamples, usesHistory: useHistory, usesCalibration: useCalibration, maxNewTokens: maxNewTokens,
             temperature: temperature, seed: seed, criterion: criterion.criterion,
-            compensation: criterion.compensation, alwaysKeep: criterion.alwaysKeep)
+            compensation: criterion.compensation, alwaysKeep: criterion.alwaysKeep, scoring: scoring,
+            comparesBlind: compareBlind)
         let sweep = try Sweep(
             decoder, try artifacts.load(for: decoder, named: model.model), configuration, dataDirectory: data)
         let parent = URL(fileURLWithPath: resultsDir)
@@ -103,10 +119,12 @@ struct Run: ParsableCommand {
             line.update(done: results.count, total: sweep.turnCount)
         }
         line.finish()
-        let summary = SweepSummary(results)
-        let output = Output(run: folder.url.lastPathComponent, configuration: configuration, rows: summary.rows)
+        let summary = SweepSummary(results, seed: seed)
+        let output = Output(
+            run: folder.url.lastPathComponent, configuration: configuration, rows: summary.rows,
+            overall: summary.overall, comparisons: summary.comparisons)
         try folder.writeSummary(output)
         if json { return try Console.printJSON(output) }
-        print(SummaryTable.text(summary.rows))
+        print(SummaryTable.text(summary))
     }
 }

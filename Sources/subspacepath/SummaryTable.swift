@@ -1,23 +1,84 @@
 import Evaluation
 import Foundation
 
-/// A sweep's rows as a table for a terminal.
+/// A sweep's summary as tables for a terminal: its rows, then the differences from dense and blind pathways.
 enum SummaryTable {
-    static func text(_ rows: [SweepSummary.Row]) -> String {
-        let header = [
-            "dataset", "strength", "accuracy", "pruned", "tokens/s", "speedup", "compile ms", "scenarios", "turns",
+    private struct Column {
+        let title: String
+        let cell: (SweepSummary.Row) -> String
+    }
+
+    static func text(_ summary: SweepSummary) -> String {
+        let datasets = Set(summary.rows.map(\.dataset))
+        // With one dataset, overall says the same again.
+        let rows = datasets.count > 1 ? summary.rows + summary.overall : summary.rows
+        let columns = columns(of: rows)
+        let results = align([columns.map(\.title)] + rows.map { row in columns.map { $0.cell(row) } })
+        let comparisons = summary.comparisons.filter { datasets.count > 1 || datasets.contains($0.dataset) }
+        guard !comparisons.isEmpty else { return results }
+        let header = ["dataset", "strength", "compared with", "measure", "difference", "95% interval", "p"]
+        return results + "\n\n" + align([header] + comparisons.map(cells))
+    }
+
+    private static func columns(of rows: [SweepSummary.Row]) -> [Column] {
+        var columns = [
+            Column(title: "dataset") { $0.dataset },
+            Column(title: "strength") { name($0.pathway, $0.strength) },
         ]
-        let body = rows.map { row in
-            [
-                row.dataset, row.strength == 0 ? "dense" : String(format: "%.2f", row.strength),
-                String(format: "%.3f", row.accuracy), String(format: "%.1f%%", 100 * row.prunedFraction),
-                String(format: "%.1f", row.tokensPerSecond), String(format: "%.2fx", row.speedup),
-                row.strength == 0 ? "-" : String(format: "%.1f", row.compileMilliseconds), "\(row.scenarios)",
-                "\(row.turns)",
+        for metric in Metric.allCases where rows.contains(where: { $0.estimates[metric] != nil }) {
+            columns += [
+                Column(title: title(metric)) { $0.estimates[metric].map { String(format: "%.3f", $0.mean) } ?? "-" },
+                Column(title: "95% interval") {
+                    $0.estimates[metric].map { interval($0.interval.low, $0.interval.high) } ?? "-"
+                },
             ]
         }
-        let lines = [header] + body
-        let widths = header.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
+        columns.append(Column(title: "pruned") { String(format: "%.1f%%", 100 * $0.prunedFraction) })
+        if rows.contains(where: { $0.tokensPerSecond != nil }) {
+            columns += [
+                Column(title: "tokens/s") { $0.tokensPerSecond.map { String(format: "%.1f", $0) } ?? "-" },
+                Column(title: "speedup") { $0.speedup.map { String(format: "%.2fx", $0) } ?? "-" },
+            ]
+        }
+        return columns + [
+            Column(title: "compile ms") { $0.strength == 0 ? "-" : String(format: "%.1f", $0.compileMilliseconds) },
+            Column(title: "scenarios") { "\($0.scenarios)" },
+            Column(title: "turns") { "\($0.turns)" },
+        ]
+    }
+
+    private static func cells(_ comparison: PathwayComparison) -> [String] {
+        [
+            comparison.dataset, name(comparison.pathway, comparison.strength), comparison.baseline.rawValue,
+            title(comparison.metric), String(format: "%+.3f", comparison.difference),
+            String(format: "%+.3f to %+.3f", comparison.low, comparison.high),
+            String(format: comparison.pValue < 0.001 ? "%.4f" : "%.3f", comparison.pValue),
+        ]
+    }
+
+    private static func interval(_ low: Double, _ high: Double) -> String { String(format: "%.3f to %.3f", low, high) }
+
+    private static func name(_ pathway: PathwayKind, _ strength: Double) -> String {
+        switch pathway {
+        case .dense: "dense"
+        case .scenario: String(format: "%.2f", strength)
+        case .blind: String(format: "%.2f blind", strength)
+        }
+    }
+
+    private static func title(_ metric: Metric) -> String {
+        switch metric {
+        case .accuracy: "accuracy"
+        case .likelihoodAccuracy: "by likelihood"
+        case .likelihoodAccuracyNormalized: "per byte"
+        case .letterAccuracy: "by letter"
+        case .answerNLL: "answer NLL"
+        case .klToDense: "KL to dense"
+        }
+    }
+
+    private static func align(_ lines: [[String]]) -> String {
+        let widths = lines[0].indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
         return lines.map { line in
             line.enumerated().map { column, cell in
                 let padding = String(repeating: " ", count: widths[column] - cell.count)

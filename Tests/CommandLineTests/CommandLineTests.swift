@@ -120,8 +120,13 @@ private struct Tool {
             #expect(
                 Set(rows[0].keys) == [
                     "dataset", "strength", "accuracy", "prunedFraction", "scenarios", "turns", "tokensPerSecond",
-                    "speedup",
-                    "compileMilliseconds",
+                    "speedup", "compileMilliseconds", "pathway", "accuracyLow", "accuracyHigh",
+                ])
+            let comparisons = try #require(try first.json()["comparisons"] as? [[String: Any]])
+            #expect(
+                Set(comparisons[0].keys) == [
+                    "dataset", "pathway", "strength", "baseline", "metric", "difference", "low", "high", "pValue",
+                    "scenarios", "turns",
                 ])
             let turns = folder.appending(path: "smollm2-135m-instruct/one/turns.jsonl")
             let whole = try Data(contentsOf: turns)
@@ -138,11 +143,58 @@ private struct Tool {
         }
     }
 
+    /// From a published file to measured likelihoods, in a folder and by path.
+    @Test func importedQuestionsAreMeasured() throws {
+        try Fixtures.withTemporaryDirectory { folder in
+            let published = folder.appending(path: "made_up_sums_test.csv")
+            try Data("What is 2 + 3?,4,5,6,7,B\n\"Is 2, or 3, odd?\",2,3,both,none,B\n".utf8).write(to: published)
+            let output = folder.appending(path: "test/sums/questions.json").path
+            let imported = try Tool(["import", "--input", published.path, "--output", output, "--json"]).json()
+            #expect(imported["format"] as? String == "mmlu")
+            #expect(imported["scenarios"] as? Int == 2)
+            let arguments = [
+                "run", "--pruning-strengths", "0.4", "--scoring", "likelihood", "--compare-blind", "--results-dir",
+                folder.path, "--json",
+            ]
+            let inFolder = try Tool(arguments + ["--data-dir", folder.path, "--datasets", "sums", "--name", "a"]).json()
+            let byPath = try Tool(arguments + ["--datasets", output, "--name", "b"]).json()
+            let rows = try [inFolder, byPath].map { try #require($0["rows"] as? [[String: Any]]) }
+            #expect(rows[0].map { $0["pathway"] as? String } == ["dense", "scenario", "blind"])
+            #expect(rows[0].map { $0["dataset"] as? String } == ["sums", "sums", "sums"])
+            #expect(rows[1].map { $0["dataset"] as? String } == ["questions", "questions", "questions"])
+            for key in ["likelihoodAccuracy", "letterAccuracy", "answerNLL", "klToDense"] {
+                #expect(rows[0].map { $0[key] as? Double } == rows[1].map { $0[key] as? Double })
+                #expect(rows[0].allSatisfy { $0[key] is Double && $0[key + "Low"] is Double })
+            }
+            let table = try Tool(Array(arguments.dropLast()) + ["--datasets", output, "--name", "c"])
+            #expect(table.output.contains("KL to dense") && table.output.contains("0.40 blind"))
+        }
+    }
+
+    @Test func importDrawsBySeedAndNamesItsFolder() throws {
+        try Fixtures.withTemporaryDirectory { folder in
+            let lines = (1...20).map { "{\"question\": \"q\($0)\", \"answer\": [\"a\"]}" }.joined(separator: "\n")
+            try Data(lines.utf8).write(to: folder.appending(path: "dev.jsonl"))
+            let arguments = ["import", "--input", "dev.jsonl", "--limit", "5", "--scenario", "Trivia"]
+            let first = try Tool(arguments, in: folder)
+            #expect(first.status == 0 && first.output.contains("5 of 20"))
+            let written = folder.appending(path: "data/test/natural_questions/dev.json")
+            let whole = try Data(contentsOf: written)
+            #expect(String(decoding: whole, as: UTF8.self).contains("Trivia"))
+            _ = try Tool(arguments, in: folder)
+            #expect(try Data(contentsOf: written) == whole)
+            _ = try Tool(arguments + ["--name", "mine", "--seed", "7"], in: folder)
+            #expect(try Data(contentsOf: folder.appending(path: "data/test/mine/dev.json")) != whole)
+        }
+    }
+
     @Test func wrongUsageExitsWith64() throws {
         for arguments in [
             ["compile", "--scenario", "x", "--pruning-strength", "1.5"], ["compile"], ["tokenize"], ["no-such-command"],
             ["generate", "--prompt", "x", "--pruned-fraction", "0.2"], ["run", "--pruning-strengths", "-1"],
             ["compile", "--scenario", "x", "--criterion", "no-such-criterion"], ["bench", "--repetitions", "0"],
+            ["run", "--scoring", "taste"], ["import"], ["import", "--input", "x", "--limit", "0"],
+            ["import", "--input", "x", "--format", "riddles"], ["import", "--input", "x", "--output", "x.txt"],
         ] {
             let tool = try Tool(arguments)
             #expect(tool.status == 64, "\(arguments)")
@@ -155,6 +207,8 @@ private struct Tool {
         try Fixtures.withTemporaryDirectory { folder in
             let junk = folder.appending(path: "junk.gguf")
             try Data("not a model".utf8).write(to: junk)
+            let questions = folder.appending(path: "questions.jsonl")
+            try Data("{\"question\": \"q\", \"answer\": [\"a\"]}\n{\"question\": 1}\n".utf8).write(to: questions)
             let cases: [([String], String)] = [
                 (["inspect", "--model", "no-such-model"], "no-such-model"),
                 (["inspect", "--model", junk.path], "not a GGUF file"),
@@ -173,6 +227,11 @@ private struct Tool {
                     ], "alchemy"
                 ),
                 (["run", "--datasets", "no_such_set"], "no_such_set"),
+                (["run", "--datasets", "no/such/file.json"], "file.json cannot be read"),
+                (["run", "--datasets", "a/b.json", "no_such_set"], "b.json"),
+                (["import", "--input", junk.path], "of no known format"),
+                (["import", "--input", questions.path], "questions.jsonl, line 2: "),
+                (["import", "--input", folder.appending(path: "none.csv").path], "none.csv"),
                 (["run", "--num-samples", "1", "--results-dir", "/dev/null"], "/dev/null"),
                 (["generate", "--prompt", String(repeating: "word ", count: 9000)], "context"),
                 (["generate", "--prompt", "x", "--pathway", junk.path], "junk.gguf"),
@@ -188,7 +247,7 @@ private struct Tool {
     }
 
     @Test func everyCommandTeaches() throws {
-        for command in ["inspect", "tokenize", "generate", "train", "compile", "run", "perplexity", "bench"] {
+        for command in ["inspect", "tokenize", "generate", "train", "compile", "run", "perplexity", "bench", "import"] {
             let help = try Tool([command, "--help"])
             #expect(help.status == 0)
             #expect(help.output.contains("OVERVIEW"))

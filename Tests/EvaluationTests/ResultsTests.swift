@@ -62,6 +62,68 @@ import Transformer
         #expect(rows[1].scenarios == 2)
     }
 
+    /// Two scenarios of one turn: differences of -1 and 0.
+    @Test func pathwaysAreComparedTurnByTurn() throws {
+        let summary = SweepSummary([
+            result("one", score: 1), result("one", strength: 0.4, score: 0), result("two", score: 0.5),
+            result("two", strength: 0.4, score: 0.5), result("three", strength: 0.4, score: 1),
+        ])
+        let comparison = try #require(summary.comparisons.first)
+        #expect(comparison.baseline == .dense)
+        #expect(comparison.metric == .accuracy)
+        #expect(comparison.difference == -0.5)
+        #expect((comparison.low, comparison.high) == (-1, 0))
+        #expect(comparison.pValue == 1)
+        // The third scenario has no dense answer yet.
+        #expect((comparison.scenarios, comparison.turns) == (2, 2))
+        #expect(summary.comparisons.map(\.dataset) == ["d", SweepSummary.overallName])
+        #expect(summary.overall.map(\.accuracy) == summary.rows.map(\.accuracy))
+        #expect(summary.rows[0].estimates[.accuracy]?.interval == ConfidenceInterval(low: 0.5, high: 1))
+        #expect(summary.rows[0].estimates[.answerNLL] == nil)
+    }
+
+    /// A resumed run has its turns in another order.
+    @Test func theOrderOfResultsChangesNothing() {
+        var results: [TurnResult] = []
+        for scenario in 0..<12 {
+            results.append(result("s\(scenario)", score: Double(scenario % 5) / 4))
+            results.append(result("s\(scenario)", strength: 0.4, score: Double(scenario % 3) / 2))
+        }
+        let (first, second) = (SweepSummary(results, seed: 4), SweepSummary(results.reversed(), seed: 4))
+        #expect(first.rows == second.rows)
+        #expect(first.comparisons == second.comparisons)
+    }
+
+    @Test func likelihoodsAreSummarisedWithoutAnswers() throws {
+        func measured(_ scenario: String, strength: Double, nll: Double, kl: Double, right: Bool) -> TurnResult {
+            let turn = Scenario.Turn(prompt: "q\nA. x\nB. y", answer: "A", taskType: .multipleChoice)
+            return TurnResult(
+                dataset: "d", scenario: scenario, turn: 0, strength: strength, prompt: turn.prompt, answer: "A",
+                prunedFraction: strength, compileMilliseconds: 0,
+                likelihood: TurnLikelihood(
+                    answerNLL: nll, answerTokens: 3, klToDense: kl,
+                    options: TurnLikelihood.Options(turn, texts: right ? [-1, -2] : [-2, -1], letters: [-1, -2])))
+        }
+        let summary = SweepSummary([
+            measured("one", strength: 0, nll: 1, kl: 0, right: true),
+            measured("one", strength: 0.4, nll: 2, kl: 0.5, right: false),
+            measured("two", strength: 0, nll: 2, kl: 0, right: true),
+            measured("two", strength: 0.4, nll: 2.5, kl: 1, right: true),
+        ])
+        let row = try #require(
+            try JSONSerialization.jsonObject(with: JSONEncoder().encode(summary.rows[1])) as? [String: Any])
+        #expect(row["answerNLL"] as? Double == 2.25)
+        #expect(row["answerNLLLow"] as? Double == 2)
+        #expect(row["answerNLLHigh"] as? Double == 2.5)
+        #expect(row["klToDense"] as? Double == 0.75)
+        #expect(row["likelihoodAccuracy"] as? Double == 0.5)
+        #expect(row["letterAccuracy"] as? Double == 1)
+        for key in ["accuracy", "tokensPerSecond", "speedup"] { #expect(row[key] == nil) }
+        let differences = summary.comparisons.filter { $0.dataset == "d" }
+        #expect(differences.first { $0.metric == .answerNLL }?.difference == 0.75)
+        #expect(!differences.contains { $0.metric == .klToDense })
+    }
+
     private func configuration(seed: UInt64 = 1) throws -> SweepConfiguration {
         SweepConfiguration(
             model: try Fixtures.tinyModel("llama-tiny").fingerprint, strengths: [0.4], datasets: ["d"], samples: nil,
@@ -90,30 +152,38 @@ import Transformer
 @Suite struct SweepTests {
     private struct Stop: Error {}
 
-    /// A sweep that was stopped after any turn ends with the results of one that was not.
-    @Test(arguments: [false, true])
-    func resumingChangesNothing(usesHistory: Bool) throws {
+    private let turns = [
+        Scenario.Turn(prompt: "What gas do plants take in?", answer: "carbon dioxide", taskType: .factual),
+        Scenario.Turn(prompt: "Which is a metal?\nA. iron\nB. neon", answer: "A", taskType: .multipleChoice),
+    ]
+
+    private func withSweep(
+        scoring: Scoring, usesHistory: Bool = false, comparesBlind: Bool = false, _ body: (Sweep) throws -> Void
+    ) throws {
         let model = try DecoderModel(contentsOf: Fixtures.defaultModel)
         let artifacts = try PruningArtifacts(
             contentsOf: Fixtures.root.appending(path: "artifacts/smollm2-135m-instruct"), for: model)
         try Fixtures.withTemporaryDirectory { folder in
             let set = folder.appending(path: "test/small")
             try FileManager.default.createDirectory(at: set, withIntermediateDirectories: true)
-            let turns = [
-                Scenario.Turn(prompt: "What gas do plants take in?", answer: "carbon dioxide", taskType: .factual),
-                Scenario.Turn(prompt: "Which is a metal?\nA. iron\nB. neon", answer: "A", taskType: .multipleChoice),
-            ]
             let scenario = Scenario(id: "s", topicDescription: "A tutor for school chemistry", turns: turns)
             try JSONEncoder().encode([scenario]).write(to: set.appending(path: "a.json"))
             let configuration = SweepConfiguration(
                 model: model.fingerprint, strengths: [0.4], datasets: ["small"], samples: 20, usesHistory: usesHistory,
                 usesCalibration: true, maxNewTokens: 6, temperature: 0.7, seed: 3, criterion: .axisEnergy,
-                compensation: .mean, alwaysKeep: .whitelist)
-            let sweep = try Sweep(model, artifacts, configuration, dataDirectory: folder)
+                compensation: .mean, alwaysKeep: .whitelist, scoring: scoring, comparesBlind: comparesBlind)
+            try body(try Sweep(model, artifacts, configuration, dataDirectory: folder))
+        }
+    }
+
+    /// A sweep that was stopped after any turn ends with the results of one that was not.
+    @Test(arguments: [(false, Scoring.generation), (true, .generation), (false, .likelihood), (true, .both)])
+    func resumingChangesNothing(usesHistory: Bool, scoring: Scoring) throws {
+        try withSweep(scoring: scoring, usesHistory: usesHistory) { sweep in
             #expect(sweep.turnCount == 4)
             var whole: [TurnResult] = []
             try sweep.run(resuming: []) { whole.append($0) }
-            #expect(whole.map(\.strength) == [0, 0, 0.4, 0.4])
+            #expect(whole.map(\.strength) == [0, 0.4, 0, 0.4])
             for stop in 1..<4 {
                 var results: [TurnResult] = []
                 #expect(throws: Stop.self) {
@@ -125,7 +195,35 @@ import Transformer
                 try sweep.run(resuming: results) { results.append($0) }
                 #expect(results.map(\.prediction) == whole.map(\.prediction))
                 #expect(results.map(\.score) == whole.map(\.score))
+                #expect(results.map(\.likelihood) == whole.map(\.likelihood))
             }
+        }
+    }
+
+    @Test func theBlindPathwayPrunesAsMuch() throws {
+        try withSweep(scoring: .likelihood, comparesBlind: true) { sweep in
+            var results: [TurnResult] = []
+            try sweep.run(resuming: []) { results.append($0) }
+            #expect(results.map(\.pathway) == [.dense, .scenario, .blind, .dense, .scenario, .blind])
+            #expect(results[1].prunedFraction == results[2].prunedFraction)
+            #expect(results[1].likelihood != results[2].likelihood)
+            let comparisons = SweepSummary(results).comparisons
+            #expect(
+                comparisons.contains { $0.pathway == .scenario && $0.baseline == .blind && $0.metric == .klToDense })
+            #expect(comparisons.contains { $0.pathway == .blind && $0.baseline == .dense })
+        }
+    }
+
+    @Test func likelihoodsNeedNoAnswer() throws {
+        try withSweep(scoring: .likelihood) { sweep in
+            var results: [TurnResult] = []
+            try sweep.run(resuming: []) { results.append($0) }
+            #expect(results.allSatisfy { $0.prediction == nil && $0.score == nil })
+            let likelihoods = try results.map { try #require($0.likelihood) }
+            #expect(likelihoods.map(\.klToDense).map { $0 == 0 } == [true, false, true, false])
+            #expect(likelihoods.map { $0.options?.texts.count } == [nil, nil, 2, 2])
+            // Knowing no chemistry at all, a model would need ln(49152) = 10.8 nats for a token.
+            #expect(try likelihoods.allSatisfy { (0..<10.8).contains(try #require($0.answerNLL)) })
         }
     }
 }
