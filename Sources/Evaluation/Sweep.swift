@@ -140,21 +140,20 @@ public final class Sweep {
         }
     }
 
-    /// What the dense model predicts for one turn's right answer, worked out where it is first needed.
+    /// What the dense model predicts for one turn's right answer: kept from its own measurement, or read anew where a
+    /// resumed sweep has that one already.
     private final class DenseReference {
-        private let dense: Run
+        private let session: InferenceSession
         private var predictions: AnswerPredictions?
 
-        init(_ dense: Run) { self.dense = dense }
+        init(_ dense: Run) { session = dense.session }
 
-        /// - Parameter reading: the prompt, where the dense session has read it already.
-        func predictions(
-            of answer: [Int], after prompt: [Int], along run: Run, reading: PromptReading
-        ) throws -> AnswerPredictions {
+        func keep(_ predictions: AnswerPredictions) { self.predictions = predictions }
+
+        func predictions(of answer: [Int], after prompt: [Int]) throws -> AnswerPredictions {
             if let predictions { return predictions }
-            let reading = run === dense ? reading : try PromptReading(prompt, in: dense.session)
-            let found = try AnswerPredictions(of: answer, after: reading)
-            predictions = found
+            let found = try AnswerPredictions(of: answer, after: PromptReading(prompt, in: session))
+            keep(found)
             return found
         }
     }
@@ -197,8 +196,9 @@ public final class Sweep {
         let listed = prompt(Self.question(turn), index, of: scenario, answers: answers)
         let answer = model.tokenizer.encode(TurnLikelihood.referenceAnswer(of: turn))
         let reading = try PromptReading(listed, in: run.session)
-        let dense = try reference.predictions(of: answer, after: listed, along: run, reading: reading)
-        let found = run.path.kind == .dense ? dense : try AnswerPredictions(of: answer, after: reading)
+        let found = try AnswerPredictions(of: answer, after: reading)
+        if run.path.kind == .dense { reference.keep(found) }
+        let dense = try reference.predictions(of: answer, after: listed)
         return TurnLikelihood(
             answerNLL: found.nllPerToken, answerTokens: found.tokens.count, klToDense: found.divergence(from: dense),
             options: try options(of: turn, index, of: scenario, answers: answers, along: run, afterListed: reading))
