@@ -22,19 +22,21 @@ typedef struct {
     const void *source;
     int32_t rotary_pairs;
     uint8_t *data;
+    int32_t first_tile;
 } pack_step;
 
 static void pack_task(void *context, int tile, int worker) {
     (void)worker;
     const pack_step *step = context;
+    tile += step->first_tile;
     sp_matrix_pack(step->matrix, step->type, step->source, step->rotary_pairs, step->data, tile, tile + 1);
 }
 
 void sp_pack(
     sp_pool *pool, const sp_matrix *matrix, sp_element_type type, const void *source, int32_t rotary_pairs,
-    uint8_t *data) {
-    pack_step step = {matrix, type, source, rotary_pairs, data};
-    sp_pool_run(pool, matrix->tiles, pack_task, &step);
+    uint8_t *data, int32_t first_tile, int32_t last_tile) {
+    pack_step step = {matrix, type, source, rotary_pairs, data, first_tile};
+    sp_pool_run(pool, last_tile - first_tile, pack_task, &step);
 }
 
 static int tiles_of(const sp_product *product) { return product->tiles ? product->tile_count : product->matrix->tiles; }

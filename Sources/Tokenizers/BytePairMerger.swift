@@ -21,10 +21,13 @@ struct BytePairMerger: Sendable {
             throw .malformedVocabulary("more tokens than can be counted")
         }
         // Compared as bytes: canonically equivalent strings are different tokens.
+        var texts = TokenTexts(capacity: vocabulary.tokens.count)
+        for token in vocabulary.tokens { texts.append(token.utf8) }
         var ids: [ArraySlice<UInt8>: Int32] = [:]
-        for (id, token) in vocabulary.tokens.enumerated() {
+        ids.reserveCapacity(texts.count)
+        for id in vocabulary.tokens.indices {
             let kind = vocabulary.kinds.isEmpty ? .normal : vocabulary.kinds[id]
-            let key = ArraySlice(token.utf8)
+            let key = texts[id]
             if kind != .control || ids[key] == nil { ids[key] = Int32(id) }
         }
         byteTokens = ByteAlphabet.scalars.map { ids[ArraySlice(String($0).utf8)] ?? -1 }

@@ -49,7 +49,7 @@ public struct Tokenizer: Sendable {
     /// Tokens after which an answer is complete.
     public let endTokens: Set<Int>
     let merger: BytePairMerger
-    private let bytesOfToken: [[UInt8]]
+    private let texts: TokenTexts
     private let specialTokens: SpecialTokens
 
     /// - Throws: ``TokenizerError`` where the vocabulary contradicts itself or needs what this library lacks.
@@ -66,19 +66,18 @@ public struct Tokenizer: Sendable {
             }
         }
         preTokenizer = try PreTokenizer(named: vocabulary.preTokenizer)
-        var bytes: [[UInt8]] = []
-        bytes.reserveCapacity(count)
+        var texts = TokenTexts(capacity: count)
         var specials: [(text: String, id: Int)] = []
         for (id, token) in vocabulary.tokens.enumerated() {
             let kind = vocabulary.kinds.isEmpty ? .normal : vocabulary.kinds[id]
             if kind == .control || kind == .userDefined || kind == .unknown {
-                bytes.append(Array(token.utf8))
+                texts.append(Array(token.utf8))
                 if !token.isEmpty { specials.append((token, id)) }
             } else {
-                bytes.append(ByteAlphabet.decode(token) ?? Array(token.utf8))
+                texts.append(ByteAlphabet.decode(token) ?? Array(token.utf8))
             }
         }
-        bytesOfToken = bytes
+        self.texts = texts
         specialTokens = SpecialTokens(specials)
         merger = try BytePairMerger(vocabulary, wholeWords: preTokenizer == .llamaBPE)
         beginningOfText = vocabulary.beginningOfText
@@ -89,7 +88,7 @@ public struct Tokenizer: Sendable {
     }
 
     /// The number of tokens.
-    public var vocabularySize: Int { bytesOfToken.count }
+    public var vocabularySize: Int { texts.count }
 
     /// Token ids of `text`.
     ///
@@ -133,7 +132,7 @@ public struct Tokenizer: Sendable {
     public func isSpecial(_ id: Int) -> Bool { specialTokens.contains(id) }
 
     /// The bytes that a token stands for; none for an id outside the vocabulary.
-    public func bytes(of id: Int) -> [UInt8] { bytesOfToken.indices.contains(id) ? bytesOfToken[id] : [] }
+    public func bytes(of id: Int) -> [UInt8] { (0..<texts.count).contains(id) ? Array(texts[id]) : [] }
 
     /// The text of `ids`. Bytes that are not valid UTF-8 become U+FFFD.
     public func decode(_ ids: some Sequence<Int>, skippingSpecialTokens: Bool = false) -> String {

@@ -1,16 +1,22 @@
 import Foundation
 
-/// Numbers in memory of their own, aligned for vector instructions and zero at first.
+/// Numbers in memory of their own, aligned for vector instructions and zero at first. Memory that is never written
+/// takes no room where the system hands out zero pages as they are used.
 final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable {
+    private static var alignment: Int { 64 }
+
     let pointer: UnsafeMutablePointer<Element>
     let count: Int
+    private let memory: UnsafeMutableRawPointer
 
     init(count: Int, for purpose: String) throws(DecoderError) {
-        var memory: UnsafeMutableRawPointer?
         let (bytes, overflow) = max(count, 1).multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
-        guard !overflow, posix_memalign(&memory, 64, bytes) == 0, let memory else { throw .outOfMemory(purpose) }
-        memset(memory, 0, bytes)
-        pointer = memory.bindMemory(to: Element.self, capacity: max(count, 1))
+        guard !overflow, bytes <= Int.max - Self.alignment, let memory = calloc(1, bytes + Self.alignment) else {
+            throw .outOfMemory(purpose)
+        }
+        self.memory = memory
+        pointer = memory.alignedUp(toMultipleOf: Self.alignment)
+            .bindMemory(to: Element.self, capacity: max(count, 1))
         self.count = count
     }
 
@@ -21,5 +27,5 @@ final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable {
 
     var array: [Element] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
 
-    deinit { free(pointer) }
+    deinit { free(memory) }
 }

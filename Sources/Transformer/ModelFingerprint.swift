@@ -17,6 +17,7 @@ public struct ModelFingerprint: Sendable, Hashable, Codable, CustomStringConvert
             hash.combine(bytes.prefix(64))
             hash.combine(bytes[(bytes.count / 2)...].prefix(64))
             hash.combine(bytes.suffix(64))
+            file.file.discardPages(of: tensor.range)
         }
         description = hash.hexadecimal
     }

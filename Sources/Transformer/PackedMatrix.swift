@@ -43,12 +43,22 @@ public final class PackedMatrix: @unchecked Sendable {
         guard let memory = arena.allocate(bytes) else {
             throw failure(.outOfMemory, "needs \(bytes) bytes of memory")
         }
-        sp_pack(pool.pointer, &matrix, type, file.bytes(of: tensor).baseAddress, Int32(rotaryPairs), memory)
+        // A few megabytes at a time, so that little of the file is in memory beside its packed form. A page
+        // discarded before its last row was read is only mapped once more.
+        let source = file.bytes(of: tensor)
+        let (tiles, tilesAtOnce) = (Int(matrix.tiles), max(1, (4 << 20) / Int(matrix.tile_bytes)))
+        for first in stride(from: 0, to: tiles, by: tilesAtOnce) {
+            let last = min(first + tilesAtOnce, tiles)
+            sp_pack(
+                pool.pointer, &matrix, type, source.baseAddress, Int32(rotaryPairs), memory, Int32(first), Int32(last))
+            file.file.discardPages(
+                of: tensor.range.lowerBound..<tensor.range.lowerBound + source.count / tiles * last)
+        }
+        file.file.discardPages(of: tensor.range)
         matrix.data = UnsafePointer(memory)
         self.matrix = matrix
         self.arena = arena
         byteCount = bytes
-        file.file.discardPages(of: tensor.range)
     }
 
     /// Row `row` as floats, `[columns]`.

@@ -64,7 +64,7 @@ import Testing
             sp_tiles_free(data)
             sp_pool_destroy(pool)
         }
-        sp_pack(pool, &matrix, type, weights, 0, data)
+        sp_pack(pool, &matrix, type, weights, 0, data, 0, matrix.tiles)
         matrix.data = UnsafePointer(data)
         let groupCount = Int(matrix.groups)
         var values = [Float](repeating: 0, count: tokens * groupCount * 32)

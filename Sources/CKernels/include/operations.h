@@ -9,10 +9,10 @@
 #include "packed_matrix.h"
 #include "worker_pool.h"
 
-// Packs a whole matrix into `data`; the parameters are those of sp_matrix_pack.
+// Packs a run of tiles in parallel; the parameters are those of sp_matrix_pack.
 void sp_pack(
     sp_pool *pool, const sp_matrix *matrix, sp_element_type type, const void *source, int32_t rotary_pairs,
-    uint8_t *data);
+    uint8_t *data, int32_t first_tile, int32_t last_tile);
 
 // Input vectors of a matrix product, [tokens][groups * 32], zero-padded. The integer form is filled where
 // `quants` is not NULL: x = scale * quant for each group of 32.
