@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { MOST_SETS = 3 };
+enum { MOST_SETS = 5 };
 
 // Fills `sets` with what the processor has and returns how many.
 static int available(const sp_kernels *sets[MOST_SETS]) {
@@ -12,11 +12,12 @@ static int available(const sp_kernels *sets[MOST_SETS]) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
     bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
-    if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")
-        && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")
-        && __builtin_cpu_supports("avx512vnni")) {
+    bool vnni256 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")
+        && __builtin_cpu_supports("avx512vnni");
+    if (vnni256 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
         sets[count++] = &sp_kernels_avx512;
-    }
+    if (vnni256) sets[count++] = &sp_kernels_avx512vl_vnni;
+    if (avx2 && __builtin_cpu_supports("avxvnni")) sets[count++] = &sp_kernels_avx_vnni;
     if (avx2) sets[count++] = &sp_kernels_avx2;
 #endif
     sets[count++] = &sp_kernels_portable;

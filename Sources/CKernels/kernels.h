@@ -31,6 +31,8 @@ extern const sp_kernels sp_kernels_portable;
 #if defined(__x86_64__)
 extern const sp_kernels sp_kernels_avx2;
 extern const sp_kernels sp_kernels_avx512;
+extern const sp_kernels sp_kernels_avx512vl_vnni;
+extern const sp_kernels sp_kernels_avx_vnni;
 #endif
 
 #endif
