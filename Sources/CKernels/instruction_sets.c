@@ -3,8 +3,36 @@
 #include "kernels.h"
 
 #include <string.h>
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
+#endif
 
 enum { MOST_SETS = 5 };
+
+#if defined(__aarch64__) && defined(__linux__)
+
+static bool has_dot_product(void) { return getauxval(AT_HWCAP) & HWCAP_ASIMDDP; }
+static bool has_int8_matrices(void) { return getauxval(AT_HWCAP2) & HWCAP2_I8MM; }
+
+#elif defined(__aarch64__) && defined(__APPLE__)
+
+static bool has_feature(const char *name) {
+    int value = 0;
+    size_t size = sizeof value;
+    return sysctlbyname(name, &value, &size, NULL, 0) == 0 && value != 0;
+}
+
+static bool has_dot_product(void) { return has_feature("hw.optional.arm.FEAT_DotProd"); }
+static bool has_int8_matrices(void) { return has_feature("hw.optional.arm.FEAT_I8MM"); }
+
+#elif defined(__aarch64__)
+
+static bool has_dot_product(void) { return false; }
+static bool has_int8_matrices(void) { return false; }
+
+#endif
 
 // Fills `sets` with what the processor has and returns how many.
 static int available(const sp_kernels *sets[MOST_SETS]) {
@@ -19,6 +47,9 @@ static int available(const sp_kernels *sets[MOST_SETS]) {
     if (vnni256) sets[count++] = &sp_kernels_avx512vl_vnni;
     if (avx2 && __builtin_cpu_supports("avxvnni")) sets[count++] = &sp_kernels_avx_vnni;
     if (avx2) sets[count++] = &sp_kernels_avx2;
+#elif defined(__aarch64__)
+    if (has_int8_matrices()) sets[count++] = &sp_kernels_neon_i8mm;
+    if (has_dot_product()) sets[count++] = &sp_kernels_neon_dotprod;
 #endif
     sets[count++] = &sp_kernels_portable;
     return count;
