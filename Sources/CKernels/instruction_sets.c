@@ -3,7 +3,9 @@
 #include "kernels.h"
 
 #include <string.h>
-#if defined(__aarch64__) && defined(__linux__)
+#if defined(__x86_64__)
+#include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 #elif defined(__aarch64__) && defined(__APPLE__)
 #include <sys/sysctl.h>
@@ -11,7 +13,15 @@
 
 enum { MOST_SETS = 5 };
 
-#if defined(__aarch64__) && defined(__linux__)
+#if defined(__x86_64__)
+
+// CPUID leaf 7, subleaf 1, EAX bit 4. The compiler's own list of features is too short for it in older runtimes.
+static bool has_avx_vnni(void) {
+    unsigned eax = 0, ebx, ecx, edx;
+    return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax >> 4 & 1);
+}
+
+#elif defined(__aarch64__) && defined(__linux__)
 
 static bool has_dot_product(void) { return getauxval(AT_HWCAP) & HWCAP_ASIMDDP; }
 static bool has_int8_matrices(void) { return getauxval(AT_HWCAP2) & HWCAP2_I8MM; }
@@ -45,7 +55,7 @@ static int available(const sp_kernels *sets[MOST_SETS]) {
     if (vnni256 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq"))
         sets[count++] = &sp_kernels_avx512;
     if (vnni256) sets[count++] = &sp_kernels_avx512vl_vnni;
-    if (avx2 && __builtin_cpu_supports("avxvnni")) sets[count++] = &sp_kernels_avx_vnni;
+    if (avx2 && has_avx_vnni()) sets[count++] = &sp_kernels_avx_vnni;
     if (avx2) sets[count++] = &sp_kernels_avx2;
 #elif defined(__aarch64__)
     if (has_int8_matrices()) sets[count++] = &sp_kernels_neon_i8mm;
