@@ -21,6 +21,14 @@ PRIMITIVE f32x16 load_halves(const uint8_t *p) {
     return v;
 }
 
+// Rounds to the nearest half, ties to even.
+PRIMITIVE void store_halves(uint8_t *p, f32x16 v) {
+    __m256 parts[2];
+    memcpy(parts, &v, sizeof parts);
+    for (int i = 0; i < 2; i++)
+        _mm_storeu_si128((__m128i *)(p + 16 * i), _mm256_cvtps_ph(parts[i], _MM_FROUND_TO_NEAREST_INT));
+}
+
 PRIMITIVE two_registers split(u8x64 v) {
     two_registers r;
     memcpy(&r, &v, sizeof r);

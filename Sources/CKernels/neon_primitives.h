@@ -1,8 +1,8 @@
 // What the Arm files share. The including file defines
 //
-//   DOT_BYTES(sums, weights, x, lane)   sums + four products in each 32-bit lane: of the lane's four bytes of
-//                                       `weights`, at most 127 or unsigned as the file says, and bytes
-//                                       4 * lane ... 4 * lane + 3 of `x`
+//   DOT_BYTES(sums, weights, x, lane)   sums + four products in each 32-bit lane, of the lane's bytes of `weights`
+//                                       (signed or unsigned, as the file says) and bytes 4 * lane ... 4 * lane + 3
+//                                       of `x`
 
 #include <string.h>
 
@@ -17,6 +17,13 @@ PRIMITIVE f32x16 load_halves(const uint8_t *p) {
     f32x16 v;
     memcpy(&v, parts, sizeof v);
     return v;
+}
+
+// Rounds to the nearest half, ties to even.
+PRIMITIVE void store_halves(uint8_t *p, f32x16 v) {
+    float32x4_t parts[4];
+    memcpy(parts, &v, sizeof v);
+    for (int i = 0; i < 4; i++) vst1_u8(p + 8 * i, vreinterpret_u8_f16(vcvt_f16_f32(parts[i])));
 }
 
 typedef struct {
