@@ -15,7 +15,7 @@ enum { MOST_SETS = 5 };
 
 #if defined(__x86_64__)
 
-// CPUID leaf 7, subleaf 1, EAX bit 4. The compiler's own list of features is too short for it in older runtimes.
+// CPUID leaf 7, subleaf 1, EAX bit 4.
 static bool has_avx_vnni(void) {
     unsigned eax = 0, ebx, ecx, edx;
     return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax >> 4 & 1);
