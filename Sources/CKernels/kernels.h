@@ -52,6 +52,11 @@ extern const sp_kernels sp_kernels_portable;
 extern const sp_kernels sp_kernels_avx2;
 extern const sp_kernels sp_kernels_avx512;
 extern const sp_kernels sp_kernels_avx512_bf16;
+extern const sp_kernels sp_kernels_avx512vl_vnni;
+extern const sp_kernels sp_kernels_avx_vnni;
+#elif defined(__aarch64__)
+extern const sp_kernels sp_kernels_neon_i8mm;
+extern const sp_kernels sp_kernels_neon_dotprod;
 #endif
 
 #endif

@@ -5,7 +5,7 @@ public final class WorkerPool: @unchecked Sendable {
     let pointer: OpaquePointer
     /// How many threads work, the caller's own among them.
     public let threads: Int
-    /// The vector instructions in use: `avx512-vnni`, `avx2` or `portable`.
+    /// The vector instructions in use: `avx512-vnni`, `neon-i8mm`, `portable` and so on.
     public let instructionSet: String
 
     /// - Parameters:

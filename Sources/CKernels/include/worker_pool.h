@@ -16,7 +16,7 @@ void sp_pool_destroy(sp_pool *pool);
 int sp_pool_threads(const sp_pool *pool);
 const char *sp_pool_instruction_set(const sp_pool *pool);
 
-// The instruction sets this processor has kernels for, fastest first ("avx512-vnni", "avx2", "portable").
+// The instruction sets this processor has kernels for, fastest first ("avx512-vnni", "neon-i8mm", "portable").
 int sp_instruction_set_count(void);
 const char *sp_instruction_set_name(int index);
 

@@ -1,0 +1,40 @@
+// What the files for 256-bit registers share.
+
+#include <string.h>
+
+#include "kernels.h"
+#include "lane_types.h"
+
+#define PRIMITIVE static inline __attribute__((always_inline))
+
+typedef struct {
+    __m256i part[2];  // rows 0...7 and 8...15
+} two_registers;
+
+PRIMITIVE f32x16 load_halves(const uint8_t *p) {
+    __m256 parts[2] = {
+        _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)),
+        _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p + 16))),
+    };
+    f32x16 v;
+    memcpy(&v, parts, sizeof v);
+    return v;
+}
+
+PRIMITIVE two_registers split(u8x64 v) {
+    two_registers r;
+    memcpy(&r, &v, sizeof r);
+    return r;
+}
+
+PRIMITIVE i32x16 join(two_registers r) {
+    i32x16 v;
+    memcpy(&v, &r, sizeof v);
+    return v;
+}
+
+PRIMITIVE __m256i four_inputs(const int8_t *x) {
+    int32_t four;
+    memcpy(&four, x, sizeof four);
+    return _mm256_set1_epi32(four);
+}

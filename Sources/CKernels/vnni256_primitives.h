@@ -1,0 +1,18 @@
+// What the files for VNNI on 256-bit registers share. The including file defines
+//
+//   DOT_BYTES(sums, weights, x)   sums + four products of an unsigned and a signed byte in each 32-bit lane
+
+#include "avx256_primitives.h"
+
+PRIMITIVE two_registers dot_steps(const u8x64 *weights, const int8_t *x, const int steps) {
+    two_registers sums = {{_mm256_setzero_si256(), _mm256_setzero_si256()}};
+    for (int step = 0; step < steps; step++) {
+        const __m256i inputs = four_inputs(x + 4 * step);
+        const two_registers w = split(weights[step]);
+        for (int i = 0; i < 2; i++) sums.part[i] = DOT_BYTES(sums.part[i], w.part[i], inputs);
+    }
+    return sums;
+}
+
+PRIMITIVE i32x16 dot_group_u4(const u8x64 *weights, const int8_t *x) { return join(dot_steps(weights, x, 8)); }
+PRIMITIVE i32x16 dot_half_u8(const u8x64 *weights, const int8_t *x) { return join(dot_steps(weights, x, 4)); }

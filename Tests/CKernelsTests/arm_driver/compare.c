@@ -1,0 +1,312 @@
+// Holds every instruction set of the processor it runs on to the portable kernels, bit for bit: all of them
+// are the same chains of operations in single precision, and integer products are exact. The portable
+// products in turn are held to double precision.
+//
+// Prints the processor's instruction sets, fastest first; the exit status is 1 where anything differed.
+
+#include "CKernels.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t state = 1;
+
+static uint64_t next_random(void) {
+    state += 0x9e3779b97f4a7c15;
+    uint64_t z = state;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return z ^ (z >> 31);
+}
+
+// Uniform between -bound and bound.
+static float random_float(float bound) { return bound * ((float)(next_random() >> 40) * 0x1p-23f - 1); }
+
+static void *allocate(size_t count, size_t size) {
+    void *memory = NULL;
+    if (posix_memalign(&memory, 64, count * size + 64) != 0) abort();
+    return memset(memory, 0, count * size + 64);
+}
+
+static float *random_floats(size_t count, float bound) {
+    float *values = allocate(count, sizeof *values);
+    for (size_t i = 0; i < count; i++) values[i] = random_float(bound);
+    return values;
+}
+
+static int failures = 0;
+
+static void expect_same(
+    sp_pool *pool, const char *what, int detail, const void *found, const void *expected, size_t bytes) {
+    if (memcmp(found, expected, bytes) == 0) return;
+    failures++;
+    fprintf(stderr, "%s: %s (%d) differs from the portable kernels\n", sp_pool_instruction_set(pool), what, detail);
+}
+
+// MARK: - Activations
+
+static sp_activations make_activations(int groups, int tokens) {
+    const size_t count = (size_t)groups * (size_t)tokens;
+    return (sp_activations){
+        .groups = groups,
+        .values = allocate(32 * count, sizeof(float)),
+        .quants = allocate(32 * count, 1),
+        .scales = allocate(count, sizeof(float)),
+        .scaled_sums = allocate(count, sizeof(float)),
+        .half_sums = allocate(2 * count, sizeof(int32_t)),
+    };
+}
+
+static void free_activations(sp_activations *input) {
+    free(input->values);
+    free(input->quants);
+    free(input->scales);
+    free(input->scaled_sums);
+    free(input->half_sums);
+}
+
+static void expect_same_activations(
+    sp_pool *pool, const char *what, int detail, const sp_activations *a, const sp_activations *b, int tokens) {
+    const size_t count = (size_t)a->groups * (size_t)tokens;
+    expect_same(pool, what, detail, a->values, b->values, 32 * count * sizeof(float));
+    expect_same(pool, what, detail, a->quants, b->quants, 32 * count);
+    expect_same(pool, what, detail, a->scales, b->scales, count * sizeof(float));
+    expect_same(pool, what, detail, a->scaled_sums, b->scaled_sums, count * sizeof(float));
+    expect_same(pool, what, detail, a->half_sums, b->half_sums, 2 * count * sizeof(int32_t));
+}
+
+// MARK: - Matrix products
+
+typedef enum { RANDOM, SMALLEST, LARGEST, FILLS } weight_fill;
+
+static void set_half(uint8_t *at, uint16_t bits) { memcpy(at, &bits, sizeof bits); }
+
+static uint8_t *make_weights(sp_element_type type, size_t count, weight_fill fill) {
+    const size_t block_bytes = (size_t)sp_type_block_bytes(type), blocks = count / (size_t)sp_type_block_size(type);
+    uint8_t *bytes = allocate(blocks, block_bytes);
+    for (size_t i = 0; i < blocks * block_bytes; i++)
+        bytes[i] = fill == RANDOM ? (uint8_t)next_random() : fill == LARGEST ? 0xff : 0;
+    for (size_t i = 0; i < blocks; i++) {
+        uint8_t *block = bytes + block_bytes * i;
+        const uint16_t bits = (uint16_t)next_random(), scale = 0x2400 | (bits & 0x3ff);
+        const float value = random_float(1);
+        switch (type) {
+        case SP_TYPE_F32: memcpy(block, &value, sizeof value); break;
+        case SP_TYPE_F16: set_half(block, bits & 0xbfff); break;  // below 2, some of them subnormal
+        case SP_TYPE_BF16: set_half(block, 0x3c00 | (bits & 0x83ff)); break;
+        case SP_TYPE_Q4_0: case SP_TYPE_Q5_0: case SP_TYPE_Q8_0: set_half(block, scale); break;
+        case SP_TYPE_Q6_K: set_half(block + 208, scale); break;
+        default:
+            set_half(block, scale);
+            set_half(block + 2, scale | 0x8000);
+        }
+    }
+    // An 8-bit quant of 0 or 255 is a signed byte of the other end.
+    for (size_t i = 0; type == SP_TYPE_Q8_0 && fill != RANDOM && i < blocks; i++)
+        memset(bytes + block_bytes * i + 2, fill == LARGEST ? 0x7f : 0x80, 32);
+    return bytes;
+}
+
+// Rows of the matrix against double precision. A chain of n single-precision additions is off by at most n
+// half-units of the sum of magnitudes; the factor covers the scales' own roundings.
+static void expect_near(
+    const sp_matrix *matrix, const sp_activations *input, int tokens, const float *output, size_t stride) {
+    float *weights = allocate((size_t)matrix->columns, sizeof *weights);
+    for (int row = 0; row < matrix->rows; row++) {
+        sp_matrix_row(matrix, row, weights);
+        const int lane = row / matrix->block_rows * matrix->block_tiles * 16 + row % matrix->block_rows;
+        for (int token = 0; token < tokens; token++) {
+            double sum = 0, magnitude = 0;
+            for (int column = 0; column < matrix->columns; column++) {
+                const size_t at = (size_t)token * (size_t)input->groups * 32 + (size_t)column;
+                const bool integers = input->quants && matrix->format > SP_PACKED_BF16;
+                const double x = integers ? (double)input->quants[at] * input->scales[at / 32] : input->values[at];
+                sum += weights[column] * x;
+                magnitude += fabs(weights[column] * x);
+            }
+            const double error = fabs(output[stride * (size_t)token + (size_t)lane] - sum);
+            if (error <= magnitude * matrix->columns * 0x1p-23 + 1e-6) continue;
+            failures++;
+            fprintf(stderr, "portable: format %d, row %d is off by %g of %g\n", matrix->format, row, error, magnitude);
+        }
+    }
+    free(weights);
+}
+
+static void compare_product(
+    sp_pool *pool, sp_pool *portable, sp_element_type type, sp_product product, const sp_activations *input, int tokens,
+    bool whole) {
+    const size_t count = product.output_stride * (size_t)tokens;
+    float *found = random_floats(count, 1), *expected = allocate(count, sizeof *expected);
+    memcpy(expected, found, count * sizeof *expected);
+    product.output = found;
+    sp_multiply(pool, &product, 1, input, tokens);
+    product.output = expected;
+    sp_multiply(portable, &product, 1, input, tokens);
+    expect_same(pool, input->quants ? "integer product" : "product", type, found, expected, count * sizeof *expected);
+    if (whole) expect_near(product.matrix, input, tokens, expected, product.output_stride);
+    free(found);
+    free(expected);
+}
+
+static void compare_products(sp_pool *pool, sp_pool *portable) {
+    static const sp_element_type types[] = {
+        SP_TYPE_F32, SP_TYPE_F16, SP_TYPE_BF16, SP_TYPE_Q4_0, SP_TYPE_Q4_1, SP_TYPE_Q5_0, SP_TYPE_Q5_1, SP_TYPE_Q8_0,
+        SP_TYPE_Q4_K, SP_TYPE_Q5_K, SP_TYPE_Q6_K,
+    };
+    // Rows that do not fill a tile, heads of 24 rows, columns that do not fill a group, every block of tokens.
+    static const struct { int rows, columns, block_rows, tokens; } shapes[] = {
+        {1, 256, 1, 1}, {48, 512, 24, 3}, {20, 256, 20, 15}, {16, 77, 16, 2},
+    };
+    static const int32_t tiles[] = {2, 0}, groups[] = {0, 3, 5};
+    for (size_t i = 0; i < sizeof types / sizeof *types * 4 * FILLS; i++) {
+        const sp_element_type type = types[i / (4 * FILLS)];
+        const int rows = shapes[i % 4].rows, tokens = shapes[i % 4].tokens, columns = shapes[i % 4].columns;
+        const weight_fill fill = (weight_fill)(i / 4 % FILLS);
+        sp_matrix matrix;
+        const size_t bytes = sp_matrix_layout(&matrix, type, rows, columns, shapes[i % 4].block_rows);
+        if (bytes == 0) continue;
+        uint8_t *weights = make_weights(type, (size_t)rows * (size_t)columns, fill), *data = sp_tiles_allocate(bytes);
+        sp_pack(pool, &matrix, type, weights, 0, data, 0, matrix.tiles);
+        matrix.data = data;
+        sp_activations input = make_activations(matrix.groups, tokens);
+        for (int j = 0; j < tokens * matrix.groups * 32; j++) {
+            const float x = random_float(4);
+            if (j % (matrix.groups * 32) < columns) input.values[j] = fill == RANDOM ? x : j % 7 == 0 ? -3 : 3;
+        }
+        sp_quantize(pool, &input, tokens);
+        sp_activations floats = input;
+        floats.quants = NULL;
+        const sp_product whole = {.matrix = &matrix, .output_stride = 16 * (size_t)matrix.tiles};
+        compare_product(pool, portable, type, whole, &input, tokens, true);
+        compare_product(pool, portable, type, whole, &floats, tokens, true);
+        sp_product part = whole;
+        float *bias = random_floats(whole.output_stride, 1);
+        part.bias = bias;
+        part.accumulate = true;
+        part.tiles = tiles;
+        part.tile_count = matrix.tiles > 2 ? 2 : 0;
+        part.groups = groups;
+        part.group_count = matrix.groups > 5 ? 3 : 1;
+        compare_product(pool, portable, type, part, &input, tokens, false);
+        compare_product(pool, portable, type, part, &floats, tokens, false);
+        free(bias);
+        free_activations(&input);
+        sp_tiles_free(data);
+        free(weights);
+    }
+}
+
+// MARK: - Elementwise steps
+
+static void compare_quantize(sp_pool *pool, sp_pool *portable) {
+    static const float bounds[] = {1, 1000, 1e30f, 1e-20f, 1e-38f, 1e-44f, 0};
+    enum { GROUPS = 7, TOKENS = 5 };
+    sp_activations found = make_activations(GROUPS, TOKENS), expected = make_activations(GROUPS, TOKENS);
+    for (int i = 0; i < TOKENS * GROUPS * 32; i++) {
+        // The last token has its values halfway between two quants.
+        const float tie = i % 32 == 0 ? 127 : (float)((int)(next_random() % 253) - 126) + 0.5f;
+        found.values[i] = i / 32 / GROUPS == TOKENS - 1 ? tie : random_float(bounds[i / 32 % GROUPS]);
+        expected.values[i] = found.values[i];
+    }
+    sp_quantize(pool, &found, TOKENS);
+    sp_quantize(portable, &expected, TOKENS);
+    expect_same_activations(pool, "quantize", GROUPS, &found, &expected, TOKENS);
+    free_activations(&found);
+    free_activations(&expected);
+}
+
+static void compare_norm_and_swiglu(sp_pool *pool, sp_pool *portable, int count, int tokens) {
+    const int groups = (count + 31) / 32;
+    const size_t stride = (size_t)(count + 15) / 16 * 16;
+    sp_activations found = make_activations(groups, tokens), expected = make_activations(groups, tokens);
+    float *x = random_floats(stride * (size_t)tokens, 3), *weight = random_floats((size_t)count, 2);
+    // Gates to where the exponential is clamped on either side.
+    float *gate = random_floats(stride * (size_t)tokens, 120);
+    sp_rms_norm(pool, x, stride, tokens, weight, count, 1e-5f, &found);
+    sp_rms_norm(portable, x, stride, tokens, weight, count, 1e-5f, &expected);
+    expect_same_activations(pool, "rms_norm", count, &found, &expected, tokens);
+    sp_swiglu(pool, gate, x, stride, tokens, &found);
+    sp_swiglu(portable, gate, x, stride, tokens, &expected);
+    expect_same_activations(pool, "swiglu", count, &found, &expected, tokens);
+    free(x);
+    free(weight);
+    free(gate);
+    free_activations(&found);
+    free_activations(&expected);
+}
+
+// MARK: - Attention
+
+// `tokens` tokens after `first` others; odd query heads do not run.
+static void compare_attention(
+    sp_pool *pool, sp_pool *portable, sp_cache_format format, int head_size, int heads, int first, int tokens) {
+    enum { PAIRS = 4 };
+    const int head_stride = (head_size + 15) / 16 * 16, positions = first + tokens;
+    const size_t stride = (size_t)(heads * head_stride), output_stride = (size_t)(heads * head_size);
+    int32_t running[16];
+    for (int i = 0; i < heads; i += 2) running[i / 2] = i;
+    // Large keys make a peaked softmax.
+    float *keys = random_floats((size_t)(positions * head_stride), 10);
+    float *values = random_floats((size_t)(positions * head_stride), 1);
+    float *queries = random_floats((size_t)positions * stride, 5);
+    float *cosines = random_floats((size_t)positions * PAIRS, 1), *sines = random_floats((size_t)positions * PAIRS, 1);
+    float *outputs[2];
+    for (int i = 0; i < 2; i++) {
+        outputs[i] = allocate((size_t)positions * output_stride, sizeof(float));
+        const size_t room = (size_t)((positions + 15) / 16 * 16 * head_stride);
+        float *cached_keys = allocate(room, sizeof(float)), *cached_values = allocate(room, sizeof(float));
+        float *partials = allocate(sp_attention_partials(positions, heads, head_stride), sizeof(float));
+        const sp_attention_group group = {cached_keys, cached_values, 0, running, (heads + 1) / 2};
+        // First the text so far in one batch, then the tokens.
+        for (int start = 0; start < positions; start = start < first ? first : positions) {
+            const sp_attention attention = {
+                .queries = queries + (size_t)start * stride, .query_stride = stride,
+                .keys = keys + start * head_stride, .values = values + start * head_stride,
+                .key_stride = (size_t)head_stride, .cosines = cosines + start * PAIRS, .sines = sines + start * PAIRS,
+                .pairs = PAIRS, .output = outputs[i] + (size_t)start * output_stride, .output_stride = output_stride,
+                .tokens = start < first ? first : tokens, .first_position = start, .head_size = head_size,
+                .head_stride = head_stride, .scale = 0.125f, .format = format, .groups = &group, .group_count = 1,
+                .partials = partials,
+            };
+            sp_attend(i == 0 ? pool : portable, &attention);
+        }
+        free(cached_keys);
+        free(cached_values);
+        free(partials);
+    }
+    expect_same(pool, "attention", head_size, outputs[0], outputs[1], (size_t)positions * output_stride * sizeof(float));
+    free(outputs[0]);
+    free(outputs[1]);
+    free(keys);
+    free(values);
+    free(queries);
+    free(cosines);
+    free(sines);
+}
+
+int main(void) {
+    sp_pool *portable = sp_pool_create(1, "portable");
+    for (int i = 0; i < sp_instruction_set_count(); i++) {
+        const char *name = sp_instruction_set_name(i);
+        printf("%s\n", name);
+        if (strcmp(name, "portable") == 0) break;
+        sp_pool *pool = sp_pool_create(2, name);
+        if (!pool || !portable) return 1;
+        compare_products(pool, portable);
+        compare_quantize(pool, portable);
+        static const int counts[] = {1, 15, 16, 77, 576};
+        for (int j = 0; j < 5; j++) compare_norm_and_swiglu(pool, portable, counts[j], j + 1);
+        for (sp_cache_format format = SP_CACHE_F32; format <= SP_CACHE_BF16; format++) {
+            compare_attention(pool, portable, format, 64, 3, 0, 1);
+            compare_attention(pool, portable, format, 64, 5, 270, 9);
+            compare_attention(pool, portable, format, 24, 2, 140, 1);
+            compare_attention(pool, portable, format, 40, 1, 0, 33);
+        }
+        sp_pool_destroy(pool);
+    }
+    sp_pool_destroy(portable);
+    return failures > 0;
+}
