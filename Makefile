@@ -36,9 +36,10 @@ fixtures: model ## Make the tests' reference fixtures anew with transformers
 	.venv-fixtures/bin/pip install --quiet --requirement Tests/Fixtures/requirements.txt
 	.venv-fixtures/bin/python Tests/Fixtures/scripts/make_fixtures.py
 
-bench: model build ## Measure speed, dense and with 40% of the heads pruned
-	$(TOOL) bench
-	$(TOOL) bench --pruned-fraction 0.4
+bench: model build ## Measure speed, dense and with 40% of the heads pruned, against the machine's limits
+	$(TOOL) bench --output results/bench/dense.json
+	$(TOOL) bench --pruned-fraction 0.4 --repetitions 20 --output results/bench/pruned.json
+	$(TOOL) bench --prompt-tokens 32 128 512 2000 4000 8000 --repetitions 3 --output results/bench/lengths.json
 
 quality: model build ## Measure what pruning costs in likelihood, for each criterion
 	python3 Benchmarks/quality.py

@@ -38,3 +38,6 @@ PRIMITIVE __m256i four_inputs(const int8_t *x) {
     memcpy(&four, x, sizeof four);
     return _mm256_set1_epi32(four);
 }
+
+// Sixteen registers: five sums of two each leave room for their inputs.
+#define PEAK_CHAINS 5

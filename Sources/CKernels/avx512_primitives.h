@@ -33,3 +33,5 @@ PRIMITIVE i32x16 dot_half_u8(const u8x64 *weights, const int8_t *x) {
     for (int step = 0; step < 4; step++) sums = dot_step(sums, weights[step], x + 4 * step);
     return (i32x16)sums;
 }
+
+#define DOT_STEP(sums, weights, x) ((i32x16)dot_step((__m512i)(sums), weights, x))

@@ -31,6 +31,10 @@ typedef struct {
     // state = what a softmax over both sets of positions leaves.
     void (*merge_states)(float *state, const float *chunk, int head_stride);
     void (*finish_state)(const float *state, int head_size, int head_stride, float *output);
+    // What the processor does at best: see lanes_limits.h. Results go to `sink` so that the work is not left out.
+    uint64_t (*multiply_bytes)(int rounds, float *sink);
+    uint64_t (*multiply_singles)(int rounds, float *sink);
+    void (*read_bytes)(const uint8_t *data, size_t bytes, float *sink);
 } sp_kernels;
 
 enum {

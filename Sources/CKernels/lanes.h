@@ -104,6 +104,7 @@ INLINE f32x16 exponential(f32x16 x) {
 #include "lanes_products.h"
 #include "lanes_elementwise.h"
 #include "lanes_attention.h"
+#include "lanes_limits.h"
 
 const sp_kernels LANES_TABLE = {
     .name = LANES_NAME,
@@ -117,4 +118,7 @@ const sp_kernels LANES_TABLE = {
     .attend_chunk = attend_chunk,
     .merge_states = merge_states,
     .finish_state = finish_state,
+    .multiply_bytes = multiply_bytes,
+    .multiply_singles = multiply_singles,
+    .read_bytes = read_bytes,
 };

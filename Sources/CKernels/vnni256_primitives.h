@@ -16,3 +16,14 @@ PRIMITIVE two_registers dot_steps(const u8x64 *weights, const int8_t *x, const i
 
 PRIMITIVE i32x16 dot_group_u4(const u8x64 *weights, const int8_t *x) { return join(dot_steps(weights, x, 8)); }
 PRIMITIVE i32x16 dot_half_u8(const u8x64 *weights, const int8_t *x) { return join(dot_steps(weights, x, 4)); }
+
+PRIMITIVE i32x16 dot_step(i32x16 sums, u8x64 weights, const int8_t *x) {
+    const __m256i inputs = four_inputs(x);
+    const two_registers w = split(weights);
+    two_registers r;
+    memcpy(&r, &sums, sizeof r);
+    for (int i = 0; i < 2; i++) r.part[i] = DOT_BYTES(r.part[i], w.part[i], inputs);
+    return join(r);
+}
+
+#define DOT_STEP(sums, weights, x) dot_step(sums, weights, x)

@@ -9,39 +9,57 @@ import Transformer
     import Darwin
 #endif
 
-/// How fast a model reads prompts and writes text along a pathway.
+/// How fast a model reads a prompt and writes text along several pathways, which take turns so that whatever else
+/// the machine does is spread over all of them.
 public struct SpeedBenchmark: Sendable {
-    /// Tokens per second of each repetition.
-    public private(set) var prefill: [Double] = []
-    public private(set) var decode: [Double] = []
+    /// One pathway's speed in tokens per second, a sample for each repetition.
+    public struct Samples: Sendable, Equatable {
+        public var prefill: [Double] = []
+        public var decode: [Double] = []
+    }
+
+    /// In the order the pathways were given.
+    public private(set) var samples: [Samples]
+    /// The machine's limits, measured once in each repetition; empty where there is no meter.
+    public private(set) var limits: [MachineLimits] = []
 
     /// Reads a prompt of random tokens and writes `generateTokens`, `repetitions` times after one that is not
     /// counted. The same seed takes the same tokens.
+    ///
+    /// - Parameter pathways: nil for the dense model.
     public init(
-        _ model: DecoderModel, along pathway: Pathway?, promptTokens: Int, generateTokens: Int, repetitions: Int,
-        seed: UInt64, onProgress: (Int) -> Void = { _ in }
+        _ model: DecoderModel, along pathways: [Pathway?], promptTokens: Int, generateTokens: Int, repetitions: Int,
+        seed: UInt64, meter: MachineLimitsMeter? = nil, onProgress: (Int) -> Void = { _ in }
     ) throws {
-        let session = try InferenceSession(model, along: pathway)
-        guard promptTokens + generateTokens <= session.contextLimit else {
-            throw DecoderError.contextExceeded(needed: promptTokens + generateTokens, limit: session.contextLimit)
+        let needed = promptTokens + generateTokens
+        let sessions = try pathways.map { try InferenceSession(model, along: $0) }
+        guard needed <= model.configuration.contextLength else {
+            throw DecoderError.contextExceeded(needed: needed, limit: model.configuration.contextLength)
         }
         var generator = SplitMix64(seed: seed)
         let vocabulary = model.tokenizer.vocabularySize
         func token() -> Int { Int(generator.next() % UInt64(vocabulary)) }
         let prompt = (0..<promptTokens).map { _ in token() }
         let continuation = (0..<generateTokens).map { _ in token() }
+        samples = pathways.map { _ in Samples() }
         let clock = ContinuousClock()
         for repetition in 0...repetitions {
-            session.reset()
-            let start = clock.now
-            _ = try session.logits(after: prompt)
-            let read = clock.now
-            for token in continuation { _ = try session.logits(after: [token]) }
-            let written = clock.now
+            // Who goes first changes, so that no pathway always follows the meter.
+            for turn in pathways.indices {
+                let index = (turn + repetition) % pathways.count
+                let session = sessions[index]
+                session.reset()
+                let start = clock.now
+                _ = try session.logits(after: prompt)
+                let read = clock.now
+                for token in continuation { _ = try session.logits(after: [token]) }
+                let written = clock.now
+                guard repetition > 0 else { continue }
+                samples[index].prefill.append(Double(promptTokens) / (read - start).inSeconds)
+                samples[index].decode.append(Double(generateTokens) / (written - read).inSeconds)
+            }
+            if let meter, repetition > 0 { limits.append(meter.measure()) }
             onProgress(repetition)
-            guard repetition > 0 else { continue }
-            prefill.append(Double(promptTokens) / (read - start).inSeconds)
-            decode.append(Double(generateTokens) / (written - read).inSeconds)
         }
     }
 

@@ -7,15 +7,26 @@ import Transformer
 struct Bench: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure speed and memory, dense or along a pathway.",
-        discussion: "Reads a prompt of random tokens and writes text, several times after a warm-up; medians are shown."
+        discussion: """
+            Reads prompts of random tokens and writes text after each, several times after a warm-up; medians are \
+            shown, with the smallest and the largest. The machine's own limits are measured in between: reading \
+            memory, and products of 8-bit integers and of single precision on the same threads.
+
+            With --pruned-fraction the dense model and the pathway take turns, and a second table holds the time \
+            saved against the multiply-adds removed.
+
+            EXAMPLES
+              subspacepath bench --prompt-tokens 32 512 2000 8000
+              subspacepath bench --pruned-fraction 0.4 --repetitions 20
+            """
     )
 
     @OptionGroup var model: ModelOptions
     @OptionGroup var artifacts: ArtifactsOptions
     @OptionGroup var criterion: CriterionOptions
 
-    @Option(help: "Tokens of the prompt.")
-    var promptTokens = 512
+    @Option(parsing: .upToNextOption, help: "Tokens of the prompt; several lengths make a table. (default: 512)")
+    var promptTokens: [Int] = []
 
     @Option(help: "Tokens to write.")
     var generateTokens = 64
@@ -32,26 +43,17 @@ struct Bench: ParsableCommand {
     @Option(help: "The same seed takes the same tokens.")
     var seed: UInt64 = 42
 
+    @Option(help: "Write the results to this file as JSON, too.")
+    var output: String?
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
-    private struct Output: Encodable {
-        let prefillTokensPerSecond: Double
-        let decodeTokensPerSecond: Double
-        let peakResidentBytes: Int
-        let loadSeconds: Double
-        let threads: Int
-        let instructionSet: String
-        let precision: String
-        let prunedFraction: Double
-        let promptTokens: Int
-        let generateTokens: Int
-        let prefillSamples: [Double]
-        let decodeSamples: [Double]
-    }
-
-    func validate() throws {
-        if promptTokens < 1 { throw ValidationError("--prompt-tokens is \(promptTokens), expected at least 1") }
+    mutating func validate() throws {
+        if promptTokens.isEmpty { promptTokens = [512] }
+        if let bad = promptTokens.first(where: { $0 < 1 }) {
+            throw ValidationError("--prompt-tokens holds \(bad), expected at least 1")
+        }
         if generateTokens < 1 { throw ValidationError("--generate-tokens is \(generateTokens), expected at least 1") }
         if !(1...1000).contains(repetitions) {
             throw ValidationError("--repetitions is \(repetitions), expected 1 to 1000")
@@ -80,34 +82,19 @@ struct Bench: ParsableCommand {
         let start = clock.now
         let decoder = try model.load()
         let loadSeconds = (clock.now - start).inSeconds
-        let pathway = try pathway(decoder)
         let line = ProgressLine("repetitions")
-        let benchmark = try SpeedBenchmark(
-            decoder, along: pathway, promptTokens: promptTokens, generateTokens: generateTokens,
-            repetitions: repetitions, seed: seed
-        ) { line.update(done: $0, total: repetitions) }
+        let report = try SpeedReport(
+            of: decoder, named: try ModelLocation(model.model).file.lastPathComponent, along: try pathway(decoder),
+            promptTokens: promptTokens, generateTokens: generateTokens, repetitions: repetitions, seed: seed,
+            loadSeconds: loadSeconds
+        ) { line.update(done: $0, total: $1) }
         line.finish()
-        let output = Output(
-            prefillTokensPerSecond: SpeedBenchmark.median(benchmark.prefill),
-            decodeTokensPerSecond: SpeedBenchmark.median(benchmark.decode),
-            peakResidentBytes: SpeedBenchmark.peakResidentBytes, loadSeconds: loadSeconds,
-            threads: decoder.pool.threads,
-            instructionSet: decoder.pool.instructionSet, precision: decoder.precision.rawValue,
-            prunedFraction: pathway?.prunedFraction(heads: decoder.configuration.heads) ?? 0,
-            promptTokens: promptTokens,
-            generateTokens: generateTokens, prefillSamples: benchmark.prefill, decodeSamples: benchmark.decode)
-        if json { return try Console.printJSON(output) }
-        func range(_ samples: [Double]) -> String {
-            String(format: "(%.1f to %.1f)", samples.min() ?? 0, samples.max() ?? 0)
+        if let output {
+            let url = URL(fileURLWithPath: output)
+            try FileManager.default.createDirectory(
+                at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try Console.encode(report).write(to: url, options: .atomic)
         }
-        print(
-            """
-            prompt of \(promptTokens)    \(String(format: "%8.1f", output.prefillTokensPerSecond)) tokens/s  \(range(benchmark.prefill))
-            generation       \(String(format: "%8.1f", output.decodeTokensPerSecond)) tokens/s  \(range(benchmark.decode))
-            heads pruned     \(String(format: "%8.1f", 100 * output.prunedFraction)) %
-            load             \(String(format: "%8.2f", loadSeconds)) s
-            peak resident    \(String(format: "%8.1f", Double(output.peakResidentBytes) / 1_048_576)) MiB
-            \(output.threads) threads, \(output.instructionSet), \(output.precision)
-            """)
+        if json { try Console.printJSON(report) } else { print(SpeedTable.text(report)) }
     }
 }

@@ -28,9 +28,14 @@ enum Console {
     }
 
     static func printJSON(_ value: some Encodable) throws {
+        write(String(decoding: try encode(value), as: UTF8.self))
+    }
+
+    /// One line of JSON with its keys in order.
+    static func encode(_ value: some Encodable) throws -> Data {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        write(String(decoding: try encoder.encode(value), as: UTF8.self) + "\n")
+        return try encoder.encode(value) + Data("\n".utf8)
     }
 }
 

@@ -13,11 +13,11 @@ enum SummaryTable {
         // With one dataset, overall says the same again.
         let rows = datasets.count > 1 ? summary.rows + summary.overall : summary.rows
         let columns = columns(of: rows)
-        let results = align([columns.map(\.title)] + rows.map { row in columns.map { $0.cell(row) } })
+        let results = TextTable.align([columns.map(\.title)] + rows.map { row in columns.map { $0.cell(row) } })
         let comparisons = summary.comparisons.filter { datasets.count > 1 || datasets.contains($0.dataset) }
         guard !comparisons.isEmpty else { return results }
         let header = ["dataset", "strength", "compared with", "measure", "difference", "95% interval", "p"]
-        return results + "\n\n" + align([header] + comparisons.map(cells))
+        return results + "\n\n" + TextTable.align([header] + comparisons.map(cells))
     }
 
     private static func columns(of rows: [SweepSummary.Row]) -> [Column] {
@@ -75,15 +75,5 @@ enum SummaryTable {
         case .answerNLL: "answer NLL"
         case .klToDense: "KL to dense"
         }
-    }
-
-    private static func align(_ lines: [[String]]) -> String {
-        let widths = lines[0].indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
-        return lines.map { line in
-            line.enumerated().map { column, cell in
-                let padding = String(repeating: " ", count: widths[column] - cell.count)
-                return column == 0 ? cell + padding : padding + cell
-            }.joined(separator: "  ")
-        }.joined(separator: "\n")
     }
 }

@@ -97,15 +97,32 @@ private struct Tool {
         }
     }
 
-    @Test func benchReportsMedians() throws {
-        let json = try Tool([
-            "bench", "--prompt-tokens", "16", "--generate-tokens", "4", "--repetitions", "2", "--json",
-        ]).json()
-        for key in ["prefillTokensPerSecond", "decodeTokensPerSecond", "loadSeconds"] {
-            #expect(try #require(json[key] as? Double) > 0)
+    @Test func benchHoldsSpeedsAgainstTheMachineAndEachOther() throws {
+        try Fixtures.withTemporaryDirectory { folder in
+            let file = folder.appending(path: "new/bench.json")
+            let json = try Tool([
+                "bench", "--prompt-tokens", "16", "40", "--generate-tokens", "4", "--repetitions", "2",
+                "--pruned-fraction", "0.4", "--output", file.path, "--json",
+            ]).json()
+            let written = try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? NSDictionary
+            #expect(written == json as NSDictionary)
+            let limits = try #require(json["limits"] as? [String: Double])
+            #expect(limits.count == 3 && limits.values.allSatisfy { $0 > 1e9 })
+            #expect(try #require(json["peakResidentBytes"] as? Int) > 50_000_000)
+            #expect(try #require(json["threads"] as? Int) > 0)
+            let lengths = try #require(json["lengths"] as? [[String: Any]])
+            #expect(lengths.map { $0["promptTokens"] as? Int } == [16, 40])
+            for length in lengths {
+                let dense = try #require(length["dense"] as? [String: Any])
+                #expect(try #require(dense["prefillTokensPerSecond"] as? Double) > 0)
+                #expect((dense["decodeSamples"] as? [Double])?.count == 2)
+                let pathway = try #require(length["pathway"] as? [String: Any])
+                #expect(abs(try #require(pathway["prunedFraction"] as? Double) - 0.4) < 0.01)
+                // Heads are 19.7% of the multiply-adds of this model's products; whole groups go where they can.
+                let prefill = try #require(pathway["prefill"] as? [String: Double])
+                #expect((0.08...0.12).contains(try #require(prefill["multiplyAddsRemoved"])))
+            }
         }
-        #expect(try #require(json["peakResidentBytes"] as? Int) > 50_000_000)
-        #expect(try #require(json["threads"] as? Int) > 0)
     }
 
     @Test func runWritesResumableResults() throws {

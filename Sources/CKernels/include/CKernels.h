@@ -11,5 +11,6 @@
 #include "packed_matrix.h"
 #include "worker_pool.h"
 #include "operations.h"
+#include "machine_limits.h"
 
 #endif

@@ -1,0 +1,23 @@
+// What this machine can do at best with the pool's threads and instruction set, for benchmarks to compare with.
+
+#ifndef CKERNELS_MACHINE_LIMITS_H
+#define CKERNELS_MACHINE_LIMITS_H
+
+#include "worker_pool.h"
+
+#include <stdint.h>
+
+typedef enum {
+    SP_LIMIT_INT8,      // products of bytes
+    SP_LIMIT_FLOAT,     // products in single precision
+} sp_limit;
+
+// `rounds` rounds of products on every thread, their inputs in registers or the first cache. Returns the
+// multiply-adds done by all threads together.
+uint64_t sp_limit_multiply(sp_pool *pool, sp_limit limit, int rounds);
+
+// Reads `bytes` bytes once, each thread a share of its own. Returns the bytes read: `bytes` rounded down to
+// whole shares.
+size_t sp_limit_read(sp_pool *pool, const uint8_t *data, size_t bytes);
+
+#endif

@@ -1,0 +1,57 @@
+import Checkpoints
+
+/// The arithmetic and the memory traffic of a model along a pathway, counted from its shapes.
+public struct PathwayCost: Sendable, Equatable {
+    /// Multiply-adds of the layers' matrix products for one token.
+    public let layers: Int
+    /// Multiply-adds of the output head for one token.
+    public let outputHead: Int
+    /// Multiply-adds of attention for one token and each position it sees, itself among them.
+    public let attentionPerPosition: Int
+    /// Bytes of weights that one token reads.
+    public let weightBytes: Int
+    /// Bytes of keys and values that each position takes.
+    public let cacheBytesPerPosition: Int
+
+    /// - Parameter pathway: nil for the dense model.
+    public init(_ model: DecoderModel, along pathway: Pathway? = nil) {
+        let configuration = model.configuration
+        let (width, headSize) = (configuration.width, configuration.headSize)
+        let pathway = pathway ?? .dense(layers: configuration.layers, heads: configuration.heads)
+        var layers = 0
+        var attention = 0
+        var weightBytes = model.outputHead.byteCount
+        var cached = 0
+        for (layer, kept) in zip(model.layers, pathway.keptHeads) {
+            let groups = Set(kept.map { $0 / configuration.headsPerGroup }).count
+            layers += 2 * (kept.count + groups) * headSize * width
+            layers += 3 * configuration.feedForwardWidth * width
+            attention += 2 * kept.count * headSize
+            weightBytes += (layer.query.byteCount + layer.output.byteCount) * kept.count / configuration.heads
+            weightBytes += (layer.key.byteCount + layer.value.byteCount) * groups / configuration.keyValueHeads
+            weightBytes += layer.gate.byteCount + layer.up.byteCount + layer.down.byteCount
+            cached += 2 * groups * layer.key.blockStride * (model.precision == .int8 ? 2 : 4)
+        }
+        self.layers = layers
+        outputHead = configuration.vocabularySize * width
+        attentionPerPosition = attention
+        self.weightBytes = weightBytes
+        cacheBytesPerPosition = cached
+    }
+
+    /// Multiply-adds of reading a prompt of `tokens` tokens, with the logits of the last.
+    public func prompt(_ tokens: Int) -> Double {
+        Double(layers) * Double(tokens) + Double(outputHead)
+            + Double(attentionPerPosition) * Double(tokens) * Double(tokens + 1) / 2
+    }
+
+    /// Multiply-adds of one token, with its logits, after `positions` others.
+    public func token(after positions: Double) -> Double {
+        Double(layers + outputHead) + Double(attentionPerPosition) * (positions + 1)
+    }
+
+    /// Bytes read for one token after `positions` others.
+    public func bytes(after positions: Double) -> Double {
+        Double(weightBytes) + Double(cacheBytesPerPosition) * positions
+    }
+}
