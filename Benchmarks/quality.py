@@ -1,9 +1,11 @@
-"""How much likelihood pruning costs: NLL per token minus dense, for each criterion, compensation and fraction.
+"""How much likelihood pruning costs: NLL per token minus dense, for each criterion and fraction.
 
-The texts are data/val of the selected domains, each along the pathway of a shipped scenario of its own domain. Head
-importance and means were measured on data/train; the validation texts only chose probe epochs and temperatures.
+The texts are data/val of the selected domains, each along the pathway of a shipped scenario of its own domain, or those
+of --input, JSON lines as `subspacepath perplexity` takes them. Importance and means were measured on data/train; the
+validation texts only chose probe epochs and temperatures.
 """
 
+import argparse
 import json
 import pathlib
 import subprocess
@@ -12,36 +14,89 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TOOL = ROOT / ".build/release/subspacepath"
 DOMAINS = ["chemistry", "finance", "history", "math", "philosophy", "technology"]
-CRITERIA = ["axis-energy", "write-norm", "random"]
-FRACTIONS = [0.2, 0.4]
 SCENARIOS = 3
+# Criterion, compensation, whether it knows the scenario.
+ROWS = [
+    ("causal", "mean", True), ("causal", "mean", False), ("causal", "none", True),
+    ("axis-energy", "mean", True), ("axis-energy", "mean", False), ("axis-energy", "none", True),
+    ("fluctuation", "mean", True), ("fluctuation", "mean", False),
+    ("wanda", "mean", True), ("wanda", "mean", False),
+    ("write-norm", "mean", True), ("write-norm", "mean", False),
+    ("sigmoid-reference", "mean", True), ("sigmoid-reference", "none", True),
+    ("random", "mean", False), ("random", "none", False),
+]
 
 
-def write_texts(path):
-    with open(path, "w", encoding="utf-8") as file:
-        for domain in DOMAINS:
-            scenarios = json.loads((ROOT / f"data/test/selected_domain/{domain}.json").read_text(encoding="utf-8"))
-            texts = json.loads((ROOT / f"data/val/{domain}.json").read_text(encoding="utf-8"))
-            for index, text in enumerate(texts):
-                scenario = scenarios[index % SCENARIOS]["topic_description"]
-                file.write(json.dumps({"text": text, "scenario": scenario, "group": domain}) + "\n")
+def shipped_texts():
+    for domain in DOMAINS:
+        scenarios = json.loads((ROOT / f"data/test/selected_domain/{domain}.json").read_text(encoding="utf-8"))
+        texts = json.loads((ROOT / f"data/val/{domain}.json").read_text(encoding="utf-8"))
+        for index, text in enumerate(texts):
+            yield {"text": text, "scenario": scenarios[index % SCENARIOS]["topic_description"], "group": domain}
 
 
-def nll(path, *options):
-    command = [TOOL, "perplexity", "--input", path, "--json", *options]
+def write_texts(path, texts):
+    path.write_text("".join(json.dumps(text) + "\n" for text in texts), encoding="utf-8")
+
+
+def swapped(texts):
+    """Every text with a scenario of the next group's."""
+    groups = list(dict.fromkeys(text["group"] for text in texts))
+    scenarios = {group: [text["scenario"] for text in texts if text["group"] == group] for group in groups}
+    for index, text in enumerate(texts):
+        others = scenarios[groups[(groups.index(text["group"]) + 1) % len(groups)]]
+        yield text | {"scenario": others[index % len(others)]}
+
+
+def measure(path, *options):
+    command = [str(TOOL), "perplexity", "--input", str(path), "--json", *map(str, options)]
     result = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    return json.loads(result.stdout)["nllPerToken"]
+    return json.loads(result.stdout)
 
 
-with tempfile.TemporaryDirectory() as folder:
-    texts = pathlib.Path(folder) / "texts.jsonl"
-    write_texts(texts)
-    dense = nll(texts)
-    print(f"dense: {dense:.3f} nats per token\n")
-    print("| criterion | compensation | " + " | ".join(f"{fraction:.0%} pruned" for fraction in FRACTIONS) + " |")
-    print("|---|---|" + "---|" * len(FRACTIONS))
-    for criterion in CRITERIA:
-        for compensation in ["mean", "none"]:
-            options = ["--criterion", criterion, "--compensation", compensation, "--always-keep", "foundation"]
-            rises = [nll(texts, *options, "--pruned-fraction", str(fraction)) - dense for fraction in FRACTIONS]
-            print(f"| {criterion} | {compensation} | " + " | ".join(f"+{rise:.2f}" for rise in rises) + " |", flush=True)
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--input", type=pathlib.Path, help="texts with scenarios and groups (default: data/val)")
+    parser.add_argument("--fractions", type=float, nargs="+", default=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+    parser.add_argument("--criteria", nargs="+", help="only these (default: all)")
+    arguments = parser.parse_args()
+    if arguments.input:
+        texts = [json.loads(line) for line in arguments.input.read_text(encoding="utf-8").splitlines() if line.strip()]
+    else:
+        texts = list(shipped_texts())
+    fractions = arguments.fractions
+    header = " | ".join(f"{fraction:.0%}" for fraction in fractions)
+    with tempfile.TemporaryDirectory() as folder:
+        right, wrong = pathlib.Path(folder) / "right.jsonl", pathlib.Path(folder) / "wrong.jsonl"
+        write_texts(right, texts)
+        write_texts(wrong, swapped(texts))
+        dense = measure(right)["nllPerToken"]
+        print(f"dense: {dense:.3f} nats per token over {len(texts)} texts\n")
+        print("Heads pruned, rise of nats per token:\n")
+        print(f"| criterion | compensation | pathway | {header} |")
+        print("|---|---|---|" + "---|" * len(fractions))
+
+        def row(name, compensation, pathway, path, *options):
+            results = [
+                measure(path, "--compensation", compensation, "--pruned-fraction", fraction, *options)
+                for fraction in fractions]
+            rises = " | ".join(f"{result['nllPerToken'] - dense:+.3f}" for result in results)
+            print(f"| {name} | {compensation} | {pathway} | {rises} |", flush=True)
+            return results
+
+        for criterion, compensation, knows in ROWS:
+            if not arguments.criteria or criterion in arguments.criteria:
+                row(criterion, compensation, "the scenario's" if knows else "blind", right,
+                    "--criterion", criterion, *([] if knows else ["--blind"]))
+        row("causal", "mean", "another scenario's", wrong, "--criterion", "causal")
+        print("\nHeads and feed-forward blocks, share of the model's multiply-adds:\n")
+        print(f"| criterion | compensation | pathway | {header} |")
+        print("|---|---|---|" + "---|" * len(fractions))
+        for criterion in ["causal", "fluctuation", "random"]:
+            row(criterion, "mean", "blind" if criterion == "random" else "the scenario's", right,
+                "--criterion", criterion, "--prune", "heads,feed-forward",
+                *(["--blind"] if criterion == "random" else []))
+
+
+if __name__ == "__main__":
+    main()

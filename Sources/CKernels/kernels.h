@@ -11,7 +11,8 @@ typedef struct {
     // One tile of one product for the tokens [first_token, last_token).
     void (*multiply_tile)(
         const sp_product *product, const sp_activations *input, int32_t tile, int first_token, int last_token);
-    void (*quantize)(const sp_activations *input, int token);
+    // The integer form of the groups [first_group, last_group) of one token.
+    void (*quantize)(const sp_activations *input, int token, int32_t first_group, int32_t last_group);
     void (*rms_norm)(const float *x, const float *weight, int count, float epsilon, float *destination);
     void (*swiglu)(const float *gate, const float *up, float *destination, int count);
     // destination = head with its first 2 * pairs values rotated; both hold head_stride floats.

@@ -1,7 +1,7 @@
 // Steps that treat each token by itself, over 16 lanes: part of lanes.h.
 
-static void quantize(const sp_activations *input, int token) {
-    for (int32_t group = 0; group < input->groups; group++) {
+static void quantize(const sp_activations *input, int token, int32_t first_group, int32_t last_group) {
+    for (int32_t group = first_group; group < last_group; group++) {
         const size_t at = (size_t)token * (size_t)input->groups + (size_t)group;
         const float *x = input->values + at * SP_GROUP_COLUMNS;
         int8_t *quants = input->quants + at * SP_GROUP_COLUMNS;

@@ -97,12 +97,14 @@ typedef struct {
     int count;
     float epsilon;
     const sp_activations *destination;
+    const int32_t *groups;
+    int32_t group_count;
 } token_step;
 
 static void quantize_task(void *context, int token, int worker) {
     (void)worker;
     const token_step *step = context;
-    step->kernels->quantize(step->destination, token);
+    step->kernels->quantize(step->destination, token, 0, step->destination->groups);
 }
 
 void sp_quantize(sp_pool *pool, const sp_activations *input, int tokens) {
@@ -120,7 +122,7 @@ static void norm_task(void *context, int token, int worker) {
     step->kernels->rms_norm(
         step->x + step->stride * (size_t)token, step->weight, step->count, step->epsilon,
         token_values(step->destination, token));
-    if (step->destination->quants) step->kernels->quantize(step->destination, token);
+    if (step->destination->quants) step->kernels->quantize(step->destination, token, 0, step->destination->groups);
 }
 
 void sp_rms_norm(
@@ -133,26 +135,45 @@ void sp_rms_norm(
     for_tokens(pool, tokens, norm_task, &step);
 }
 
+// The groups [first, last) of one token; the last group of a row may be half empty.
+static void swiglu_groups(const token_step *step, int token, int32_t first, int32_t last) {
+    const size_t row = step->stride * (size_t)token, start = (size_t)first * SP_GROUP_COLUMNS;
+    const size_t end = (size_t)last * SP_GROUP_COLUMNS;
+    const size_t count = (end < step->stride ? end : step->stride) - start;
+    step->kernels->swiglu(
+        step->x + row + start, step->second + row + start, token_values(step->destination, token) + start, (int)count);
+    if (step->destination->quants) step->kernels->quantize(step->destination, token, first, last);
+}
+
 static void swiglu_task(void *context, int token, int worker) {
     (void)worker;
     const token_step *step = context;
-    const float *gate = step->x + step->stride * (size_t)token;
-    const float *up = step->second + step->stride * (size_t)token;
-    step->kernels->swiglu(gate, up, token_values(step->destination, token), step->count);
-    if (step->destination->quants) step->kernels->quantize(step->destination, token);
+    if (!step->groups) {
+        swiglu_groups(step, token, 0, step->destination->groups);
+        return;
+    }
+    for (int32_t i = 0; i < step->group_count;) {
+        const int32_t first = step->groups[i];
+        int32_t last = first;
+        while (i < step->group_count && step->groups[i] == last) i++, last++;
+        swiglu_groups(step, token, first, last);
+    }
 }
 
 void sp_swiglu(
-    sp_pool *pool, const float *gate, const float *up, size_t stride, int tokens, const sp_activations *destination) {
+    sp_pool *pool, const float *gate, const float *up, size_t stride, int tokens, const int32_t *groups,
+    int32_t group_count, const sp_activations *destination) {
     token_step step = {
-        .kernels = sp_pool_kernels(pool), .x = gate, .second = up, .stride = stride, .count = (int)stride,
-        .destination = destination,
+        .kernels = sp_pool_kernels(pool), .x = gate, .second = up, .stride = stride, .destination = destination,
+        .groups = groups, .group_count = group_count,
     };
     for_tokens(pool, tokens, swiglu_task, &step);
 }
 
-void sp_sum_tokens(const float *x, size_t stride, int tokens, int count, double *sums) {
+void sp_sum_tokens(const float *x, size_t stride, int tokens, int count, double *sums, double *squares) {
     for (int token = 0; token < tokens; token++) {
-        for (int i = 0; i < count; i++) sums[i] += (double)x[stride * (size_t)token + (size_t)i];
+        const float *row = x + stride * (size_t)token;
+        for (int i = 0; i < count; i++) sums[i] += (double)row[i];
+        for (int i = 0; squares && i < count; i++) squares[i] += (double)row[i] * (double)row[i];
     }
 }

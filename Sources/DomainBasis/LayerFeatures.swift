@@ -2,17 +2,14 @@ import Foundation
 import Tokenizers
 import Transformer
 
-/// What a model makes of one text: for each layer, the mean over its tokens of the post-attention residual and
-/// of every head's output.
+/// What a model makes of one text: for each layer that was run, the mean over its tokens of the post-attention
+/// residual.
 public struct LayerFeatures: Sendable {
     /// `[layers][width]`
     public let residuals: [[Float]]
-    /// `[layers][heads * headSize]`
-    public let heads: [[Float]]
 
     public init(_ taps: MeanTaps, layers: Int) {
         residuals = (0..<layers).map { taps.residual(layer: $0) }
-        heads = (0..<layers).map { taps.heads(layer: $0) }
     }
 }
 
@@ -28,10 +25,17 @@ public final class FeatureReader {
 
     /// The features of `text`, which is read as it is, without a chat template. A text longer than the model's
     /// context is cut to it.
-    public func features(of text: String) throws -> LayerFeatures {
+    ///
+    /// - Parameter layers: how many layers to run, from the first on; nil for all.
+    public func features(of text: String, layers: Int? = nil) throws -> LayerFeatures {
+        let count = layers ?? model.configuration.layers
+        return LayerFeatures(try taps(over: text, of: .residuals, layers: count), layers: count)
+    }
+
+    /// What flows through each layer while `text` is read, as it is and cut likewise.
+    public func taps(over text: String, of kinds: MeanTaps.Kinds, layers: Int? = nil) throws -> MeanTaps {
         session.reset()
         let ids = model.tokenizer.encode(text)
-        let taps = try session.taps(over: Array(ids.prefix(session.contextLimit)))
-        return LayerFeatures(taps, layers: model.configuration.layers)
+        return try session.taps(over: Array(ids.prefix(session.contextLimit)), of: kinds, layers: layers)
     }
 }

@@ -116,25 +116,19 @@ public final class Sweep {
     }
 
     private func runs(of scenario: Scenario) throws -> [Run] {
-        var options = CompilationOptions()
-        options.criterion = configuration.criterion
-        options.compensation = configuration.compensation
-        options.alwaysKeep = configuration.alwaysKeep
-        options.usesCalibration = configuration.usesCalibration
-        options.seed = configuration.seed
         var requested = 0.0
         return try paths.map { path in
             var compiled: CompiledScenario?
             switch path.kind {
             case .dense: break
             case .scenario:
-                options.budget = .strength(path.strength)
-                compiled = try compiler.compile(scenario.topicDescription, options)
+                compiled = try compiler.compile(
+                    scenario.topicDescription, configuration.compilation(.strength(path.strength)))
                 requested = compiled?.requestedFraction ?? 0
             case .blind:
                 // What the scenario's pathway before it was asked to prune: only the choice of heads differs.
-                options.budget = .fraction(requested)
-                compiled = try compiler.compile(compiler.domainAverage, options)
+                compiled = try compiler.compile(
+                    compiler.domainAverage, configuration.compilation(.fraction(requested)))
             }
             return try Run(path, compiled, model)
         }

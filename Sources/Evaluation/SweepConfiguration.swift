@@ -33,24 +33,46 @@ public struct SweepConfiguration: Sendable, Codable, Equatable {
     /// Whether each strength also runs along the blind pathway.
     public var comparesBlind: Bool
 
+    /// What pathways prune.
+    public var units: [UnitKind]
+    /// Whether scenarios are diagnosed with the first quarter of the layers alone.
+    public var exitsEarly: Bool
+
+    /// - Parameter compilation: how pathways are compiled; its budget and seed are not used.
     public init(
         model: ModelFingerprint, strengths: [Double], datasets: [String], samples: Int?, usesHistory: Bool,
-        usesCalibration: Bool, maxNewTokens: Int, temperature: Double, seed: UInt64, criterion: PruningCriterion,
-        compensation: Compensation, alwaysKeep: AlwaysKeep, scoring: Scoring = .generation, comparesBlind: Bool = false
+        maxNewTokens: Int, temperature: Double, seed: UInt64, compilation: CompilationOptions = CompilationOptions(),
+        scoring: Scoring = .generation, comparesBlind: Bool = false
     ) {
         self.model = model
         self.strengths = strengths
         self.datasets = datasets
         self.samples = samples
         self.usesHistory = usesHistory
-        self.usesCalibration = usesCalibration
+        usesCalibration = compilation.usesCalibration
         self.maxNewTokens = maxNewTokens
         self.temperature = temperature
         self.seed = seed
-        self.criterion = criterion
-        self.compensation = compensation
-        self.alwaysKeep = alwaysKeep
+        criterion = compilation.criterion
+        compensation = compilation.compensation
+        alwaysKeep = compilation.alwaysKeep
+        units = UnitKind.allCases.filter(compilation.units.contains)
+        exitsEarly = compilation.exitsEarly
         self.scoring = scoring
         self.comparesBlind = comparesBlind
+    }
+
+    /// How pathways are compiled under `budget`.
+    func compilation(_ budget: PruningBudget) -> CompilationOptions {
+        var options = CompilationOptions()
+        options.budget = budget
+        options.criterion = criterion
+        options.compensation = compensation
+        options.alwaysKeep = alwaysKeep
+        options.units = Set(units)
+        options.usesCalibration = usesCalibration
+        options.exitsEarly = exitsEarly
+        options.seed = seed
+        return options
     }
 }

@@ -9,20 +9,20 @@ enum ArtifactFiles {
     static let temperatures = "temperatures.json"
     static let importance = "importance.safetensors"
     static let whitelist = "whitelist.json"
+    /// Only while causal importance is measured.
+    static let causalState = "causal.json"
 
     /// The sizes that every tensor must agree with.
     struct Shape {
-        let layers: Int
-        let heads: Int
-        let headSize: Int
-        let width: Int
+        let configuration: ModelConfiguration
         let domains: Int
 
+        var layers: Int { configuration.layers }
+        var heads: Int { configuration.heads }
+        var width: Int { configuration.width }
+
         init(_ configuration: ModelConfiguration, domains: Int) {
-            layers = configuration.layers
-            heads = configuration.heads
-            headSize = configuration.headSize
-            width = configuration.width
+            self.configuration = configuration
             self.domains = domains
         }
     }
@@ -36,6 +36,11 @@ enum ArtifactFiles {
     /// Writes a file whole or not at all.
     static func write(_ data: Data, to url: URL) throws {
         try data.write(to: url, options: .atomic)
+    }
+
+    static func remove(_ name: String, in directory: URL) throws {
+        let url = directory.appending(path: name)
+        if FileManager.default.fileExists(atPath: url.path) { try FileManager.default.removeItem(at: url) }
     }
 
     static func writeJSON(_ value: some Encodable, _ name: String, in directory: URL) throws {
@@ -105,33 +110,44 @@ enum ArtifactFiles {
 
     // MARK: - Importance
 
-    static func writeImportance(_ value: HeadImportance, in directory: URL) throws {
-        let table = value.axisEnergy
-        let shape = [table.layers, table.heads, table.domains]
-        let means = value.means.flatMap { $0.flatMap(\.self) }
-        let file = SafetensorsFile(tensors: [
-            "axis_energy": .init(shape: shape, values: value.axisEnergy.values),
-            "write_norm": .init(shape: shape, values: value.writeNorm.values),
-            "head_means": .init(
-                shape: [table.layers, table.domains, means.count / (table.layers * table.domains)], values: means),
-        ])
-        try write(try file.encoded(), to: directory.appending(path: importance))
+    /// Tensors `<kind>.<criterion>` `[layers, units, domains]` and `<kind>.means` `[layers, domains, inputs]`.
+    static func writeImportance(_ value: ModelImportance, in directory: URL) throws {
+        var tensors: [String: SafetensorsFile.Tensor] = [:]
+        for kind in UnitKind.allCases {
+            let unit = value[kind]
+            for (criterion, table) in unit.tables {
+                tensors["\(kind.rawValue).\(criterion.rawValue)"] = .init(
+                    shape: [table.layers, table.units, table.domains], values: table.values)
+            }
+            tensors["\(kind.rawValue).means"] = .init(
+                shape: [unit.means.count, unit.means[0].count, unit.means[0][0].count],
+                values: unit.means.flatMap { $0.flatMap(\.self) })
+        }
+        try write(try SafetensorsFile(tensors: tensors).encoded(), to: directory.appending(path: importance))
     }
 
-    static func readImportance(in directory: URL, _ shape: Shape) throws(PruningError) -> HeadImportance {
+    static func readImportance(in directory: URL, _ shape: Shape) throws(PruningError) -> ModelImportance {
         let file = try read(importance, in: directory)
-        let tableShape = [shape.layers, shape.heads, shape.domains]
-        func table(_ name: String) throws(PruningError) -> HeadTable {
-            HeadTable(
-                layers: shape.layers, heads: shape.heads, domains: shape.domains,
-                values: try tensor(name, tableShape, of: file, directory.path))
+        func unitImportance(_ kind: UnitKind) throws(PruningError) -> UnitImportance {
+            let units = kind.count(shape.configuration)
+            var tables: [PruningCriterion: UnitTable] = [:]
+            for criterion in PruningCriterion.allCases where criterion.isMeasured {
+                let name = "\(kind.rawValue).\(criterion.rawValue)"
+                // Causal importance takes minutes and may have been left out.
+                if criterion == .causal, file.tensors[name] == nil { continue }
+                tables[criterion] = UnitTable(
+                    layers: shape.layers, units: units, domains: shape.domains,
+                    values: try tensor(name, [shape.layers, units, shape.domains], of: file, directory.path))
+            }
+            let inputs = kind.inputs(shape.configuration)
+            let rows = try tensor(
+                "\(kind.rawValue).means", [shape.layers, shape.domains, inputs], of: file, directory.path
+            ).chunks(of: inputs)
+            return UnitImportance(
+                kind: kind, tables: tables,
+                means: (0..<shape.layers).map { Array(rows[$0 * shape.domains..<($0 + 1) * shape.domains]) })
         }
-        let width = shape.heads * shape.headSize
-        let rows = try tensor("head_means", [shape.layers, shape.domains, width], of: file, directory.path).chunks(
-            of: width)
-        return HeadImportance(
-            axisEnergy: try table("axis_energy"), writeNorm: try table("write_norm"),
-            means: (0..<shape.layers).map { Array(rows[$0 * shape.domains..<($0 + 1) * shape.domains]) })
+        return ModelImportance(heads: try unitImportance(.heads), feedForward: try unitImportance(.feedForward))
     }
 }
 

@@ -8,6 +8,9 @@ public struct Diagnosis: Sendable, Equatable {
     public let relevance: [Double]
     /// c(s) in [0, 1]: the entropy of the normalised layer-mean probabilities over log K.
     public let breadth: Double
+    /// s'_k: how likely each domain is to be the scenario's, the softmax over domains of the calibrated logits'
+    /// mean over layers, `[domains]`; equal in a fallback.
+    public let mixture: [Double]
     /// The calibration that was used; nil for none.
     public let regime: CalibrationRegime?
 
@@ -19,25 +22,24 @@ public struct Diagnosis: Sendable, Equatable {
     /// Weights for scores: the relevances, or one for every domain in a fallback.
     public var weights: [Double] { isFallback ? relevance.map { _ in 1 } : relevance }
 
-    /// s'_k: the weights as a distribution.
-    public var mixture: [Double] {
-        let sum = weights.reduce(0, +)
-        return weights.map { $0 / sum }
-    }
-
     /// - Parameters:
     ///   - logits: the probes' z, `[layers][domains]`.
     ///   - temperatures: for each regime; empty for no calibration.
     package init(logits: [[Double]], temperatures: [CalibrationRegime: RegimeCalibration]) {
         let regime = Self.regime(logits, temperatures)
         let scales = regime.flatMap { temperatures[$0]?.temperatures } ?? logits.map { _ in 1 }
-        let probabilities = zip(logits, scales).map { layer, temperature in layer.map { sigmoid($0 / temperature) } }
+        let calibrated = zip(logits, scales).map { layer, temperature in layer.map { $0 / temperature } }
+        let probabilities = calibrated.map { $0.map(sigmoid) }
         let domains = logits.first?.count ?? 0
         self.regime = regime
-        relevance = (0..<domains).map { domain in
+        let relevance = (0..<domains).map { domain in
             let largest = probabilities.map { $0[domain] }.max() ?? 0
             return largest < Self.smallestRelevance ? 0 : largest
         }
+        self.relevance = relevance
+        mixture =
+            relevance.allSatisfy { $0 == 0 }
+            ? relevance.map { _ in 1 / Double(domains) } : Self.softmax(Self.layerMeans(calibrated))
         let means = Self.layerMeans(probabilities)
         let sum = means.reduce(0, +)
         let entropy = means.reduce(0) { total, mean in
@@ -50,8 +52,16 @@ public struct Diagnosis: Sendable, Equatable {
     /// Every domain equally relevant.
     init(equalOver domains: Int) {
         relevance = Array(repeating: 1, count: domains)
+        mixture = Array(repeating: 1 / Double(domains), count: domains)
         breadth = 1
         regime = nil
+    }
+
+    private static func softmax(_ logits: [Double]) -> [Double] {
+        let peak = logits.max() ?? 0
+        let weights = logits.map { exp($0 - peak) }
+        let sum = weights.reduce(0, +)
+        return weights.map { $0 / sum }
     }
 
     private static func layerMeans(_ probabilities: [[Double]]) -> [Double] {

@@ -17,6 +17,8 @@ public struct OfflineTraining {
         public var probe = ProbeTraining()
         /// Layers kept whole; nil for the default of the model's depth.
         public var foundationLayers: Int?
+        /// How much causal importance is measured on; nil leaves it out.
+        public var causalBudget: CausalMeasurement.Budget? = CausalMeasurement.Budget()
         public var seed: UInt64 = 42
 
         public init() {}
@@ -26,6 +28,7 @@ public struct OfflineTraining {
         case probes
         case calibration
         case importance
+        case causal
         case whitelist
     }
 
@@ -85,7 +88,7 @@ public struct OfflineTraining {
             textNormalization: TextNormalization.identifier, poolDigests: digests, probeEpochs: options.probe.epochs,
             foundationLayers: options.foundationLayers
                 ?? Whitelist.defaultFoundationLayers(of: model.configuration.layers),
-            seed: options.seed, toolVersion: Self.toolVersion)
+            causalBudget: options.causalBudget, seed: options.seed, toolVersion: Self.toolVersion)
     }
 
     /// Runs every stage that is not yet done and moves the artifacts into place.
@@ -103,13 +106,22 @@ public struct OfflineTraining {
                     [CalibrationRegime: RegimeCalibration].self, ArtifactFiles.temperatures, in: partial)
             }, make: { try calibrate(probes) },
             write: { try ArtifactFiles.writeJSON($0, ArtifactFiles.temperatures, in: partial) })
-        let importance = try stage(
+        let measured = try stage(
             .importance, read: { try ArtifactFiles.readImportance(in: partial, shape) },
             make: { try measureImportance(probes) }, write: { try ArtifactFiles.writeImportance($0, in: partial) })
+        let importance = try stage(
+            .causal, read: { try finishedCausal(measured) }, make: { try measureCausal(measured) },
+            write: { try ArtifactFiles.writeImportance($0, in: partial) })
         let whitelist = try stage(
             .whitelist, read: { try ArtifactFiles.readJSON(Whitelist.self, ArtifactFiles.whitelist, in: partial) },
-            make: { Whitelist(importance.axisEnergy, foundationLayers: manifest.foundationLayers) },
+            make: {
+                guard let energy = importance.heads.tables[.axisEnergy] else {
+                    throw PruningError.unmeasuredCriterion(PruningCriterion.axisEnergy.rawValue)
+                }
+                return Whitelist(energy, foundationLayers: manifest.foundationLayers)
+            },
             write: { try ArtifactFiles.writeJSON($0, ArtifactFiles.whitelist, in: partial) })
+        try ArtifactFiles.remove(ArtifactFiles.causalState, in: partial)
         try moveIntoPlace()
         return PruningArtifacts(
             manifest: manifest, probes: probes, validationAccuracy: accuracy, temperatures: temperatures,
@@ -239,19 +251,43 @@ public struct OfflineTraining {
         }
     }
 
-    private func measureImportance(_ probes: [LinearProbe]) throws -> HeadImportance {
-        var measurement = HeadImportanceMeasurement(model, probes: probes)
+    private func measureImportance(_ probes: [LinearProbe]) throws -> ModelImportance {
+        var measurements = UnitKind.allCases.map { ImportanceMeasurement($0, of: model, probes: probes) }
         let total = train.reduce(0) { $0 + $1.texts.count }
         var done = 0
         for (domain, pool) in train.enumerated() {
             for text in pool.texts {
-                measurement.add(
-                    normalized: try reader.features(of: TextNormalization.apply(text)),
-                    asWritten: try reader.features(of: text), domain: domain)
+                let normalized = try reader.taps(over: TextNormalization.apply(text), of: [.heads, .channels])
+                let asWritten = try reader.taps(over: text, of: .all)
+                for index in measurements.indices {
+                    measurements[index].add(normalized: normalized, asWritten: asWritten, domain: domain)
+                }
                 done += 1
                 onProgress(Progress(stage: .importance, done: done, total: total, resumed: false))
             }
         }
-        return measurement.result
+        return ModelImportance(heads: measurements[0].result, feedForward: measurements[1].result)
+    }
+
+    /// The importance where it needs no causal measurement, or has it already.
+    private func finishedCausal(_ measured: ModelImportance) throws -> ModelImportance {
+        for kind in UnitKind.allCases where (options.causalBudget?.tokens(kind) ?? 0) > 0 {
+            guard measured[kind].tables[.causal] != nil else { throw PruningError.unmeasuredCriterion(kind.rawValue) }
+        }
+        return measured
+    }
+
+    private func measureCausal(_ measured: ModelImportance) throws -> ModelImportance {
+        guard let budget = options.causalBudget else { return measured }
+        let measurement = CausalMeasurement(model, measured, pools: train, budget: budget, seed: options.seed)
+        let total = measurement.totalPasses
+        let state = try? ArtifactFiles.readJSON(
+            CausalMeasurement.State.self, ArtifactFiles.causalState, in: partial)
+        let result = try measurement.run(resuming: state ?? CausalMeasurement.State()) { state in
+            try ArtifactFiles.writeJSON(state, ArtifactFiles.causalState, in: partial)
+        } onPass: { done in
+            onProgress(Progress(stage: .causal, done: done, total: total, resumed: false))
+        }
+        return result
     }
 }

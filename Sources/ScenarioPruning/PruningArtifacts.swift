@@ -7,7 +7,7 @@ import Transformer
 public struct PruningArtifacts: Sendable {
     /// Where the artifacts came from.
     public struct Manifest: Sendable, Codable, Equatable {
-        public static let currentVersion = 1
+        public static let currentVersion = 2
 
         public var formatVersion = Self.currentVersion
         public var model: ModelFingerprint
@@ -22,6 +22,8 @@ public struct PruningArtifacts: Sendable {
         public var poolDigests: [String: String]
         public var probeEpochs: Int
         public var foundationLayers: Int
+        /// How much causal importance was measured on; nil where it was not measured.
+        public var causalBudget: CausalMeasurement.Budget?
         public var seed: UInt64
         public var toolVersion: String
     }
@@ -32,7 +34,7 @@ public struct PruningArtifacts: Sendable {
     /// Accuracy of each layer's probe on the validation pools.
     public let validationAccuracy: [Double]
     public let temperatures: [CalibrationRegime: RegimeCalibration]
-    public let importance: HeadImportance
+    public let importance: ModelImportance
     public let whitelist: Whitelist
 
     public var domains: [String] { manifest.domains }
@@ -66,7 +68,7 @@ public struct PruningArtifacts: Sendable {
 
     init(
         manifest: Manifest, probes: [LinearProbe], validationAccuracy: [Double],
-        temperatures: [CalibrationRegime: RegimeCalibration], importance: HeadImportance, whitelist: Whitelist
+        temperatures: [CalibrationRegime: RegimeCalibration], importance: ModelImportance, whitelist: Whitelist
     ) {
         self.manifest = manifest
         self.probes = probes
@@ -91,15 +93,5 @@ public struct PruningArtifacts: Sendable {
         guard whitelist.heads.count == shape.layers,
             whitelist.heads.allSatisfy({ $0.allSatisfy((0..<shape.heads).contains) })
         else { throw .inconsistentArtifacts("the whitelist names heads the model does not have") }
-    }
-
-    /// The mean output of every head of `layer` over a mixture of domains, `[heads * headSize]`.
-    func meanHeads(layer: Int, mixture: [Double]) -> [Float] {
-        let means = importance.means[layer]
-        return means[0].indices.map { i in
-            var sum = 0.0
-            for (domain, weight) in mixture.enumerated() { sum += weight * Double(means[domain][i]) }
-            return Float(sum)
-        }
     }
 }

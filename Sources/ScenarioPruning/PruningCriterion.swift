@@ -1,20 +1,36 @@
 import Transformer
 
-/// How heads are scored for a scenario.
-public enum PruningCriterion: String, Sendable, CaseIterable, Codable {
-    /// The published method: how much of a head's write, seen by the probes, lies along the scenario's domain axes.
+/// How heads and feed-forward blocks are scored for a scenario. Higher scores are kept.
+public enum PruningCriterion: String, Sendable, CaseIterable, Codable, CodingKeyRepresentable {
+    /// How much the predictions move when the unit is replaced by its domain's mean: the mean KL divergence of the
+    /// next-token distribution from the dense model's, see ``CausalMeasurement``.
+    case causal
+    /// The published method: how much of a unit's write, seen by the probes, lies along the scenario's domain axes,
+    /// `E [ w_k^2 / (||w||^2 + 1e-8) ]` with `w = P_l W_u mean x_u`.
     case axisEnergy = "axis-energy"
+    /// The variance of a unit's inputs, weighted by the squared lengths of the projection's columns and standardised
+    /// in each layer (FLAP; An et al., 2024).
+    case fluctuation
+    /// The magnitudes of the projection's weights times the root mean square of their inputs, summed over a unit
+    /// (Wanda; Sun et al., 2024).
+    case wanda
+    /// How long a unit's write is relative to the residual stream, `E ||W_u mean x_u|| / ||mean r||`.
+    case writeNorm = "write-norm"
+    /// The probes' calibrated-less answer to a unit's write alone, `E sigmoid(w_k + b_k)`: the published code's
+    /// stand-in for the axis-aligned energy.
+    case sigmoidReference = "sigmoid-reference"
     /// Scores drawn from a seed: what any criterion must beat.
     case random
-    /// How long a head's write is relative to the residual stream.
-    case writeNorm = "write-norm"
 
-    public static let `default` = PruningCriterion.axisEnergy
+    public static let `default` = PruningCriterion.causal
+
+    /// Whether the offline stage measures a table for it.
+    public var isMeasured: Bool { self != .random }
 }
 
-/// What stands in for a pruned head.
+/// What stands in for a pruned unit.
 public enum Compensation: String, Sendable, CaseIterable, Codable {
-    /// Its mean output over the scenario's mixture of domains, as a constant added to the residual stream.
+    /// Its mean over the scenario's mixture of domains, as a constant added to the residual stream.
     case mean
     /// Nothing: its write is zero, as published.
     case none
@@ -29,23 +45,37 @@ public enum AlwaysKeep: String, Sendable, CaseIterable, Codable {
     /// The foundation layers alone.
     case foundation
     case none
+
+    public static let `default` = AlwaysKeep.none
 }
 
 extension PruningCriterion {
-    /// A score for every head, `[layers][heads]`; higher is kept.
+    /// How much of a scenario's causal importance is that of its own mixture of domains; the rest is the average over
+    /// all domains, which is measured with less noise.
+    static let mixtureShare = 0.5
+
+    /// A scenario's weight for each domain: its relevances, as published, or for causal importance its mixture.
+    func weights(of diagnosis: Diagnosis) -> [Double] {
+        guard self == .causal else { return diagnosis.weights }
+        let average = (1 - Self.mixtureShare) / Double(diagnosis.mixture.count)
+        return diagnosis.mixture.map { Self.mixtureShare * $0 + average }
+    }
+
+    /// A score for every unit, `[layers][units]`; higher is kept.
     ///
     /// - Parameters:
-    ///   - weights: the scenario's domain relevances, or equal weights.
+    ///   - weights: the scenario's weight for each domain.
     ///   - seed: used by ``random`` alone.
-    func scores(_ importance: HeadImportance, weights: [Double], seed: UInt64) -> [[Double]] {
-        switch self {
-        case .axisEnergy: return importance.axisEnergy.mixed(by: weights)
-        case .writeNorm: return importance.writeNorm.mixed(by: weights)
-        case .random:
+    /// - Throws: ``PruningError/unmeasuredCriterion(_:)`` where the artifacts hold no table for it.
+    func scores(_ importance: UnitImportance, weights: [Double], seed: UInt64) throws(PruningError) -> [[Double]] {
+        guard isMeasured else {
+            let shape = importance.tables.values.first
             var generator = SplitMix64(seed: seed)
-            return (0..<importance.axisEnergy.layers).map { _ in
-                (0..<importance.axisEnergy.heads).map { _ in generator.unit() }
+            return (0..<importance.means.count).map { _ in
+                (0..<(shape?.units ?? 0)).map { _ in generator.unit() }
             }
         }
+        guard let table = importance.tables[self] else { throw .unmeasuredCriterion(rawValue) }
+        return table.mixed(by: weights)
     }
 }

@@ -8,6 +8,8 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
     case inconsistentArtifacts(String)
     case unreadablePathway(String, detail: String)
     case emptyDescription
+    /// The artifacts hold no scores for a criterion.
+    case unmeasuredCriterion(String)
     /// A parameter outside its range.
     case outOfRange(String, value: Double, range: ClosedRange<Double>)
 
@@ -22,6 +24,8 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
             "the artifacts are inconsistent: \(detail); make them again with `subspacepath train`"
         case .unreadablePathway(let path, let detail):
             "cannot use the pathway \(path): \(detail); make one with `subspacepath compile --output`"
+        case .unmeasuredCriterion(let name):
+            "the artifacts hold no \(name) importance; measure it with `subspacepath train`, or choose another --criterion"
         case .emptyDescription:
             "the scenario's description is empty; say in a sentence or two what it is about"
         case .outOfRange(let name, let value, let range):

@@ -7,9 +7,14 @@ public struct CompilationOptions: Sendable, Equatable {
     public var budget = PruningBudget.strength(0.4)
     public var criterion = PruningCriterion.default
     public var compensation = Compensation.default
-    public var alwaysKeep = AlwaysKeep.whitelist
+    public var alwaysKeep = AlwaysKeep.default
+    /// What may be pruned. With feed-forward blocks among it, the budget is a share of the model's multiply-adds for
+    /// each token; with heads alone a share of the heads.
+    public var units: Set<UnitKind> = [.heads]
     /// Whether probe probabilities are calibrated.
     public var usesCalibration = true
+    /// Whether the diagnosis reads the description with the first quarter of the layers alone.
+    public var exitsEarly = false
     /// For criteria that draw at random.
     public var seed: UInt64 = 42
 
@@ -22,9 +27,15 @@ public struct CompiledScenario: Sendable {
     /// The artifacts' domains, in the order of the diagnosis.
     public let domains: [String]
     public let diagnosis: Diagnosis
-    /// The fraction of heads that was asked for, and the one reached.
+    /// The fraction that was asked for, and the one reached: of the heads, or of the multiply-adds where feed-forward
+    /// blocks were pruned as well.
     public let requestedFraction: Double
+    public let reachedFraction: Double
+    /// The fraction of heads that do not run.
     public let prunedFraction: Double
+    /// The fraction of the model's multiply-adds for each token, output head included and attention's own products
+    /// not, that the pathway does not do.
+    public let multiplyAddsRemoved: Double
     public let diagnoseMilliseconds: Double
     /// Scores to pathway, compensation included.
     public let compileMilliseconds: Double
@@ -37,11 +48,11 @@ public struct CompiledScenario: Sendable {
         if diagnosis.isFallback {
             warnings.append("no domain is relevant to this scenario; heads are ranked by their average over domains")
         }
-        if requestedFraction - prunedFraction > 0.005 {
+        if requestedFraction - reachedFraction > 0.005 {
             warnings.append(
                 String(
-                    format: "%.1f%% of the heads were to be pruned, %.1f%% could be: the others are always kept",
-                    100 * requestedFraction, 100 * prunedFraction))
+                    format: "%.1f%% were to be pruned, %.1f%% could be: the rest is always kept",
+                    100 * requestedFraction, 100 * reachedFraction))
         }
         return warnings
     }
@@ -52,11 +63,13 @@ public final class ScenarioCompiler {
     private let model: DecoderModel
     private let artifacts: PruningArtifacts
     private let reader: FeatureReader
+    private let dense: PathwayCost
 
     public init(_ model: DecoderModel, _ artifacts: PruningArtifacts) throws {
         self.model = model
         self.artifacts = artifacts
         reader = try FeatureReader(model)
+        dense = PathwayCost(model)
     }
 
     /// The pathway of a scenario, at a pruning strength in [0, 1].
@@ -71,14 +84,21 @@ public final class ScenarioCompiler {
         try options.budget.check()
         let clock = ContinuousClock()
         let start = clock.now
-        let diagnosis = try diagnose(description, calibrated: options.usesCalibration)
+        let diagnosis = try diagnose(
+            description, calibrated: options.usesCalibration, exitingEarly: options.exitsEarly)
         return try compile(diagnosis, options, diagnoseMilliseconds: 1000 * (clock.now - start).inSeconds)
     }
 
     /// What the probes make of a description.
-    public func diagnose(_ description: String, calibrated: Bool = true) throws -> Diagnosis {
+    ///
+    /// - Parameter exitingEarly: run the first quarter of the layers and ask their probes alone.
+    public func diagnose(
+        _ description: String, calibrated: Bool = true, exitingEarly: Bool = false
+    ) throws -> Diagnosis {
         guard !description.allSatisfy(\.isWhitespace) else { throw PruningError.emptyDescription }
-        let features = try reader.features(of: TextNormalization.apply(description))
+        let layers = artifacts.probes.count
+        let features = try reader.features(
+            of: TextNormalization.apply(description), layers: exitingEarly ? (layers + 3) / 4 : layers)
         let logits = zip(artifacts.probes, features.residuals).map { $0.logits($1) }
         return Diagnosis(logits: logits, temperatures: calibrated ? artifacts.temperatures : [:])
     }
@@ -94,17 +114,54 @@ public final class ScenarioCompiler {
         let clock = ContinuousClock()
         let start = clock.now
         let fraction = options.budget.fraction(breadth: diagnosis.breadth)
-        let scores = options.criterion.scores(artifacts.importance, weights: diagnosis.weights, seed: options.seed)
-        let kept = HeadSelection.keptHeads(
-            scores: scores, fraction: fraction, protected: protectedHeads(options.alwaysKeep))
-        let selected = clock.now
-        let biases = options.compensation == .mean ? try compensation(kept, diagnosis.mixture) : []
-        let pathway = Pathway(keptHeads: kept, biases: biases)
+        let contests = try contests(diagnosis, options)
+        let selected = UnitSelection.keptUnits(
+            contests.map(\.contest),
+            sparing: fraction * Double(options.units == [.heads] ? headCount : dense.perToken))
+        let selectedAt = clock.now
+        var kept = Dictionary(uniqueKeysWithValues: zip(contests.map(\.kind), selected))
+        let keptHeads = kept.removeValue(forKey: .heads) ?? everyHead
+        let pathway = Pathway(
+            keptHeads: keptHeads, biases: try biases(.heads, keptHeads, diagnosis, options),
+            keptBlocks: kept[.feedForward],
+            feedForwardBiases: try kept[.feedForward].map { try biases(.feedForward, $0, diagnosis, options) } ?? [])
+        let pruned = pathway.prunedFraction(heads: model.configuration.heads)
+        let removed = 1 - Double(PathwayCost(model, along: pathway).perToken) / Double(dense.perToken)
         return CompiledScenario(
             pathway: pathway, domains: artifacts.domains, diagnosis: diagnosis, requestedFraction: fraction,
-            prunedFraction: pathway.prunedFraction(heads: model.configuration.heads),
-            diagnoseMilliseconds: diagnoseMilliseconds, compileMilliseconds: 1000 * (clock.now - start).inSeconds,
-            selectMilliseconds: 1000 * (selected - start).inSeconds)
+            reachedFraction: options.units == [.heads] ? pruned : removed, prunedFraction: pruned,
+            multiplyAddsRemoved: removed, diagnoseMilliseconds: diagnoseMilliseconds,
+            compileMilliseconds: 1000 * (clock.now - start).inSeconds,
+            selectMilliseconds: 1000 * (selectedAt - start).inSeconds)
+    }
+
+    private var headCount: Int { model.configuration.layers * model.configuration.heads }
+
+    private var everyHead: [[Int]] { model.layers.map { _ in Array(0..<model.configuration.heads) } }
+
+    /// What competes for the pathway. Of several kinds, causal importance goes by divergence for each multiply-add
+    /// spared; the other criteria do not compare heads with blocks, and prune the same share of each kind.
+    private func contests(
+        _ diagnosis: Diagnosis, _ options: CompilationOptions
+    ) throws(PruningError) -> [(kind: UnitKind, contest: UnitSelection.Contest)] {
+        let configuration = model.configuration
+        let kinds = UnitKind.allCases.filter(options.units.contains)
+        var contests: [(UnitKind, UnitSelection.Contest)] = []
+        for kind in kinds {
+            var order = try options.criterion.scores(
+                artifacts.importance[kind], weights: options.criterion.weights(of: diagnosis), seed: options.seed)
+            var costs = (0..<kind.count(configuration)).map { Double(kind.multiplyAdds(of: $0, configuration)) }
+            if kinds == [.heads] {
+                costs = costs.map { _ in 1 }
+            } else if options.criterion == .causal {
+                order = order.map { zip($0, costs).map { $0 / $1 } }
+            } else {
+                order = UnitSelection.places(of: order)
+            }
+            let protected = kind == .heads ? protectedHeads(options.alwaysKeep) : order.map { _ in [] }
+            contests.append((kind, UnitSelection.Contest(order: order, costs: costs, protected: protected)))
+        }
+        return contests
     }
 
     private func protectedHeads(_ alwaysKeep: AlwaysKeep) -> [[Int]] {
@@ -118,14 +175,17 @@ public final class ScenarioCompiler {
         }
     }
 
-    /// beta_l = sum over pruned h of W_O^{(l,h)} sum_k s'_k mu_{l,h,k}, `[layers][width]`.
-    private func compensation(_ kept: [[Int]], _ mixture: [Double]) throws -> [[Float]] {
-        let size = model.configuration.headSize
-        return try kept.enumerated().map { layer, heads in
-            guard heads.count < model.configuration.heads else { return [] }
-            var means = artifacts.meanHeads(layer: layer, mixture: mixture)
-            for head in heads { for i in head * size..<(head + 1) * size { means[i] = 0 } }
-            return try model.layers[layer].output.multiply(means, on: model.pool)
+    /// beta_l = sum over pruned units u of W_u sum_k s'_k mu_{l,u,k}, `[layers][width]`; empty for no compensation.
+    private func biases(
+        _ kind: UnitKind, _ kept: [[Int]], _ diagnosis: Diagnosis, _ options: CompilationOptions
+    ) throws -> [[Float]] {
+        guard options.compensation == .mean else { return [] }
+        let configuration = model.configuration
+        return try kept.enumerated().map { layer, units in
+            guard units.count < kind.count(configuration) else { return [] }
+            var mean = artifacts.importance[kind].mean(layer: layer, mixture: diagnosis.mixture)
+            for unit in units { for i in kind.inputs(of: unit, configuration) { mean[i] = 0 } }
+            return try kind.projection(of: model.layers[layer]).multiply(mean, on: model.pool)
         }
     }
 }

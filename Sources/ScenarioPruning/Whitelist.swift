@@ -16,11 +16,11 @@ public struct Whitelist: Sendable, Codable, Equatable {
     /// Finds the domain-invariant heads: coefficient of variation at most 0.3, mean importance in the upper
     /// quarter, and every head of the foundation layers.
     public init(
-        _ importance: HeadTable, foundationLayers: Int, largestVariation: Double = 0.3,
+        _ importance: UnitTable, foundationLayers: Int, largestVariation: Double = 0.3,
         importanceQuantile: Double = 0.75
     ) {
         let heads = (0..<importance.layers).flatMap { layer in
-            (0..<importance.heads).map { head in
+            (0..<importance.units).map { head in
                 let values = importance[layer, head].map(Double.init)
                 let mean = values.reduce(0, +) / Double(values.count)
                 let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count)

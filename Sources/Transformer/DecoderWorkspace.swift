@@ -151,9 +151,11 @@ final class DecoderWorkspace {
         sp_quantize(pool, &activations, Int32(tokens))
     }
 
-    /// silu(gate) * up
-    func gateValues(stride: Int, tokens: Int) {
+    /// silu(gate) * up, of the channels in `groups` of 32; nil for all.
+    func gateValues(stride: Int, groups: AlignedBuffer<Int32>?, tokens: Int) {
         var activations = inner.activations
-        sp_swiglu(pool, gate.pointer, up.pointer, stride, Int32(tokens), &activations)
+        sp_swiglu(
+            pool, gate.pointer, up.pointer, stride, Int32(tokens), groups?.pointer, Int32(groups?.count ?? 0),
+            &activations)
     }
 }

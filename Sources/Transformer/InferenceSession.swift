@@ -11,11 +11,13 @@ public final class InferenceSession {
     /// The most positions this session takes.
     public let contextLimit: Int
     /// Tokens processed so far.
-    public private(set) var position = 0
+    public internal(set) var position = 0
 
-    private let plan: PathwayPlan
-    private let cache: KeyValueCache
-    private let workspace: DecoderWorkspace
+    private var plan: PathwayPlan
+    /// Whether the cache was made for every key/value group.
+    private let isDense: Bool
+    let cache: KeyValueCache
+    let workspace: DecoderWorkspace
 
     /// - Parameters:
     ///   - pathway: which heads run; nil for all.
@@ -23,6 +25,7 @@ public final class InferenceSession {
     public init(_ model: DecoderModel, along pathway: Pathway? = nil, contextLimit: Int? = nil) throws(DecoderError) {
         let configuration = model.configuration
         self.model = model
+        isDense = pathway == nil
         self.contextLimit = min(contextLimit ?? configuration.contextLength, configuration.contextLength)
         plan = try PathwayPlan(
             pathway ?? .dense(layers: configuration.layers, heads: configuration.heads), for: model)
@@ -33,6 +36,17 @@ public final class InferenceSession {
 
     /// Bytes of the key/value cache at this point.
     public var cacheBytes: Int { cache.byteCount }
+
+    /// Forgets the text and follows another pathway from now on; nil for the dense model. The memory stays.
+    ///
+    /// - Precondition: the session was made for the dense model, so that its cache has room for every group.
+    public func follow(_ pathway: Pathway?) throws(DecoderError) {
+        precondition(isDense, "only a session of the dense model may change its pathway")
+        let configuration = model.configuration
+        plan = try PathwayPlan(
+            pathway ?? .dense(layers: configuration.layers, heads: configuration.heads), for: model)
+        reset()
+    }
 
     /// Forgets the text; the memory stays for the next one.
     public func reset() { rewind(to: 0) }
@@ -60,10 +74,14 @@ public final class InferenceSession {
     }
 
     /// Processes `tokens` and returns the means of what flowed through each layer.
-    public func taps(over tokens: [Int]) throws -> MeanTaps {
-        var taps = MeanTaps(model.configuration)
-        try process(tokens, logits: .none, tapping: &taps)
-        return taps
+    ///
+    /// - Parameters:
+    ///   - kinds: what to take the means of.
+    ///   - layers: only these, the first ones, run; nil for all.
+    public func taps(over tokens: [Int], of kinds: MeanTaps.Kinds, layers: Int? = nil) throws -> MeanTaps {
+        var taps: MeanTaps? = MeanTaps(kinds, model.configuration)
+        try process(tokens, logits: .none, layers: layers, tapping: &taps) { _, _ in }
+        return taps!
     }
 
     private enum WantedLogits {
@@ -77,14 +95,8 @@ public final class InferenceSession {
         try process(tokens, logits: wanted, tapping: &unused, body)
     }
 
-    private func process(_ tokens: [Int], logits wanted: WantedLogits, tapping taps: inout MeanTaps) throws {
-        var optional: MeanTaps? = taps
-        try process(tokens, logits: wanted, tapping: &optional) { _, _ in }
-        if let optional { taps = optional }
-    }
-
     private func process(
-        _ tokens: [Int], logits wanted: WantedLogits, tapping taps: inout MeanTaps?,
+        _ tokens: [Int], logits wanted: WantedLogits, layers: Int? = nil, tapping taps: inout MeanTaps?,
         _ body: (Int, UnsafeBufferPointer<Float>) throws -> Void
     ) throws {
         guard !tokens.isEmpty else { throw DecoderError.emptyInput }
@@ -101,7 +113,10 @@ public final class InferenceSession {
         while start < tokens.count {
             try Task.checkCancellation()
             let batch = Array(tokens[start..<min(start + workspace.batch, tokens.count)])
-            runLayers(batch, tapping: &taps)
+            for (token, id) in batch.enumerated() {
+                model.embedding.copyRow(id, to: workspace.residual.pointer + token * workspace.residualStride)
+            }
+            runLayers(0..<min(layers ?? model.layers.count, model.layers.count), tokens: batch.count, tapping: &taps)
             position += batch.count
             switch wanted {
             case .none: break
@@ -115,32 +130,17 @@ public final class InferenceSession {
         }
     }
 
-    /// Brings a batch of tokens through all layers; the residual stream stays in the workspace.
-    private func runLayers(_ batch: [Int], tapping taps: inout MeanTaps?) {
-        let residual = workspace.residual
-        for (token, id) in batch.enumerated() {
-            model.embedding.copyRow(id, to: residual.pointer + token * workspace.residualStride)
+    /// Brings the residual stream of a batch, in the workspace, through some of the layers.
+    func runLayers(_ layers: Range<Int>, tokens: Int, tapping taps: inout MeanTaps?) {
+        let w = workspace
+        model.rotary.write(first: position, count: tokens, cosines: w.cosines.pointer, sines: w.sines.pointer)
+        for index in layers {
+            attend(index, tokens: tokens)
+            taps?.addAttention(index, heads: w.heads, residual: w.residual, stride: w.residualStride, tokens: tokens)
+            feedForward(index, tokens: tokens)
+            taps?.addFeedForward(index, channels: w.inner, tokens: tokens)
         }
-        model.rotary.write(
-            first: position, count: batch.count, cosines: workspace.cosines.pointer, sines: workspace.sines.pointer)
-        for index in model.layers.indices {
-            attend(index, tokens: batch.count)
-            if taps != nil {
-                add(
-                    workspace.heads.pointer, stride: workspace.heads.stride, tokens: batch.count,
-                    to: &taps!.headSums[index])
-                add(
-                    residual.pointer, stride: workspace.residualStride, tokens: batch.count,
-                    to: &taps!.residualSums[index])
-            }
-            feedForward(index, tokens: batch.count)
-        }
-        taps?.tokenCount += batch.count
-    }
-
-    private func add(_ x: UnsafeMutablePointer<Float>, stride: Int, tokens: Int, to sums: inout [Double]) {
-        let count = sums.count
-        sums.withUnsafeMutableBufferPointer { sp_sum_tokens(x, stride, Int32(tokens), Int32(count), $0.baseAddress) }
+        taps?.tokenCount += tokens
     }
 
     /// r = x + O attention(norm(x)) + bias
@@ -183,15 +183,21 @@ public final class InferenceSession {
         }
     }
 
-    /// y = r + down(silu(gate norm(r)) * up norm(r))
+    /// y = r + down(silu(gate norm(r)) * up norm(r)) + bias
     private func feedForward(_ index: Int, tokens: Int) {
-        let layer = model.layers[index]
+        let (layer, path) = (model.layers[index], plan.layers[index].feedForward)
         let w = workspace
+        guard !path.isEmpty else { return addBias(path.bias, tokens: tokens) }
         w.normalize(layer.feedForwardNorm, epsilon: model.configuration.normEpsilon, tokens: tokens)
         w.multiply(
-            [w.product(layer.gate, into: w.gate), w.product(layer.up, into: w.up)], w.normed, tokens: tokens)
-        w.gateValues(stride: layer.gate.outputStride, tokens: tokens)
-        w.multiply([w.product(layer.down, into: w.residual, accumulate: true)], w.inner, tokens: tokens)
+            [
+                w.product(layer.gate, tiles: path.tiles, into: w.gate),
+                w.product(layer.up, tiles: path.tiles, into: w.up),
+            ], w.normed, tokens: tokens)
+        w.gateValues(stride: layer.gate.outputStride, groups: path.groups, tokens: tokens)
+        w.multiply(
+            [w.product(layer.down, groups: path.groups, into: w.residual, bias: path.bias, accumulate: true)],
+            w.inner, tokens: tokens)
     }
 
     /// Hands `body` the logits of the batch's tokens `range`, `[vocabulary]` each, valid during the call.

@@ -75,11 +75,18 @@ public final class PackedMatrix: @unchecked Sendable {
 }
 
 extension PackedMatrix {
-    /// W x in single precision, `[rows]`, for an `x` of `[columns]`. Only for matrices whose rows are one block.
+    /// W x in single precision, `[rows]`, for an `x` of `[columns]`; columns where x is zero are not read. Only for
+    /// matrices whose rows are one block.
     public func multiply(_ x: [Float], on pool: WorkerPool) throws(DecoderError) -> [Float] {
         precondition(x.count == columns && matrix.block_rows == matrix.rows)
         let input = try ActivationBuffer(width: columns, tokens: 1, quantized: false)
-        for (index, value) in x.enumerated() { input.pointer[index] = value }
+        var groups: [Int32] = []
+        for (index, value) in x.enumerated() where value != 0 {
+            input.pointer[index] = value
+            let group = Int32(index / Int(SP_GROUP_COLUMNS))
+            if groups.last != group { groups.append(group) }
+        }
+        guard !groups.isEmpty else { return Array(repeating: 0, count: rows) }
         let output = try AlignedBuffer<Float>(count: outputStride, for: "a matrix product")
         withUnsafePointer(to: matrix) { matrix in
             var product = sp_product()
@@ -87,7 +94,11 @@ extension PackedMatrix {
             product.output = output.pointer
             product.output_stride = outputStride
             var activations = input.activations
-            sp_multiply(pool.pointer, &product, 1, &activations, 1)
+            groups.withUnsafeBufferPointer { groups in
+                product.groups = groups.baseAddress
+                product.group_count = Int32(groups.count)
+                sp_multiply(pool.pointer, &product, 1, &activations, 1)
+            }
         }
         return Array(UnsafeBufferPointer(start: output.pointer, count: rows))
     }

@@ -1,21 +1,38 @@
-/// Which heads of a model run, and what stands in for the others.
+import CKernels
+
+/// Which parts of a model run, and what stands in for the others.
 ///
 /// A head that does not run costs nothing: its query rows and output columns are skipped, and a key/value group
-/// whose heads are all pruned is neither computed nor cached.
+/// whose heads are all pruned is neither computed nor cached. A block of feed-forward channels that does not run
+/// costs nothing either: its gate and up rows and its down columns are skipped.
 public struct Pathway: Sendable, Equatable, Codable {
+    /// Feed-forward channels are kept or pruned in blocks of this many.
+    public static let blockChannels = Int(SP_GROUP_COLUMNS)
+
     /// The heads that run, `[layers][kept]`, ascending.
     public let keptHeads: [[Int]]
     /// Added to the residual stream after each layer's attention, `[layers][width]`; empty for a layer that
     /// adds nothing.
     public let biases: [[Float]]
+    /// The feed-forward blocks that run, `[layers][kept]`, ascending; nil for all of every layer.
+    public let keptBlocks: [[Int]]?
+    /// Added to the residual stream after each layer's feed-forward, `[layers][width]`; empty for a layer that adds
+    /// nothing, nil where none does.
+    public let feedForwardBiases: [[Float]]?
 
-    /// - Parameter biases: one vector for each layer, or an empty list where no layer adds anything.
-    public init(keptHeads: [[Int]], biases: [[Float]] = []) {
+    /// - Parameters:
+    ///   - biases: one vector for each layer, or an empty list where no layer adds anything.
+    ///   - feedForwardBiases: likewise.
+    public init(
+        keptHeads: [[Int]], biases: [[Float]] = [], keptBlocks: [[Int]]? = nil, feedForwardBiases: [[Float]] = []
+    ) {
         self.keptHeads = keptHeads.map { $0.sorted() }
         self.biases = biases.isEmpty ? Array(repeating: [], count: keptHeads.count) : biases
+        self.keptBlocks = keptBlocks?.map { $0.sorted() }
+        self.feedForwardBiases = feedForwardBiases.isEmpty ? nil : feedForwardBiases
     }
 
-    /// The pathway of all heads.
+    /// The pathway of all heads and feed-forward blocks.
     public static func dense(layers: Int, heads: Int) -> Pathway {
         Pathway(keptHeads: Array(repeating: Array(0..<heads), count: layers))
     }
@@ -25,4 +42,7 @@ public struct Pathway: Sendable, Equatable, Codable {
         let total = keptHeads.count * heads
         return total == 0 ? 0 : 1 - Double(keptHeads.reduce(0) { $0 + $1.count }) / Double(total)
     }
+
+    /// How many blocks a feed-forward of `width` channels has; the last one may be smaller.
+    public static func blocks(ofFeedForward width: Int) -> Int { (width + blockChannels - 1) / blockChannels }
 }

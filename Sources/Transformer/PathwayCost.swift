@@ -22,14 +22,24 @@ public struct PathwayCost: Sendable, Equatable {
         var attention = 0
         var weightBytes = model.outputHead.byteCount
         var cached = 0
-        for (layer, kept) in zip(model.layers, pathway.keptHeads) {
+        for (index, layer) in model.layers.enumerated() {
+            let kept = pathway.keptHeads[index]
             let groups = Set(kept.map { $0 / configuration.headsPerGroup }).count
             layers += 2 * (kept.count + groups) * headSize * width
-            layers += 3 * configuration.feedForwardWidth * width
+            let channels =
+                pathway.keptBlocks.map { blocks in
+                    blocks[index].reduce(0) { sum, block in
+                        let first = block * Pathway.blockChannels
+                        return sum + min(Pathway.blockChannels, configuration.feedForwardWidth - first)
+                    }
+                } ?? configuration.feedForwardWidth
+            layers += 3 * channels * width
             attention += 2 * kept.count * headSize
             weightBytes += (layer.query.byteCount + layer.output.byteCount) * kept.count / configuration.heads
             weightBytes += (layer.key.byteCount + layer.value.byteCount) * groups / configuration.keyValueHeads
-            weightBytes += layer.gate.byteCount + layer.up.byteCount + layer.down.byteCount
+            weightBytes +=
+                (layer.gate.byteCount + layer.up.byteCount + layer.down.byteCount) * channels
+                / configuration.feedForwardWidth
             cached += 2 * groups * layer.key.blockStride * (model.precision == .int8 ? 2 : 4)
         }
         self.layers = layers
@@ -38,6 +48,9 @@ public struct PathwayCost: Sendable, Equatable {
         self.weightBytes = weightBytes
         cacheBytesPerPosition = cached
     }
+
+    /// Multiply-adds of the matrix products for one token whose logits are wanted.
+    public var perToken: Int { layers + outputHead }
 
     /// Multiply-adds of reading a prompt of `tokens` tokens, with the logits of the last.
     public func prompt(_ tokens: Int) -> Double {

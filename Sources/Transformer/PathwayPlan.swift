@@ -20,37 +20,85 @@ final class PathwayPlan {
         let groups: [Group]
         /// Padded to the output projection's stride.
         let bias: AlignedBuffer<Float>?
+        let feedForward: FeedForward
+    }
+
+    struct FeedForward {
+        /// Tiles of the gate and up projections that run; nil for all.
+        let tiles: AlignedBuffer<Int32>?
+        /// The same channels as column groups of the down projection; nil for all.
+        let groups: AlignedBuffer<Int32>?
+        /// Padded to the down projection's stride.
+        let bias: AlignedBuffer<Float>?
+
+        var isEmpty: Bool { groups?.count == 0 }
     }
 
     let layers: [Layer]
 
     init(_ pathway: Pathway, for model: DecoderModel) throws(DecoderError) {
         let configuration = model.configuration
-        guard pathway.keptHeads.count == configuration.layers, pathway.biases.count == configuration.layers else {
-            throw .pathwayMismatch(
-                expected: "\(configuration.layers) layers", found: "\(pathway.keptHeads.count) layers")
+        let layerCount = configuration.layers
+        for count in [
+            pathway.keptHeads.count, pathway.biases.count, pathway.keptBlocks?.count ?? layerCount,
+            pathway.feedForwardBiases?.count ?? layerCount,
+        ] where count != layerCount {
+            throw .pathwayMismatch(expected: "\(layerCount) layers", found: "\(count) layers")
         }
         var layers: [Layer] = []
-        for (index, kept) in pathway.keptHeads.enumerated() {
-            layers.append(try Self.layer(model.layers[index], kept, pathway.biases[index], index, configuration))
+        for (index, weights) in model.layers.enumerated() {
+            let feedForward = try Self.feedForward(
+                weights, pathway.keptBlocks?[index], pathway.feedForwardBiases?[index] ?? [], index, configuration)
+            layers.append(
+                try Self.layer(
+                    weights, pathway.keptHeads[index], pathway.biases[index], feedForward, index, configuration))
         }
         self.layers = layers
     }
 
+    private static func check(
+        _ kept: [Int], _ what: String, of count: Int, _ bias: [Float], width: Int, layer: Int
+    ) throws(DecoderError) {
+        guard Set(kept).count == kept.count, kept.allSatisfy((0..<count).contains) else {
+            throw .pathwayMismatch(expected: "distinct \(what) 0 to \(count - 1) in layer \(layer)", found: "\(kept)")
+        }
+        guard bias.isEmpty || bias.count == width else {
+            throw .pathwayMismatch(
+                expected: "a bias of \(width) values in layer \(layer)", found: "\(bias.count) values")
+        }
+    }
+
+    private static func padded(_ bias: [Float], to stride: Int) throws(DecoderError) -> AlignedBuffer<Float>? {
+        guard !bias.isEmpty else { return nil }
+        return try AlignedBuffer(bias + [Float](repeating: 0, count: stride - bias.count), for: purpose)
+    }
+
+    private static let purpose = "a pathway"
+
+    private static func feedForward(
+        _ weights: DecoderLayer, _ kept: [Int]?, _ bias: [Float], _ index: Int, _ configuration: ModelConfiguration
+    ) throws(DecoderError) -> FeedForward {
+        let blocks = Pathway.blocks(ofFeedForward: configuration.feedForwardWidth)
+        try check(
+            kept ?? [], "feed-forward blocks", of: blocks, bias, width: configuration.width, layer: index)
+        let bias = try padded(bias, to: weights.down.outputStride)
+        guard let kept, kept.count < blocks else { return FeedForward(tiles: nil, groups: nil, bias: bias) }
+        let perBlock = Pathway.blockChannels / Int(SP_TILE_ROWS)
+        let tiles = kept.flatMap { block in
+            (block * perBlock..<min((block + 1) * perBlock, Int(weights.gate.matrix.tiles))).map(Int32.init)
+        }
+        return FeedForward(
+            tiles: try AlignedBuffer(tiles, for: purpose),
+            groups: try AlignedBuffer(kept.map(Int32.init), for: purpose), bias: bias)
+    }
+
     private static func layer(
-        _ weights: DecoderLayer, _ kept: [Int], _ bias: [Float], _ index: Int, _ configuration: ModelConfiguration
+        _ weights: DecoderLayer, _ kept: [Int], _ bias: [Float], _ feedForward: FeedForward, _ index: Int,
+        _ configuration: ModelConfiguration
     ) throws(DecoderError) -> Layer {
         let heads = configuration.heads
-        guard Set(kept).count == kept.count, kept.allSatisfy((0..<heads).contains) else {
-            throw .pathwayMismatch(
-                expected: "distinct heads 0 to \(heads - 1) in layer \(index)", found: "\(kept)")
-        }
-        guard bias.isEmpty || bias.count == configuration.width else {
-            throw .pathwayMismatch(
-                expected: "a bias of \(configuration.width) values in layer \(index)", found: "\(bias.count) values")
-        }
+        try check(kept, "heads", of: heads, bias, width: configuration.width, layer: index)
         let perGroup = configuration.headsPerGroup
-        let purpose = "a pathway"
         var groups: [Group] = []
         for group in 0..<configuration.keyValueHeads {
             let members = kept.filter { $0 / perGroup == group }
@@ -69,11 +117,6 @@ final class PathwayPlan {
                 let first = head * configuration.headSize
                 return first / columns...(first + configuration.headSize - 1) / columns
             })
-        var paddedBias: AlignedBuffer<Float>?
-        if !bias.isEmpty {
-            let padding = [Float](repeating: 0, count: weights.output.outputStride - bias.count)
-            paddedBias = try AlignedBuffer(bias + padding, for: purpose)
-        }
         return Layer(
             queryTiles: all ? nil : try AlignedBuffer(tiles(of: kept, in: weights.query), for: purpose),
             keyValueTiles: live.count == configuration.keyValueHeads
@@ -81,6 +124,7 @@ final class PathwayPlan {
             outputGroups: all ? nil : try AlignedBuffer(written.sorted().map(Int32.init), for: purpose),
             prunedHeads: Set(0..<heads).subtracting(kept).sorted(),
             groups: groups,
-            bias: paddedBias)
+            bias: try padded(bias, to: weights.output.outputStride),
+            feedForward: feedForward)
     }
 }

@@ -67,10 +67,7 @@ struct Bench: ParsableCommand {
     private func pathway(_ decoder: DecoderModel) throws -> Pathway? {
         guard let prunedFraction else { return nil }
         let compiler = try ScenarioCompiler(decoder, try artifacts.load(for: decoder, named: model.model))
-        var options = CompilationOptions()
-        options.budget = .fraction(prunedFraction)
-        options.seed = seed
-        criterion.apply(to: &options)
+        let options = criterion.options(.fraction(prunedFraction), seed: seed)
         let compiled =
             try scenario.map { try compiler.compile($0, options) } ?? compiler.compile(compiler.domainAverage, options)
         Console.warn(compiled.warnings)

@@ -20,9 +20,6 @@ struct Compile: ParsableCommand {
     @OptionGroup var budget: BudgetOptions
     @OptionGroup var criterion: CriterionOptions
 
-    @Flag(inversion: .prefixedNo, help: "Calibrate the probes' probabilities.")
-    var useCalibration = true
-
     @Option(help: "For criteria that draw at random.")
     var seed: UInt64 = 42
 
@@ -44,7 +41,10 @@ struct Compile: ParsableCommand {
         let fallback: Bool
         let requestedFraction: Double
         let prunedFraction: Double
+        let multiplyAddsRemoved: Double
         let keptHeads: [[Int]]
+        let keptBlocks: [[Int]]?
+        let mixture: [String: Double]
         let milliseconds: Milliseconds
         let warnings: [String]
     }
@@ -52,12 +52,7 @@ struct Compile: ParsableCommand {
     func run() throws {
         let decoder = try model.load()
         let compiler = try ScenarioCompiler(decoder, try artifacts.load(for: decoder, named: model.model))
-        var options = CompilationOptions()
-        options.budget = budget.budget
-        options.usesCalibration = useCalibration
-        options.seed = seed
-        criterion.apply(to: &options)
-        let compiled = try compiler.compile(scenario, options)
+        let compiled = try compiler.compile(scenario, criterion.options(budget.budget, seed: seed))
         if let output { try PathwayFile(compiled.pathway, for: decoder).write(to: URL(fileURLWithPath: output)) }
         Console.warn(compiled.warnings)
         let relevance = zip(compiled.domains, compiled.diagnosis.relevance)
@@ -66,23 +61,34 @@ struct Compile: ParsableCommand {
                 Output(
                     domains: Dictionary(uniqueKeysWithValues: Array(relevance)), breadth: compiled.diagnosis.breadth,
                     fallback: compiled.diagnosis.isFallback, requestedFraction: compiled.requestedFraction,
-                    prunedFraction: compiled.prunedFraction, keptHeads: compiled.pathway.keptHeads,
+                    prunedFraction: compiled.prunedFraction, multiplyAddsRemoved: compiled.multiplyAddsRemoved,
+                    keptHeads: compiled.pathway.keptHeads, keptBlocks: compiled.pathway.keptBlocks,
+                    mixture: Dictionary(
+                        uniqueKeysWithValues: zip(compiled.domains, compiled.diagnosis.mixture)),
                     milliseconds: .init(
                         diagnose: compiled.diagnoseMilliseconds, compile: compiled.compileMilliseconds,
                         select: compiled.selectMilliseconds), warnings: compiled.warnings))
         }
-        for (domain, value) in relevance.sorted(by: { ($1.1, $0.0) < ($0.1, $1.0) }) {
-            print(String(format: "%6.3f  ", value) + domain)
+        print("relevance  share")
+        for ((domain, value), share) in zip(relevance, compiled.diagnosis.mixture).sorted(by: {
+            ($1.0.1, $0.0.0) < ($0.0.1, $1.0.0)
+        }) {
+            print(String(format: "%9.3f  %5.3f  ", value, share) + domain)
         }
         let heads = decoder.configuration.layers * decoder.configuration.heads
         let kept = compiled.pathway.keptHeads.reduce(0) { $0 + $1.count }
         print(
             String(
-                format: "breadth %.3f; %.1f%% pruned: %d of %d heads run", compiled.diagnosis.breadth,
-                100 * compiled.prunedFraction, kept, heads))
+                format: "breadth %.3f; %.1f%% of the heads pruned: %d of %d run; %.1f%% of the multiply-adds removed",
+                compiled.diagnosis.breadth, 100 * compiled.prunedFraction, kept, heads,
+                100 * compiled.multiplyAddsRemoved))
+        func row(_ kept: [Int], of count: Int) -> String {
+            (0..<count).map { kept.contains($0) ? "#" : "." }.joined()
+        }
+        let blocks = Pathway.blocks(ofFeedForward: decoder.configuration.feedForwardWidth)
         for (layer, heads) in compiled.pathway.keptHeads.enumerated() {
-            let row = (0..<decoder.configuration.heads).map { heads.contains($0) ? "#" : "." }.joined()
-            print(String(format: "layer %3d  ", layer) + row)
+            let feedForward = compiled.pathway.keptBlocks.map { "  " + row($0[layer], of: blocks) } ?? ""
+            print(String(format: "layer %3d  ", layer) + row(heads, of: decoder.configuration.heads) + feedForward)
         }
         print(
             String(

@@ -46,6 +46,8 @@ final class ProgressLine {
     private let start: ContinuousClock.Instant
     private var lastShown: ContinuousClock.Instant
     private var shown = false
+    /// What an earlier run had done: it took none of this one's time.
+    private var doneBefore: Int?
     private let title: String
 
     init(_ title: String) {
@@ -56,10 +58,12 @@ final class ProgressLine {
 
     func update(done: Int, total: Int) {
         let now = clock.now
+        let before = doneBefore ?? max(done - 1, 0)
+        doneBefore = before
         guard now - lastShown > (Console.errorIsTerminal ? .milliseconds(200) : .seconds(10)) else { return }
         lastShown = now
         let elapsed = (now - start).inSeconds
-        let left = elapsed / Double(max(done, 1)) * Double(total - done)
+        let left = elapsed / Double(max(done - before, 1)) * Double(total - done)
         let text = "\(title): \(done) of \(total), \(Self.format(left)) left"
         FileHandle.standardError.write(Data((Console.errorIsTerminal ? "\r\u{1B}[K" + text : text + "\n").utf8))
         shown = true

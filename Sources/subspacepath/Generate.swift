@@ -71,11 +71,8 @@ struct Generate: ParsableCommand {
     private func chosenPathway(_ decoder: DecoderModel) throws -> Pathway? {
         if let pathway { return try PathwayFile(contentsOf: URL(fileURLWithPath: pathway), for: decoder).pathway }
         guard let scenario else { return nil }
-        var options = CompilationOptions()
-        options.budget = budget.budget
-        criterion.apply(to: &options)
         let compiled = try ScenarioCompiler(decoder, try artifacts.load(for: decoder, named: model.model))
-            .compile(scenario, options)
+            .compile(scenario, criterion.options(budget.budget, seed: seed))
         Console.warn(compiled.warnings)
         return compiled.pathway
     }

@@ -26,8 +26,8 @@ struct PerplexityCommand: ParsableCommand {
     @Option(help: "The scenario of lines that have none.")
     var scenario: String?
 
-    @Flag(inversion: .prefixedNo, help: "Calibrate the probes' probabilities.")
-    var useCalibration = true
+    @Flag(help: "Read every text along the pathway of no scenario in particular: all domains equally.")
+    var blind = false
 
     @Option(help: "For criteria that draw at random.")
     var seed: UInt64 = 42
@@ -41,7 +41,13 @@ struct PerplexityCommand: ParsableCommand {
         let nllPerToken: Double
         let perplexity: Double
         let prunedFraction: Double
+        let multiplyAddsRemoved: Double
         let groups: [String: Likelihood]
+    }
+
+    func validate() throws {
+        if blind, scenario != nil { throw ValidationError("give --scenario or --blind, not both") }
+        if blind, !budget.isGiven { throw ValidationError("--blind needs a pruning budget") }
     }
 
     func run() throws {
@@ -54,22 +60,24 @@ struct PerplexityCommand: ParsableCommand {
             return try Console.printJSON(
                 Output(
                     tokens: total.tokens, nll: total.nll, nllPerToken: total.nllPerToken, perplexity: total.perplexity,
-                    prunedFraction: evaluation.prunedFraction, groups: evaluation.groups))
+                    prunedFraction: evaluation.prunedFraction,
+                    multiplyAddsRemoved: evaluation.multiplyAddsRemoved, groups: evaluation.groups))
         }
         for (name, group) in evaluation.groups.sorted(by: { $0.key < $1.key }) {
             print(String(format: "%8d tokens  %.4f  ", group.tokens, group.nllPerToken) + name)
         }
         print(
             String(
-                format: "%8d tokens  %.4f nats per token, perplexity %.2f, %.1f%% of the heads pruned", total.tokens,
-                total.nllPerToken, total.perplexity, 100 * evaluation.prunedFraction))
+                format: "%8d tokens  %.4f nats per token, perplexity %.2f, %.1f%% of the heads pruned, "
+                    + "%.1f%% of the multiply-adds removed", total.tokens, total.nllPerToken, total.perplexity,
+                100 * evaluation.prunedFraction, 100 * evaluation.multiplyAddsRemoved))
     }
 
     private func dense(_ decoder: DecoderModel, _ texts: [EvaluationText], _ url: URL) throws -> PerplexityEvaluation {
         let session = try InferenceSession(decoder)
         var evaluation = PerplexityEvaluation()
         try forEach(texts, url, decoder) { text, ids in
-            evaluation.add(try Likelihood.of(ids, in: session), group: text.group, prunedFraction: 0)
+            evaluation.add(try Likelihood.of(ids, in: session), group: text.group)
         }
         return evaluation
     }
@@ -77,32 +85,31 @@ struct PerplexityCommand: ParsableCommand {
     /// Texts of the same scenario share its pathway.
     private func pruned(_ decoder: DecoderModel, _ texts: [EvaluationText], _ url: URL) throws -> PerplexityEvaluation {
         let compiler = try ScenarioCompiler(decoder, try artifacts.load(for: decoder, named: model.model))
-        var options = CompilationOptions()
-        options.budget = budget.budget
-        options.usesCalibration = useCalibration
-        options.seed = seed
-        criterion.apply(to: &options)
-        var sessions: [String: (session: InferenceSession, prunedFraction: Double)] = [:]
+        let options = criterion.options(budget.budget, seed: seed)
+        var sessions: [String: (session: InferenceSession, compiled: CompiledScenario)] = [:]
         var warnings: [String] = []
         var evaluation = PerplexityEvaluation()
-        for (index, text) in texts.enumerated() where text.scenario == nil && scenario == nil {
+        for (index, text) in texts.enumerated() where text.scenario == nil && scenario == nil && !blind {
             throw EvaluationError.unusableText(
                 file: url.path, line: index + 1,
-                detail: "has no \"scenario\"; give it one, or all of them by --scenario")
+                detail: "has no \"scenario\"; give it one, or all of them by --scenario or --blind")
         }
         try forEach(texts, url, decoder) { text, ids in
-            let description = text.scenario ?? scenario ?? ""
+            let description = blind ? "" : text.scenario ?? scenario ?? ""
             if sessions[description] == nil {
-                let compiled = try compiler.compile(description, options)
+                let compiled =
+                    blind
+                    ? try compiler.compile(compiler.domainAverage, options)
+                    : try compiler.compile(description, options)
                 for warning in compiled.warnings where !warnings.contains(warning) { warnings.append(warning) }
                 // A session holds a cache; a file of a thousand scenarios must not hold a thousand.
                 if sessions.count >= 16 { sessions.removeAll() }
-                sessions[description] = (
-                    try InferenceSession(decoder, along: compiled.pathway), compiled.prunedFraction
-                )
+                sessions[description] = (try InferenceSession(decoder, along: compiled.pathway), compiled)
             }
-            let (session, fraction) = sessions[description]!
-            evaluation.add(try Likelihood.of(ids, in: session), group: text.group, prunedFraction: fraction)
+            let (session, compiled) = sessions[description]!
+            evaluation.add(
+                try Likelihood.of(ids, in: session), group: text.group, prunedFraction: compiled.prunedFraction,
+                multiplyAddsRemoved: compiled.multiplyAddsRemoved)
         }
         Console.warn(warnings)
         return evaluation

@@ -21,6 +21,25 @@ struct ArtifactsOptions: ParsableArguments {
     }
 }
 
+/// The argument of `--prune`.
+struct PrunedKinds {
+    static let `default` = PrunedKinds(kinds: [.heads])
+
+    let kinds: Set<UnitKind>
+
+    private init(kinds: Set<UnitKind>) { self.kinds = kinds }
+
+    init(_ argument: String) throws {
+        let names = argument.split(separator: ",").map(String.init)
+        let kinds = names.compactMap(UnitKind.init(rawValue:))
+        guard !names.isEmpty, kinds.count == names.count else {
+            let known = UnitKind.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("--prune is \"\(argument)\", expected one or more of \(known), separated by commas")
+        }
+        self.init(kinds: Set(kinds))
+    }
+}
+
 /// How heads are chosen, whatever the budget.
 struct CriterionOptions: ParsableArguments {
     @Option(help: "How heads are scored.")
@@ -30,12 +49,33 @@ struct CriterionOptions: ParsableArguments {
     var compensation = Compensation.default
 
     @Option(help: "Heads that are never pruned.")
-    var alwaysKeep = AlwaysKeep.whitelist
+    var alwaysKeep = AlwaysKeep.default
 
-    func apply(to options: inout CompilationOptions) {
+    @Option(
+        help: ArgumentHelp(
+            "What is pruned, separated by commas: heads, feed-forward. With feed-forward the budget is a share of the "
+                + "model's multiply-adds, without it a share of the heads.", valueName: "kinds"),
+        transform: PrunedKinds.init)
+    var prune = PrunedKinds.default
+
+    @Flag(inversion: .prefixedNo, help: "Calibrate the probes' probabilities.")
+    var useCalibration = true
+
+    @Flag(help: "Diagnose the scenario with the first quarter of the layers alone: faster, and nearly always as right.")
+    var earlyExit = false
+
+    /// How pathways are compiled.
+    func options(_ budget: PruningBudget, seed: UInt64) -> CompilationOptions {
+        var options = CompilationOptions()
+        options.budget = budget
         options.criterion = criterion
         options.compensation = compensation
         options.alwaysKeep = alwaysKeep
+        options.units = prune.kinds
+        options.usesCalibration = useCalibration
+        options.exitsEarly = earlyExit
+        options.seed = seed
+        return options
     }
 }
 
@@ -44,7 +84,7 @@ struct BudgetOptions: ParsableArguments {
     @Option(help: "Eta in [0, 1]: higher prunes more; a broad scenario keeps more. (default: 0.4)")
     var pruningStrength: Double?
 
-    @Option(help: "Prune exactly this fraction of the heads, in [0, 1], instead of a strength.")
+    @Option(help: "Prune exactly this fraction, in [0, 1], instead of a strength.")
     var prunedFraction: Double?
 
     mutating func validate() throws {

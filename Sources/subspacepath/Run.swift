@@ -42,9 +42,6 @@ struct Run: ParsableCommand {
     @Flag(inversion: .prefixedNo, help: "Show each turn the scenario's earlier turns.")
     var useHistory = false
 
-    @Flag(inversion: .prefixedNo, help: "Calibrate the probes' probabilities.")
-    var useCalibration = true
-
     @Option(help: "Stop an answer after this many tokens.")
     var maxNewTokens = 80
 
@@ -100,9 +97,8 @@ struct Run: ParsableCommand {
         let configuration = SweepConfiguration(
             model: decoder.fingerprint, strengths: strengths,
             datasets: datasets.isEmpty ? ScenarioSet.names(in: data.appending(path: "test")) : datasets,
-            samples: numSamples, usesHistory: useHistory, usesCalibration: useCalibration, maxNewTokens: maxNewTokens,
-            temperature: temperature, seed: seed, criterion: criterion.criterion,
-            compensation: criterion.compensation, alwaysKeep: criterion.alwaysKeep, scoring: scoring,
+            samples: numSamples, usesHistory: useHistory, maxNewTokens: maxNewTokens, temperature: temperature,
+            seed: seed, compilation: criterion.options(.strength(0), seed: seed), scoring: scoring,
             comparesBlind: compareBlind)
         let sweep = try Sweep(
             decoder, try artifacts.load(for: decoder, named: model.model), configuration, dataDirectory: data)

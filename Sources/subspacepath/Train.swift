@@ -13,9 +13,10 @@ struct Train: ParsableCommand {
             its last finished stage when the same command is given again.
             """)
 
-    /// What `--importance` takes.
+    /// What `--importance` takes: each is measured beside those before it.
     enum Importance: String, ExpressibleByArgument, CaseIterable {
         case axisEnergy = "axis-energy"
+        case causal
     }
 
     @OptionGroup var model: ModelOptions
@@ -32,8 +33,14 @@ struct Train: ParsableCommand {
     @Option(help: "Training inputs for each domain. (default: all)")
     var numSamplesPerDomain: Int?
 
-    @Option(help: "Which head importance to measure.")
-    var importance = Importance.axisEnergy
+    @Option(help: "The most that is measured: causal importance takes minutes, everything else one pass over the texts.")
+    var importance = Importance.causal
+
+    @Option(help: "Tokens of each domain that heads' causal importance is measured on.")
+    var causalTokens = CausalMeasurement.Budget().headTokens
+
+    @Option(help: "The same for feed-forward blocks; 0 leaves them out.")
+    var causalBlockTokens = CausalMeasurement.Budget().blockTokens
 
     @Option(help: "Layers whose heads are all kept. (default: 3, fewer for shallow models)")
     var foundationLayers: Int?
@@ -56,6 +63,7 @@ struct Train: ParsableCommand {
         }
 
         struct ImportanceSummary: Encodable {
+            let criterion: PruningCriterion
             let meanByDomain: [String: Double]
             let smallest: Float
             let largest: Float
@@ -83,6 +91,10 @@ struct Train: ParsableCommand {
         if let numSamplesPerDomain, numSamplesPerDomain < 1 {
             throw ValidationError("--num-samples-per-domain is \(numSamplesPerDomain), expected at least 1")
         }
+        if causalTokens < 1 { throw ValidationError("--causal-tokens is \(causalTokens), expected at least 1") }
+        if causalBlockTokens < 0 {
+            throw ValidationError("--causal-block-tokens is \(causalBlockTokens), expected 0 or more")
+        }
         if let foundationLayers, foundationLayers < 0 {
             throw ValidationError("--foundation-layers is \(foundationLayers), expected 0 or more")
         }
@@ -101,6 +113,12 @@ struct Train: ParsableCommand {
         options.probe.epochs = finalProbeEpochs
         options.probe.seed = seed
         options.foundationLayers = foundationLayers
+        options.causalBudget = nil
+        if importance == .causal {
+            var budget = CausalMeasurement.Budget()
+            (budget.headTokens, budget.blockTokens) = (causalTokens, causalBlockTokens)
+            options.causalBudget = budget
+        }
         options.seed = seed
         var line = ProgressLine("")
         var current: OfflineTraining.Stage?
@@ -128,7 +146,8 @@ struct Train: ParsableCommand {
                 validationAccuracy: artifacts.validationAccuracy[layer], temperatures: byRegime(\.temperatures),
                 calibrationErrorBefore: byRegime(\.errorBefore), calibrationErrorAfter: byRegime(\.errorAfter))
         }
-        let table = artifacts.importance.axisEnergy
+        let shown = artifacts.importance.heads.tables
+        guard let table = shown[.causal] ?? shown[.axisEnergy] else { return }
         let means = (0..<table.domains).map { domain in
             let values = stride(from: domain, to: table.values.count, by: table.domains).map {
                 Double(table.values[$0])
@@ -139,7 +158,7 @@ struct Train: ParsableCommand {
         let result = Output(
             output: output.path, domains: artifacts.domains, meanValidationAccuracy: accuracy, layers: layers,
             importance: .init(
-                meanByDomain: Dictionary(uniqueKeysWithValues: zip(artifacts.domains, means)),
+                criterion: shown[.causal] == nil ? .axisEnergy : .causal, meanByDomain: Dictionary(uniqueKeysWithValues: zip(artifacts.domains, means)),
                 smallest: table.values.min() ?? 0, largest: table.values.max() ?? 0),
             whitelist: .init(
                 heads: artifacts.whitelist.count, foundationLayers: artifacts.whitelist.foundationLayers,
@@ -170,7 +189,7 @@ struct Train: ParsableCommand {
         let test = artifacts.whitelist.variationTest.map {
             String(format: "; Mann-Whitney p = %.2g that they vary less", $0.pValue)
         }
-        print("whitelist: \(artifacts.whitelist.count) of \(table.layers * table.heads) heads" + (test ?? ""))
+        print("whitelist: \(artifacts.whitelist.count) of \(table.layers * table.units) heads" + (test ?? ""))
         print("artifacts in \(output.path), \(ProgressLine.format(seconds))")
     }
 }

@@ -127,8 +127,7 @@ import Transformer
     private func configuration(seed: UInt64 = 1) throws -> SweepConfiguration {
         SweepConfiguration(
             model: try Fixtures.tinyModel("llama-tiny").fingerprint, strengths: [0.4], datasets: ["d"], samples: nil,
-            usesHistory: false, usesCalibration: true, maxNewTokens: 4, temperature: 0, seed: seed,
-            criterion: .axisEnergy, compensation: .mean, alwaysKeep: .whitelist)
+            usesHistory: false, maxNewTokens: 4, temperature: 0, seed: seed)
     }
 
     @Test func onlyTheSameSettingsResume() throws {
@@ -170,8 +169,7 @@ import Transformer
             try JSONEncoder().encode([scenario]).write(to: set.appending(path: "a.json"))
             let configuration = SweepConfiguration(
                 model: model.fingerprint, strengths: [0.4], datasets: ["small"], samples: 20, usesHistory: usesHistory,
-                usesCalibration: true, maxNewTokens: 6, temperature: 0.7, seed: 3, criterion: .axisEnergy,
-                compensation: .mean, alwaysKeep: .whitelist, scoring: scoring, comparesBlind: comparesBlind)
+                maxNewTokens: 6, temperature: 0.7, seed: 3, scoring: scoring, comparesBlind: comparesBlind)
             try body(try Sweep(model, artifacts, configuration, dataDirectory: folder))
         }
     }

@@ -29,58 +29,15 @@ private struct TinyTraining {
         options.dataDirectory = folder
         options.domains = ["first", "second"]
         options.probe.epochs = 5
+        var budget = CausalMeasurement.Budget()
+        (budget.headTokens, budget.blockTokens, budget.draws) = (10, 6, 4)
+        options.causalBudget = budget
     }
 
     func run(_ output: URL, onProgress: @escaping (OfflineTraining.Progress) -> Void = { _ in }) throws
         -> PruningArtifacts
     {
         try OfflineTraining(model, options, output: output, onProgress: onProgress).run()
-    }
-}
-
-@Suite struct ImportanceTests {
-    /// The folded matrices against the definition, worked out with whole matrices.
-    @Test func foldedImportanceEqualsItsDefinition() throws {
-        let model = try Fixtures.tinyModel("llama-tiny")
-        let configuration = model.configuration
-        var generator = SplitMix64(seed: 4)
-        let probes = (0..<configuration.layers).map { _ in
-            LinearProbe(
-                weights: (0..<2).map { _ in (0..<configuration.width).map { _ in Float(generator.unit() - 0.5) } },
-                biases: [0, 0])
-        }
-        let reader = try FeatureReader(model)
-        let texts = ["the quick brown fox", "def area(radius)"]
-        let features = try texts.map(reader.features)
-        var measurement = HeadImportanceMeasurement(model, probes: probes)
-        measurement.add(normalized: features[0], asWritten: features[1], domain: 0)
-        measurement.add(normalized: features[1], asWritten: features[0], domain: 0)
-        let result = measurement.result
-        let size = configuration.headSize
-        for layer in 0..<configuration.layers {
-            for head in 0..<configuration.heads {
-                var energy = 0.0, norm = 0.0
-                for (normalized, written) in [(0, 1), (1, 0)] {
-                    func write(_ features: LayerFeatures) throws -> [Float] {
-                        var x = [Float](repeating: 0, count: configuration.heads * size)
-                        for i in head * size..<(head + 1) * size { x[i] = features.heads[layer][i] }
-                        return try model.layers[layer].output.multiply(x, on: model.pool)
-                    }
-                    let residual = try write(features[normalized])
-                    let w = probes[layer].weights.map { zip($0, residual).reduce(0.0) { $0 + Double($1.0 * $1.1) } }
-                    energy += w[0] * w[0] / (w[0] * w[0] + w[1] * w[1] + 1e-8) / 2
-                    func length(_ x: [Float]) -> Double { x.reduce(0.0) { $0 + Double($1 * $1) }.squareRoot() }
-                    norm += try length(write(features[written])) / length(features[written].residuals[layer]) / 2
-                }
-                // Both sides round to single precision at different places.
-                #expect(abs(Double(result.axisEnergy[layer, head, 0]) - energy) < 1e-4)
-                #expect(abs(Double(result.writeNorm[layer, head, 0]) - norm) < 1e-4 * norm)
-                #expect(result.axisEnergy[layer, head, 1] == 0)
-            }
-            for (i, mean) in result.means[layer][0].enumerated() {
-                #expect(abs(mean - (features[0].heads[layer][i] + features[1].heads[layer][i]) / 2) < 1e-6)
-            }
-        }
     }
 }
 
@@ -129,6 +86,36 @@ private struct TinyTraining {
             nonisolated(unsafe) var resumed: [OfflineTraining.Stage] = []
             _ = try training.run(output) { if $0.resumed { resumed.append($0.stage) } }
             #expect(resumed == [.probes, .calibration])
+            for name in try FileManager.default.contentsOfDirectory(atPath: whole.path) {
+                #expect(
+                    try Data(contentsOf: whole.appending(path: name)) == Data(contentsOf: output.appending(path: name)))
+            }
+        }
+    }
+
+    /// Causal importance is saved after each text; what is left of it ends with the same bytes.
+    @Test func causalImportanceGoesOnAfterItsLastText() throws {
+        try Fixtures.withTemporaryDirectory { folder in
+            let training = try TinyTraining(folder)
+            let whole = folder.appending(path: "whole")
+            let output = folder.appending(path: "stopped")
+            let partial = URL(fileURLWithPath: output.path + ".partial")
+            let kept = folder.appending(path: "kept")
+            nonisolated(unsafe) var copied = false
+            // The first pass of a later text: what is on disk now is what a kill would leave.
+            _ = try training.run(output) { progress in
+                guard progress.stage == .causal, progress.done > progress.total / 2, !copied else { return }
+                copied = (try? FileManager.default.copyItem(at: partial, to: kept)) != nil
+            }
+            #expect(copied)
+            _ = try training.run(whole)
+            try FileManager.default.removeItem(at: output)
+            try FileManager.default.moveItem(at: kept, to: partial)
+            #expect(FileManager.default.fileExists(atPath: partial.appending(path: "causal.json").path))
+            nonisolated(unsafe) var first: Int?
+            _ = try training.run(output) { if $0.stage == .causal, first == nil { first = $0.done } }
+            #expect(try #require(first) > 1)
+            #expect(!FileManager.default.fileExists(atPath: output.appending(path: "causal.json").path))
             for name in try FileManager.default.contentsOfDirectory(atPath: whole.path) {
                 #expect(
                     try Data(contentsOf: whole.appending(path: name)) == Data(contentsOf: output.appending(path: name)))
@@ -213,27 +200,76 @@ private struct TinyTraining {
         }
     }
 
-    @Test func whitelistedHeadsStayAndTheFractionIsReached() throws {
+    @Test(arguments: PruningCriterion.allCases)
+    func whitelistedHeadsStayAndTheFractionIsReached(criterion: PruningCriterion) throws {
         let (_, compiler, artifacts) = try compiler()
         var options = CompilationOptions()
-        for criterion in PruningCriterion.allCases {
-            options.criterion = criterion
-            options.budget = .fraction(0.2)
-            let compiled = try compiler.compile("A chemistry tutor", options)
-            #expect(abs(compiled.prunedFraction - 0.2) < 1.0 / 270)
-            for (kept, whitelisted) in zip(compiled.pathway.keptHeads, artifacts.whitelist.heads) {
-                #expect(Set(whitelisted).isSubset(of: kept))
-            }
+        options.criterion = criterion
+        options.budget = .fraction(0.2)
+        options.alwaysKeep = .whitelist
+        let compiled = try compiler.compile("A chemistry tutor", options)
+        #expect(abs(compiled.prunedFraction - 0.2) < 1.0 / 270)
+        #expect(compiled.pathway.keptBlocks == nil)
+        for (kept, whitelisted) in zip(compiled.pathway.keptHeads, artifacts.whitelist.heads) {
+            #expect(Set(whitelisted).isSubset(of: kept))
         }
+    }
+
+    /// A joint budget is a share of the model's multiply-adds, whatever the criterion.
+    @Test(arguments: PruningCriterion.allCases)
+    func jointBudgetsAreReached(criterion: PruningCriterion) throws {
+        let (model, compiler, _) = try compiler()
+        var options = CompilationOptions()
+        options.criterion = criterion
+        options.budget = .fraction(0.3)
+        options.units = [.heads, .feedForward]
+        let compiled = try compiler.compile("A chemistry tutor", options)
+        let configuration = model.configuration
+        var products = configuration.vocabularySize * configuration.width
+        for (heads, blocks) in zip(compiled.pathway.keptHeads, try #require(compiled.pathway.keptBlocks)) {
+            let groups = Set(heads.map { $0 / 3 }).count
+            products += 2 * (heads.count + groups) * 64 * 576 + 3 * blocks.count * 32 * 576
+        }
+        let removed = 1 - Double(products) / 134_479_872
+        #expect(abs(compiled.multiplyAddsRemoved - removed) < 1e-12)
+        // Key/value groups that die with their last head are spared on top of the budget.
+        #expect((0.299...0.33).contains(removed))
+        #expect(compiled.reachedFraction == compiled.multiplyAddsRemoved)
     }
 
     @Test func unreachableBudgetsAreReported() throws {
         let (_, compiler, _) = try compiler()
         var options = CompilationOptions()
+        options.alwaysKeep = .whitelist
         options.budget = .fraction(1)
         let compiled = try compiler.compile("A chemistry tutor", options)
         #expect(compiled.prunedFraction < 0.95)
         #expect(compiled.warnings.contains { $0.contains("always kept") })
+    }
+
+    /// The first quarter of the layers finds the domain that all of them find, on the shipped scenarios.
+    @Test func anEarlyExitFindsTheSameDomains() throws {
+        let (_, compiler, _) = try compiler()
+        let test = Fixtures.root.appending(path: "data/test")
+        var (same, all) = (0, 0)
+        for file in try FileManager.default.subpathsOfDirectory(atPath: test.path) where file.hasSuffix(".json") {
+            let data = try Data(contentsOf: test.appending(path: file))
+            for scenario in try JSONDecoder().decode([[String: Description]].self, from: data) {
+                let text = try #require(scenario["topic_description"]?.text)
+                let mixtures = try [false, true].map { try compiler.diagnose(text, exitingEarly: $0).mixture }
+                let domains = mixtures.map { mixture in mixture.firstIndex(of: mixture.max() ?? 0) }
+                same += domains[0] == domains[1] ? 1 : 0
+                all += 1
+            }
+        }
+        #expect(Double(same) >= 0.95 * Double(all), "\(same) of \(all)")
+    }
+
+    /// A scenario's fields, of which only strings matter here.
+    private struct Description: Decodable {
+        let text: String?
+
+        init(from decoder: any Decoder) throws { text = try? decoder.singleValueContainer().decode(String.self) }
     }
 
     @Test func theSameScenarioCompilesTheSamePathway() throws {

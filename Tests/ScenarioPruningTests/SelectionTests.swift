@@ -3,41 +3,51 @@ import ScenarioPruning
 import TestSupport
 import Testing
 
-@Suite struct HeadSelectionTests {
-    @Test func theLowestScoresGoFirst() {
-        let kept = HeadSelection.keptHeads(
-            scores: [[0.9, 0.1, 0.5], [0.2, 0.8, 0.3]], fraction: 0.5, protected: [[], []])
-        #expect(kept == [[0, 2], [1]])
+@Suite struct UnitSelectionTests {
+    /// One kind of unit, each of which spares as much as the others.
+    private func kept(_ order: [[Double]], fraction: Double, protected: [[Int]]? = nil) -> [[Int]] {
+        let units = order[0].count
+        let contest = UnitSelection.Contest(
+            order: order, costs: Array(repeating: 1, count: units), protected: protected ?? order.map { _ in [] })
+        return UnitSelection.keptUnits([contest], sparing: fraction * Double(order.count * units))[0]
     }
 
-    @Test func tiesGoByLayerThenHead() {
-        let kept = HeadSelection.keptHeads(
-            scores: [[1, 1, 1], [1, 1, 1]], fraction: 0.5, protected: [[], []])
-        #expect(kept == [[2], [1, 2]])
+    @Test func theLowestGoFirst() {
+        #expect(kept([[0.9, 0.1, 0.5], [0.2, 0.8, 0.3]], fraction: 0.5) == [[0, 2], [1]])
     }
 
-    @Test func protectedHeadsAndFloorsStay() {
-        // Of 20 heads a layer keeps at least 2.
-        let scores = [[Double](repeating: 0, count: 20), [Double](repeating: 1, count: 20)]
-        let kept = HeadSelection.keptHeads(scores: scores, fraction: 1, protected: [[], Array(0..<20)])
-        #expect(kept[0] == [18, 19])
-        #expect(kept[1] == Array(0..<20))
+    @Test func tiesGoByLayerThenUnit() {
+        #expect(kept([[1, 1, 1], [1, 1, 1]], fraction: 0.5) == [[2], [1, 2]])
+    }
+
+    @Test func protectedUnitsAndFloorsStay() {
+        // Of 20 units a layer keeps at least 2.
+        let order = [[Double](repeating: 0, count: 20), [Double](repeating: 1, count: 20)]
+        #expect(kept(order, fraction: 1, protected: [[], Array(0..<20)]) == [[18, 19], Array(0..<20)])
     }
 
     @Test func theWholeRangeOfFractionsIsUsable() {
-        let scores = (0..<4).map { layer in (0..<9).map { Double(($0 * 7 + layer * 5) % 11) } }
-        #expect(
-            HeadSelection.keptHeads(scores: scores, fraction: 0, protected: [[], [], [], []]).allSatisfy {
-                $0.count == 9
-            })
-        #expect(
-            HeadSelection.keptHeads(scores: scores, fraction: 1, protected: [[], [], [], []]).allSatisfy {
-                $0.count == 1
-            })
+        let order = (0..<4).map { layer in (0..<9).map { Double(($0 * 7 + layer * 5) % 11) } }
+        #expect(kept(order, fraction: 0).allSatisfy { $0.count == 9 })
+        #expect(kept(order, fraction: 1).allSatisfy { $0.count == 1 })
         for fraction in stride(from: 0.0, through: 0.8, by: 0.1) {
-            let kept = HeadSelection.keptHeads(scores: scores, fraction: fraction, protected: [[], [], [], []])
-            #expect(36 - kept.reduce(0) { $0 + $1.count } == Int((36 * fraction).rounded()))
+            #expect(36 - kept(order, fraction: fraction).reduce(0) { $0 + $1.count } == Int((36 * fraction).rounded()))
         }
+    }
+
+    /// Kinds compete by their order; each counts with what it spares.
+    @Test func kindsShareABudget() {
+        let heads = UnitSelection.Contest(order: [[0.1, 0.4], [0.5, 0.6]], costs: [3, 3], protected: [[], []])
+        let blocks = UnitSelection.Contest(order: [[0.2, 0.3], [0.9, 0.9]], costs: [2, 2], protected: [[], []])
+        let kept = UnitSelection.keptUnits([heads, blocks], sparing: 5)
+        #expect(kept == [[[1], [0, 1]], [[1], [0, 1]]])
+    }
+}
+
+@Suite struct UnitTableTests {
+    @Test func mixingWeighsDomains() {
+        let table = UnitTable(layers: 1, units: 2, domains: 2, values: [1, 2, 3, 5])
+        #expect(table.mixed(by: [1, 0.5]) == [[2, 5.5]])
     }
 }
 
@@ -80,8 +90,8 @@ import Testing
 @Suite struct WhitelistTests {
     @Test func backboneHeadsAreEvenAndImportant() {
         // One even and important head, one even and weak, one important and uneven; layer 0 is foundation.
-        let table = HeadTable(
-            layers: 2, heads: 4, domains: 2,
+        let table = UnitTable(
+            layers: 2, units: 4, domains: 2,
             values: [0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.5, 0.52, 0.01, 0.01, 0.9, 0.1, 0.02, 0.01])
         let whitelist = Whitelist(table, foundationLayers: 1)
         #expect(whitelist.heads == [[0, 1, 2, 3], [0]])
@@ -111,6 +121,12 @@ import Testing
         #expect(diagnosis.isFallback)
         let equal = Array(repeating: 1.0 / 3, count: 3)
         #expect(diagnosis.mixture == equal)
+    }
+
+    @Test func theMixtureIsTheSoftmaxOfTheLayerMean() {
+        let mixture = Diagnosis(logits: [[2, 0, -1], [4, 2, -3]], temperatures: [:]).mixture
+        let weights = [exp(3.0), exp(1.0), exp(-2.0)]
+        for (found, weight) in zip(mixture, weights) { #expect(abs(found - weight / weights.reduce(0, +)) < 1e-12) }
     }
 
     @Test func breadthIsTheEntropyOfTheLayerMean() {

@@ -111,11 +111,48 @@ import Transformer
         #expect(relativeError(logits, try #require(reference["logits_mean"]).values) < 1e-4)
     }
 
+    private func keptBlocks(_ reference: [String: SafetensorsFile.Tensor]) throws -> [[Int]] {
+        kept(try #require(reference["pruned_blocks"]))
+    }
+
+    @Test(arguments: names, WorkerPool.instructionSets)
+    func prunedBlocksEqualZeroedChannels(name: String, instructionSet: String) throws {
+        let reference = try Fixtures.tensors("models/\(name).reference.safetensors")
+        let model = try Fixtures.tinyModel(name, instructionSet: instructionSet)
+        let heads = Array(repeating: Array(0..<4), count: 3)
+        let pathway = Pathway(keptHeads: heads, keptBlocks: try keptBlocks(reference))
+        let ids = try #require(reference["ids"]).integers
+        let logits = try InferenceSession(model, along: pathway).allLogits(after: ids)
+        #expect(relativeError(logits, try #require(reference["logits_blocks_zeroed"]).values) < 1e-4)
+        #expect(relativeError(logits, try #require(reference["logits"]).values) > 1e-2)
+    }
+
+    @Test(arguments: names)
+    func biasesEqualChannelsSetToTheirMeans(name: String) throws {
+        let reference = try Fixtures.tensors("models/\(name).reference.safetensors")
+        let model = try Fixtures.tinyModel(name)
+        let blocks = try keptBlocks(reference)
+        let means = try #require(reference["block_means"]).values
+        let width = model.configuration.feedForwardWidth
+        let biases = try model.layers.enumerated().map { layer, weights in
+            var x = Array(means[layer * width..<(layer + 1) * width])
+            for block in blocks[layer] { for i in 0..<32 { x[block * 32 + i] = 0 } }
+            return try weights.down.multiply(x, on: model.pool)
+        }
+        let pathway = Pathway(
+            keptHeads: Array(repeating: Array(0..<4), count: 3), keptBlocks: blocks, feedForwardBiases: biases)
+        let logits = try InferenceSession(model, along: pathway).allLogits(
+            after: try #require(reference["ids"]).integers)
+        #expect(relativeError(logits, try #require(reference["logits_blocks_mean"]).values) < 1e-4)
+    }
+
     @Test(arguments: DecoderModel.Precision.allCases)
     func allHeadsAreBitIdenticalToDense(precision: DecoderModel.Precision) throws {
         let model = try DecoderModel(contentsOf: Fixtures.defaultModel, precision: precision)
         let ids = model.tokenizer.encode("Acids give protons to bases.")
-        let all = Pathway(keptHeads: Array(repeating: Array(0..<9), count: 30))
+        let all = Pathway(
+            keptHeads: Array(repeating: Array(0..<9), count: 30),
+            keptBlocks: Array(repeating: Array(0..<48), count: 30))
         let dense = try InferenceSession(model).logits(after: ids)
         #expect(try InferenceSession(model, along: all).logits(after: ids) == dense)
     }
@@ -146,6 +183,12 @@ import Transformer
         }
         let short = Pathway(keptHeads: [[0], [0], [0]], biases: [[1], [], []])
         #expect(throws: DecoderError.self) { try InferenceSession(model, along: short) }
+        for blocks in [[[0]], [[0], [0], [3]], [[0], [-1], [0]], [[0, 0], [0], [0]]] {
+            let pathway = Pathway(keptHeads: [[0], [0], [0]], keptBlocks: blocks)
+            #expect(throws: DecoderError.self) { try InferenceSession(model, along: pathway) }
+        }
+        let wide = Pathway(keptHeads: [[0], [0], [0]], feedForwardBiases: [[], [1], []])
+        #expect(throws: DecoderError.self) { try InferenceSession(model, along: wide) }
     }
 }
 
@@ -157,7 +200,9 @@ import Transformer
         for threads in [1, 2, 5] {
             let model = try DecoderModel(contentsOf: Fixtures.defaultModel, precision: precision, threads: threads)
             let ids = model.tokenizer.encode(text)
-            let pathway = Pathway(keptHeads: Array(repeating: [1, 3, 4, 7], count: 30))
+            let pathway = Pathway(
+                keptHeads: Array(repeating: [1, 3, 4, 7], count: 30),
+                keptBlocks: Array(repeating: [0, 1, 5, 30, 31, 47], count: 30))
             results.append(try InferenceSession(model, along: pathway).logits(after: ids))
             if threads == 2 {
                 let session = try InferenceSession(model, along: pathway)
@@ -188,11 +233,51 @@ import Transformer
     func tapsAgreeWithTransformers(name: String) throws {
         let reference = try Fixtures.tensors("models/\(name).reference.safetensors")
         let model = try Fixtures.tinyModel(name)
-        let taps = try InferenceSession(model).taps(over: try #require(reference["ids"]).integers)
+        let ids = try #require(reference["ids"]).integers
+        let taps = try InferenceSession(model).taps(over: ids, of: .all)
         let residuals = (0..<3).flatMap { taps.residual(layer: $0) }
         let heads = (0..<3).flatMap { taps.heads(layer: $0) }
+        let channels = (0..<3).flatMap { taps.channels(layer: $0) }
         #expect(relativeError(residuals, try #require(reference["tap_residual"]).values) < 1e-4)
         #expect(relativeError(heads, try #require(reference["tap_heads"]).values) < 1e-4)
+        #expect(relativeError(channels, try #require(reference["tap_channels"]).values) < 1e-4)
+    }
+
+    /// A pass that stops early has read the layers it ran as a whole pass does.
+    @Test func theFirstLayersTapsAreThoseOfAWholePass() throws {
+        let model = try Fixtures.tinyModel("llama-tiny")
+        let session = try InferenceSession(model)
+        let whole = try session.taps(over: [5, 6, 7], of: .residuals)
+        session.reset()
+        let first = try session.taps(over: [5, 6, 7], of: .residuals, layers: 2)
+        #expect((0..<2).allSatisfy { first.residual(layer: $0) == whole.residual(layer: $0) })
+        #expect(first.residual(layer: 2).allSatisfy { $0 == 0 })
+        #expect(whole.heads(layer: 0).isEmpty)
+    }
+}
+
+@Suite struct LayerRestartTests {
+    /// A pass cut between layers, over a text of several batches, ends as an unbroken one.
+    @Test(arguments: DecoderModel.Precision.allCases)
+    func aRestartedPassEndsAsAnUnbrokenOne(precision: DecoderModel.Precision) throws {
+        let model = try DecoderModel(contentsOf: Fixtures.defaultModel, precision: precision)
+        let ids = (0..<150).map { 100 + $0 * 37 % 4000 }
+        let session = try InferenceSession(model)
+        let embedded = try session.embeddings(of: ids)
+        let whole = try session.finalHidden(embedded, from: 0)
+        let middle = try session.advance(session.advance(embedded, through: 0..<11), through: 11..<19)
+        #expect(try session.finalHidden(middle, from: 19) == whole)
+    }
+
+    @Test func aSessionFollowsOnePathwayAfterAnother() throws {
+        let model = try Fixtures.tinyModel("llama-tiny")
+        let pathway = Pathway(keptHeads: [[0], [1], [0, 3]], keptBlocks: [[0], [0, 1, 2], [2]])
+        let session = try InferenceSession(model)
+        let dense = try session.logits(after: [5, 6, 7])
+        try session.follow(pathway)
+        #expect(try session.logits(after: [5, 6, 7]) == InferenceSession(model, along: pathway).logits(after: [5, 6, 7]))
+        try session.follow(nil)
+        #expect(try session.logits(after: [5, 6, 7]) == dense)
     }
 }
 

@@ -50,9 +50,11 @@ void sp_rms_norm(
     sp_pool *pool, const float *x, size_t stride, int tokens, const float *weight, int count, float epsilon,
     const sp_activations *destination);
 
-// destination = silu(gate) * up, then its integer form. gate and up are [tokens][stride].
+// destination = silu(gate) * up, then its integer form. gate and up are [tokens][stride]. Only the listed groups of
+// 32 columns, ascending, are written; NULL for all.
 void sp_swiglu(
-    sp_pool *pool, const float *gate, const float *up, size_t stride, int tokens, const sp_activations *destination);
+    sp_pool *pool, const float *gate, const float *up, size_t stride, int tokens, const int32_t *groups,
+    int32_t group_count, const sp_activations *destination);
 
 // How cached keys and values are stored. In both, keys lie in blocks of 16 positions.
 //   float32:   keys [position / 16][head_stride][position % 16], values [position][head_stride]
@@ -105,7 +107,8 @@ size_t sp_attention_partials(int positions, int heads, int head_stride);
 // Appends the tokens' keys and values to the cache, then writes softmax(scale * q . k) v of every running head.
 void sp_attend(sp_pool *pool, const sp_attention *attention);
 
-// sums[i] += sum over tokens of x[token][i], in token order, in double precision.
-void sp_sum_tokens(const float *x, size_t stride, int tokens, int count, double *sums);
+// sums[i] += sum over tokens of x[token][i], in token order, in double precision; squares[i], unless NULL, likewise
+// of their squares.
+void sp_sum_tokens(const float *x, size_t stride, int tokens, int count, double *sums, double *squares);
 
 #endif

@@ -228,8 +228,8 @@ static void compare_norm_and_swiglu(sp_pool *pool, sp_pool *portable, int count,
     sp_rms_norm(pool, x, stride, tokens, weight, count, 1e-5f, &found);
     sp_rms_norm(portable, x, stride, tokens, weight, count, 1e-5f, &expected);
     expect_same_activations(pool, "rms_norm", count, &found, &expected, tokens);
-    sp_swiglu(pool, gate, x, stride, tokens, &found);
-    sp_swiglu(portable, gate, x, stride, tokens, &expected);
+    sp_swiglu(pool, gate, x, stride, tokens, NULL, 0, &found);
+    sp_swiglu(portable, gate, x, stride, tokens, NULL, 0, &expected);
     expect_same_activations(pool, "swiglu", count, &found, &expected, tokens);
     free(x);
     free(weight);

@@ -9,6 +9,8 @@ from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCau
 from tokenizer_cases import train_vocabulary
 
 TOKENS = 24
+# Channels of a feed-forward block.
+BLOCK = 32
 
 
 def permute(weight, heads):
@@ -107,17 +109,18 @@ def logits(model, ids):
         return model(torch.tensor([ids])).logits[0].numpy()
 
 
-def run_with_heads(model, ids, pruned, replacement):
-    """Logits with the pruned heads' outputs replaced before the output projection."""
+def run_with_units(model, ids, projection, pruned, replacement):
+    """Logits with the inputs of pruned units of a projection replaced: heads of `self_attn.o_proj`, or blocks of
+    channels of `mlp.down_proj`."""
     size = replacement.shape[-1]
     handles = []
     for index, layer in enumerate(model.model.layers):
         def replace(module, inputs, index=index):
             x = inputs[0].clone()
-            for head in np.flatnonzero(pruned[index]):
-                x[..., head * size:(head + 1) * size] = torch.tensor(replacement[index, head])
+            for unit in np.flatnonzero(pruned[index]):
+                x[..., unit * size:(unit + 1) * size] = torch.tensor(replacement[index, unit])
             return (x, *inputs[1:])
-        handles.append(layer.self_attn.o_proj.register_forward_pre_hook(replace))
+        handles.append(layer.get_submodule(projection).register_forward_pre_hook(replace))
     result = logits(model, ids)
     for handle in handles:
         handle.remove()
@@ -125,17 +128,17 @@ def run_with_heads(model, ids, pruned, replacement):
 
 
 def taps(model, ids):
-    """Means over tokens of the post-attention residual and of the heads' outputs."""
-    residuals, heads, handles = [], [], []
+    """Means over tokens of what enters the feed-forward's norm, and the output and down projections."""
+    modules = ["post_attention_layernorm", "self_attn.o_proj", "mlp.down_proj"]
+    means, handles = {name: [] for name in modules}, []
     for layer in model.model.layers:
-        handles.append(layer.post_attention_layernorm.register_forward_pre_hook(
-            lambda module, inputs: residuals.append(inputs[0][0].double().mean(0).float().numpy())))
-        handles.append(layer.self_attn.o_proj.register_forward_pre_hook(
-            lambda module, inputs: heads.append(inputs[0][0].double().mean(0).float().numpy())))
+        for name in modules:
+            handles.append(layer.get_submodule(name).register_forward_pre_hook(
+                lambda module, inputs, name=name: means[name].append(inputs[0][0].double().mean(0).float().numpy())))
     logits(model, ids)
     for handle in handles:
         handle.remove()
-    return np.stack(residuals), np.stack(heads)
+    return [np.stack(means[name]) for name in modules]
 
 
 def write_model(folder, name, model, architecture, extra=None, seed=0):
@@ -160,15 +163,28 @@ def write_model(folder, name, model, architecture, extra=None, seed=0):
     pruned[1, [2, 3]] = 1
     pruned[2, [0, 3]] = 1
     means = random.normal(0, 0.5, (layers, heads, size)).astype(np.float32)
-    residual, head_means = taps(model, ids)
+    # Feed-forward blocks of 32 channels; in the last layer all of them.
+    pruned_blocks = np.zeros((layers, config.intermediate_size // BLOCK), np.int32)
+    pruned_blocks[0, 1] = 1
+    pruned_blocks[1, [0, 2]] = 1
+    pruned_blocks[2] = 1
+    block_means = random.normal(0, 0.5, (*pruned_blocks.shape, BLOCK)).astype(np.float32)
+    residual, head_means, channels = taps(model, ids)
+    attention, feed_forward = "self_attn.o_proj", "mlp.down_proj"
     save_file({
         "ids": np.array(ids, np.int32),
         "logits": logits(model, ids),
-        "logits_zeroed": run_with_heads(model, ids, pruned, np.zeros_like(means)),
-        "logits_mean": run_with_heads(model, ids, pruned, means),
+        "logits_zeroed": run_with_units(model, ids, attention, pruned, np.zeros_like(means)),
+        "logits_mean": run_with_units(model, ids, attention, pruned, means),
+        "logits_blocks_zeroed": run_with_units(
+            model, ids, feed_forward, pruned_blocks, np.zeros_like(block_means)),
+        "logits_blocks_mean": run_with_units(model, ids, feed_forward, pruned_blocks, block_means),
         "pruned": pruned,
         "means": means,
+        "pruned_blocks": pruned_blocks,
+        "block_means": block_means,
         "tap_residual": residual,
+        "tap_channels": channels,
         "tap_heads": head_means.reshape(layers, heads, size),
     }, folder / f"{name}.reference.safetensors")
 

@@ -1,0 +1,104 @@
+import Checkpoints
+import DomainBasis
+import Transformer
+
+/// Measures units text by text: one dense pass over each text as it is normalised, for the axis-aligned energy, and
+/// one over the text as written, for everything else, because that is what a pathway runs on.
+package struct ImportanceMeasurement {
+    static let epsilon = 1e-8
+
+    private let kind: UnitKind
+    private let configuration: ModelConfiguration
+    private let writes: [ResidualWrites]
+    private let domains: Int
+    private let units: Int
+    /// Sums over texts, `[layers, units, domains]`.
+    private var energies: [Double]
+    private var answers: [Double]
+    private var lengths: [Double]
+    /// Sums over tokens, `[domains][layers][inputs]`.
+    private var sums: [[[Double]]]
+    private var squares: [[[Double]]]
+    private var texts: [Int]
+    private var tokens: [Int]
+
+    package init(_ kind: UnitKind, of model: DecoderModel, probes: [LinearProbe]) {
+        self.kind = kind
+        configuration = model.configuration
+        domains = probes.first?.biases.count ?? 0
+        units = kind.count(configuration)
+        writes = zip(model.layers, probes).map { ResidualWrites(kind, of: $0, probe: $1, model.configuration) }
+        energies = Array(repeating: 0, count: configuration.layers * units * domains)
+        (answers, lengths) = (energies, energies)
+        let layer = Array(repeating: 0.0, count: kind.inputs(configuration))
+        sums = Array(repeating: Array(repeating: layer, count: configuration.layers), count: domains)
+        squares = sums
+        texts = Array(repeating: 0, count: domains)
+        tokens = texts
+    }
+
+    package mutating func add(normalized: MeanTaps, asWritten: MeanTaps, domain: Int) {
+        guard let written = kind.moments(asWritten), let reduced = kind.moments(normalized) else { return }
+        texts[domain] += 1
+        tokens[domain] += asWritten.tokenCount
+        let tokenCount = Double(max(asWritten.tokenCount, 1)), reducedCount = Double(max(normalized.tokenCount, 1))
+        for layer in 0..<configuration.layers {
+            let mean = written.sums[layer].map { Float($0 / tokenCount) }
+            let reducedMean = reduced.sums[layer].map { Float($0 / reducedCount) }
+            let residual = asWritten.residual(layer: layer).reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
+            for unit in 0..<units {
+                let index = (layer * units + unit) * domains + domain
+                let w = writes[layer].probeWrite(of: unit, reducedMean)
+                let energy = w.reduce(0) { $0 + $1 * $1 }
+                energies[index] += w[domain] * w[domain] / (energy + Self.epsilon)
+                answers[index] += writes[layer].probeAnswer(to: w)[domain]
+                lengths[index] += writes[layer].length(of: unit, mean) / max(residual, Self.epsilon)
+            }
+            for (i, value) in written.sums[layer].enumerated() { sums[domain][layer][i] += value }
+            for (i, value) in written.squares[layer].enumerated() { squares[domain][layer][i] += value }
+        }
+    }
+
+    package var result: UnitImportance {
+        func table(_ value: (_ layer: Int, _ unit: Int, _ domain: Int) -> Double) -> UnitTable {
+            var table = UnitTable(layers: configuration.layers, units: units, domains: domains)
+            for layer in 0..<configuration.layers {
+                for unit in 0..<units {
+                    for domain in 0..<domains { table[layer, unit, domain] = Float(value(layer, unit, domain)) }
+                }
+            }
+            return table
+        }
+        func meanOverTexts(_ sums: [Double]) -> UnitTable {
+            table { layer, unit, domain in
+                sums[(layer * units + unit) * domains + domain] / Double(max(texts[domain], 1))
+            }
+        }
+        func mean(_ layer: Int, _ domain: Int, _ i: Int) -> Double {
+            sums[domain][layer][i] / Double(max(tokens[domain], 1))
+        }
+        func square(_ layer: Int, _ domain: Int, _ i: Int) -> Double {
+            squares[domain][layer][i] / Double(max(tokens[domain], 1))
+        }
+        let tables: [PruningCriterion: UnitTable] = [
+            .axisEnergy: meanOverTexts(energies),
+            .sigmoidReference: meanOverTexts(answers),
+            .writeNorm: meanOverTexts(lengths),
+            .fluctuation: table { layer, unit, domain in
+                writes[layer].sum(over: unit) { i in
+                    let mean = mean(layer, domain, i)
+                    return max(0, square(layer, domain, i) - mean * mean) * writes[layer].columnSquares[i]
+                }
+            }.standardizedByLayer(),
+            .wanda: table { layer, unit, domain in
+                writes[layer].sum(over: unit) { i in
+                    square(layer, domain, i).squareRoot() * writes[layer].columnMagnitudes[i]
+                }
+            },
+        ]
+        let means = (0..<configuration.layers).map { layer in
+            (0..<domains).map { domain in sums[domain][layer].indices.map { Float(mean(layer, domain, $0)) } }
+        }
+        return UnitImportance(kind: kind, tables: tables, means: means)
+    }
+}

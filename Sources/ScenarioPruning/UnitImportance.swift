@@ -1,0 +1,43 @@
+import Transformer
+
+/// What the offline stage measures of every unit of one kind.
+public struct UnitImportance: Sendable, Equatable {
+    public let kind: UnitKind
+    /// For each criterion that is measured, see ``PruningCriterion``.
+    public internal(set) var tables: [PruningCriterion: UnitTable]
+    /// The mean input of the projection over the tokens of each domain's pool, `[layers][domains][inputs]`, of the
+    /// texts as written.
+    public let means: [[[Float]]]
+
+    public init(kind: UnitKind, tables: [PruningCriterion: UnitTable], means: [[[Float]]]) {
+        self.kind = kind
+        self.tables = tables
+        self.means = means
+    }
+
+    /// The mean input of the projection of `layer` over a mixture of domains, `[inputs]`.
+    func mean(layer: Int, mixture: [Double]) -> [Float] {
+        let means = means[layer]
+        return means[0].indices.map { i in
+            var sum = 0.0
+            for (domain, weight) in mixture.enumerated() where weight != 0 { sum += weight * Double(means[domain][i]) }
+            return Float(sum)
+        }
+    }
+}
+
+/// What the offline stage measures of heads and of feed-forward blocks.
+public struct ModelImportance: Sendable, Equatable {
+    public internal(set) var heads: UnitImportance
+    public internal(set) var feedForward: UnitImportance
+
+    public init(heads: UnitImportance, feedForward: UnitImportance) {
+        self.heads = heads
+        self.feedForward = feedForward
+    }
+
+    public subscript(kind: UnitKind) -> UnitImportance {
+        get { kind == .heads ? heads : feedForward }
+        set { if kind == .heads { heads = newValue } else { feedForward = newValue } }
+    }
+}

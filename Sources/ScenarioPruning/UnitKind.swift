@@ -1,0 +1,55 @@
+import Checkpoints
+import Transformer
+
+/// What a pathway may leave out of a layer. A unit is a set of inputs of one of the layer's two projections into the
+/// residual stream; leaving it out spares what computes them, too.
+public enum UnitKind: String, Sendable, CaseIterable, Codable, CodingKeyRepresentable {
+    /// Query heads: inputs of the attention's output projection.
+    case heads
+    /// Blocks of ``Pathway/blockChannels`` channels: inputs of the feed-forward's down projection.
+    case feedForward = "feed-forward"
+
+    /// The projection that writes the units into the residual stream.
+    func projection(of layer: DecoderLayer) -> PackedMatrix {
+        switch self {
+        case .heads: layer.output
+        case .feedForward: layer.down
+        }
+    }
+
+    /// Units of one layer.
+    func count(_ configuration: ModelConfiguration) -> Int {
+        switch self {
+        case .heads: configuration.heads
+        case .feedForward: Pathway.blocks(ofFeedForward: configuration.feedForwardWidth)
+        }
+    }
+
+    /// Inputs of the projection, over all units.
+    func inputs(_ configuration: ModelConfiguration) -> Int {
+        switch self {
+        case .heads: configuration.heads * configuration.headSize
+        case .feedForward: configuration.feedForwardWidth
+        }
+    }
+
+    /// The inputs of the projection that belong to a unit. The last block may be smaller than the others.
+    func inputs(of unit: Int, _ configuration: ModelConfiguration) -> Range<Int> {
+        let size = self == .heads ? configuration.headSize : Pathway.blockChannels
+        return unit * size..<min((unit + 1) * size, inputs(configuration))
+    }
+
+    /// Multiply-adds for each token that a unit takes: a head's query rows and output columns (its keys and values
+    /// serve other heads as well), a block's gate and up rows and down columns.
+    func multiplyAdds(of unit: Int, _ configuration: ModelConfiguration) -> Int {
+        let matrices = self == .heads ? 2 : 3
+        return matrices * inputs(of: unit, configuration).count * configuration.width
+    }
+
+    func moments(_ taps: MeanTaps) -> MeanTaps.Moments? {
+        switch self {
+        case .heads: taps.heads
+        case .feedForward: taps.channels
+        }
+    }
+}
