@@ -5,6 +5,7 @@
 //   dot_group_u4(w, x)            sum over 32 columns of 16 rows, quants 0...15   (w: 8 steps of 64 bytes)
 //   dot_half_u8(w, x)             sum over 16 columns of 16 rows, quants 0...255  (w: 4 steps of 64 bytes)
 //   DOT_PAIRS(sums, pairs, x)     optional: sums + the products of two bfloat16 values a lane with two others
+//   INT8_PRODUCTS                 optional: a file of products for it to use in place of lanes_int8_products.h
 //
 // and includes this file inside its target attribute, so that the same code becomes AVX-512, AVX2 or
 // whatever the compiler's default is. A lane is an output row (or a cached position, or a value of a
