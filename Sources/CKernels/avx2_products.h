@@ -10,6 +10,9 @@ enum {
     BLOCK_TOKENS = 64,
     // Tokens that share the loading of a register of weights: their sums fill half of the registers.
     QUAD_TOKENS = 4,
+    // How far ahead of the products of a few tokens weights are fetched: those wait for memory, and a processor runs
+    // ahead by fewer groups than it takes to keep reading.
+    BYTES_AHEAD = 2048,
 };
 
 typedef __m256i plane[STEPS][2];
@@ -131,6 +134,9 @@ INLINE void multiply_block(
         const uint8_t *bytes = data + group_bytes * group;
         plane planes[2];
         __m256 scales[2], seconds[2];
+        if (TOKENS) {
+            for (size_t line = 0; line < group_bytes; line += 64) __builtin_prefetch(bytes + BYTES_AHEAD + line);
+        }
         unpack_planes(bytes + scale_bytes, FOUR_BIT, planes);
         load_two_scales(bytes, half, 0, scales);
         load_two_scales(bytes, half, MINIMUM || SPLIT ? 1 : 0, seconds);
