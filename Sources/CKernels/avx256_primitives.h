@@ -39,5 +39,7 @@ PRIMITIVE __m256i four_inputs(const int8_t *x) {
     return _mm256_set1_epi32(four);
 }
 
-// Sixteen registers: five sums of two each leave room for their inputs.
+// Sixteen registers, two to a sum of 16 lanes.
 #define PEAK_CHAINS 5
+#define SCORE_SUMS 4
+#define VALUE_SUMS 4

@@ -39,6 +39,20 @@ PRIMITIVE i32x16 dot_half_u8(const u8x64 *weights, const int8_t *x) {
     return join(low);
 }
 
+// A step of the limit: its sums stay in 16 bits, where they may overflow.
+PRIMITIVE i32x16 dot_step(i32x16 sums, u8x64 weights, const int8_t *x) {
+    // Makes the compiler believe that x has moved: the product of a chain is not that of the one before.
+    __asm__ volatile("" : "+r"(x));
+    const __m256i inputs = four_inputs(x);
+    const two_registers w = split(weights);
+    two_registers r;
+    memcpy(&r, &sums, sizeof r);
+    for (int i = 0; i < 2; i++) r.part[i] = _mm256_add_epi16(r.part[i], _mm256_maddubs_epi16(w.part[i], inputs));
+    return join(r);
+}
+
+#define DOT_STEP(sums, weights, x) dot_step(sums, weights, x)
+#define INT8_PRODUCTS "avx2_products.h"
 #define LANES_TABLE sp_kernels_avx2
 #define LANES_NAME "avx2"
 #include "lanes.h"

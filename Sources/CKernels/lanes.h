@@ -5,6 +5,8 @@
 //   dot_group_u4(w, x)            sum over 32 columns of 16 rows, quants 0...15   (w: 8 steps of 64 bytes)
 //   dot_half_u8(w, x)             sum over 16 columns of 16 rows, quants 0...255  (w: 4 steps of 64 bytes)
 //   DOT_PAIRS(sums, pairs, x)     optional: sums + the products of two bfloat16 values a lane with two others
+//   INT8_PRODUCTS                 optional: a file of products for it to use in place of lanes_int8_products.h
+//   SCORE_SUMS, VALUE_SUMS        optional: see lanes_attention.h
 //
 // and includes this file inside its target attribute, so that the same code becomes AVX-512, AVX2 or
 // whatever the compiler's default is. A lane is an output row (or a cached position, or a value of a
@@ -38,18 +40,6 @@ INLINE f32x16 from_bfloat(u32x16 bits) {
     f32x16 v;
     memcpy(&v, &bits, sizeof v);
     return v;
-}
-
-INLINE f32x16 dot_pairs(f32x16 sums, u32x16 pairs, uint32_t x) {
-#ifdef DOT_PAIRS
-    return DOT_PAIRS(sums, pairs, x);
-#else
-    const uint32_t words[2] = {x << 16, x & 0xffff0000};
-    float low, high;
-    memcpy(&low, &words[0], sizeof low);
-    memcpy(&high, &words[1], sizeof high);
-    return sums + from_bfloat(pairs >> 16) * splat(high) + from_bfloat(pairs) * splat(low);
-#endif
 }
 
 INLINE f32x16 to_float(i32x16 v) { return __builtin_convertvector(v, f32x16); }

@@ -2,8 +2,29 @@
 //
 // A row is one query of one token. Its state after some chunks is what a softmax can be continued from:
 // [head_stride] sums of weight * value, then the largest score and the sum of weights.
+//
+// What a cache in bfloat16 is multiplied with, queries and weights, is rounded to bfloat16 as well. DOT_PAIRS takes
+// it in pairs, one to a word; without it a pair is two floats.
 
-enum { CHUNK_BLOCKS = SP_ATTENTION_CHUNK / SP_KEY_BLOCK };
+#ifndef SCORE_SUMS
+// Sums of 16 lanes that the registers hold beside their inputs, in scores and in weighted values.
+#define SCORE_SUMS 8
+#define VALUE_SUMS 16
+#endif
+
+#ifdef DOT_PAIRS
+#define PAIR_WORDS 1
+#else
+#define PAIR_WORDS 2
+#endif
+
+enum {
+    CHUNK_BLOCKS = SP_ATTENTION_CHUNK / SP_KEY_BLOCK,
+    ROWS_TOGETHER = SCORE_SUMS < SP_ATTENTION_ROWS ? SCORE_SUMS : SP_ATTENTION_ROWS,
+};
+
+// How many sums for each of `rows` rows fit where `sums` do: 4, 2 or 1.
+INLINE int sums_per_row(int rows, int sums) { return 4 * rows <= sums ? 4 : 2 * rows <= sums ? 2 : 1; }
 
 // Below any score, and far enough from infinity that differences stay finite.
 static const float NO_SCORE = -1e30f;
@@ -18,6 +39,29 @@ INLINE u32x16 round_to_bfloat(f32x16 v) {
 INLINE void store_bfloats(uint16_t *p, u32x16 bits) {
     const u16x16 halves = __builtin_convertvector(bits, u16x16);
     memcpy(p, &halves, sizeof halves);
+}
+
+// Writes `factors` rounded to bfloat16 over floats at `index` of a row. A row may be rounded in place from its start on.
+INLINE f32x16 store_factors(float *row, int index, f32x16 factors) {
+    const u32x16 rounded = round_to_bfloat(factors);
+#ifdef DOT_PAIRS
+    store_bfloats((uint16_t *)row + index, rounded);
+#else
+    store_floats(row + index, from_bfloat(rounded));
+#endif
+    return from_bfloat(rounded);
+}
+
+// sums + the products of two bfloat16 values a lane with the two factors at `x`.
+INLINE f32x16 dot_pairs(f32x16 sums, u32x16 pairs, const float *x) {
+#ifdef DOT_PAIRS
+    uint32_t word;
+    memcpy(&word, x, sizeof word);
+    return DOT_PAIRS(sums, pairs, word);
+#else
+    sums += from_bfloat(pairs >> 16) * splat(x[1]);
+    return sums + from_bfloat(pairs) * splat(x[0]);
+#endif
 }
 
 // destination = head with its first 2 * pairs values rotated, halves apart. Both hold head_stride floats.
@@ -53,12 +97,12 @@ static void append(
     }
 }
 
-// queries[row] = scale * head, in single precision or in pairs of bfloat16.
+// query = scale * head, as what a cache of this format is multiplied with.
 static void prepare_query(const float *head, float scale, int head_stride, sp_cache_format format, float *query) {
     for (int i = 0; i < head_stride; i += 16) {
         const f32x16 v = load_floats(head + i) * splat(scale);
         if (format == SP_CACHE_F32) store_floats(query + i, v);
-        else store_bfloats((uint16_t *)query + i, round_to_bfloat(v));
+        else store_factors(query, i, v);
     }
 }
 
@@ -80,11 +124,8 @@ INLINE void score_blocks(
                 u32x16 pairs;
                 memcpy(&pairs, at, sizeof pairs);
 #pragma clang loop unroll(full)
-                for (int row = 0; row < ROWS; row++) {
-                    uint32_t query;
-                    memcpy(&query, queries + row * head_stride + step, sizeof query);
-                    sums[b][row] = dot_pairs(sums[b][row], pairs, query);
-                }
+                for (int row = 0; row < ROWS; row++)
+                    sums[b][row] = dot_pairs(sums[b][row], pairs, queries + row * head_stride + PAIR_WORDS * step);
             } else {
                 const f32x16 column = load_floats(at);
 #pragma clang loop unroll(full)
@@ -99,8 +140,8 @@ INLINE void score_blocks(
 }
 
 // Turns one row's scores into weights exp(score - peak) for its first `limit` positions and 0 up to `end`, in
-// place or as bfloat16 in `halves`; leaves the peak and the sum in the row's state.
-INLINE void soften(float *scores, uint16_t *halves, int limit, int end, const bool HALF, float *peak_and_sum) {
+// place; leaves the peak and the sum in the row's state.
+INLINE void soften(float *scores, int limit, int end, const bool HALF, float *peak_and_sum) {
     const int seen = limit < 0 ? 0 : limit < end ? limit : end;
     for (int i = seen; i < end; i++) scores[i] = NO_SCORE;
     f32x16 peaks = load_floats(scores);
@@ -111,13 +152,8 @@ INLINE void soften(float *scores, uint16_t *halves, int limit, int end, const bo
         // A score that stands for none gives exactly 0, also where the whole row has none.
         const f32x16 score = load_floats(scores + i);
         f32x16 weights = score > splat(NO_SCORE) ? exponential(score - splat(peak)) : splat(0);
-        if (HALF) {
-            const u32x16 rounded = round_to_bfloat(weights);
-            store_bfloats(halves + i, rounded);
-            weights = from_bfloat(rounded);
-        } else {
-            store_floats(scores + i, weights);
-        }
+        if (HALF) weights = store_factors(scores, i, weights);
+        else store_floats(scores + i, weights);
         sums += weights;
     }
     peak_and_sum[0] = peak;
@@ -126,8 +162,8 @@ INLINE void soften(float *scores, uint16_t *halves, int limit, int end, const bo
 
 // states[row][start ...] = sum over `count` positions of weight * value, for `VECTORS` runs of 16 values.
 INLINE void mix_values(
-    const void *values, int first, int count, const float *weights, const uint16_t *halves, int head_stride, int start,
-    const int ROWS, const int VECTORS, const bool HALF, float *states, size_t state_stride) {
+    const void *values, int first, int count, const float *weights, int head_stride, int start, const int ROWS,
+    const int VECTORS, const bool HALF, float *states, size_t state_stride) {
     f32x16 sums[SP_ATTENTION_ROWS][4];
     for (int row = 0; row < ROWS; row++) {
         for (int v = 0; v < VECTORS; v++) sums[row][v] = splat(0);
@@ -141,11 +177,8 @@ INLINE void mix_values(
                 u32x16 pairs;
                 memcpy(&pairs, at + 64 * v, sizeof pairs);
 #pragma clang loop unroll(full)
-                for (int row = 0; row < ROWS; row++) {
-                    uint32_t weight;
-                    memcpy(&weight, halves + row * SP_ATTENTION_CHUNK + 2 * step, sizeof weight);
-                    sums[row][v] = dot_pairs(sums[row][v], pairs, weight);
-                }
+                for (int row = 0; row < ROWS; row++)
+                    sums[row][v] = dot_pairs(sums[row][v], pairs, weights + row * SP_ATTENTION_CHUNK + PAIR_WORDS * step);
             } else {
                 const f32x16 run = load_floats(at + 64 * v);
 #pragma clang loop unroll(full)
@@ -158,17 +191,16 @@ INLINE void mix_values(
     }
 }
 
+// The scores of ROWS rows over the blocks of a chunk, then their weights and the weighted values.
 INLINE void attend_rows(
-    const sp_attention_group *group, const float *queries, const int *positions, int first, int head_stride,
-    const int ROWS, const bool HALF, float *states, float *scores, uint16_t *halves) {
-    int longest = 0;
-    for (int row = 0; row < ROWS; row++) longest = positions[row] > longest ? positions[row] : longest;
-    const int count = longest - first < SP_ATTENTION_CHUNK ? longest - first : SP_ATTENTION_CHUNK;
+    const sp_attention_group *group, const float *queries, const int *positions, int first, int count, int head_stride,
+    const int ROWS, const bool HALF, float *states) {
+    _Alignas(64) float scores[SP_ATTENTION_ROWS * SP_ATTENTION_CHUNK];
     const int blocks = (count + SP_KEY_BLOCK - 1) / SP_KEY_BLOCK, end = blocks * SP_KEY_BLOCK;
     const size_t stride = SP_ATTENTION_STATE(head_stride);
     const size_t first_block = (size_t)(first / SP_KEY_BLOCK);
     // Several blocks at once where there are too few rows to hide the latency of a sum.
-    const int together = ROWS <= 2 ? 4 : ROWS <= 4 ? 2 : 1;
+    const int together = sums_per_row(ROWS, SCORE_SUMS);
     int block = 0;
     for (; block + together <= blocks; block += together)
         score_blocks(group->keys, first_block + (size_t)block, queries, head_stride, ROWS, together, HALF, scores);
@@ -176,32 +208,41 @@ INLINE void attend_rows(
         score_blocks(group->keys, first_block + (size_t)block, queries, head_stride, ROWS, 1, HALF, scores);
     for (int row = 0; row < ROWS; row++) {
         soften(
-            scores + row * SP_ATTENTION_CHUNK, halves + row * SP_ATTENTION_CHUNK, positions[row] - first, end, HALF,
+            scores + row * SP_ATTENTION_CHUNK, positions[row] - first, end, HALF,
             states + (size_t)row * stride + head_stride);
     }
+    const int most = sums_per_row(ROWS, VALUE_SUMS);
     int start = 0;
-    if (ROWS <= 4) {
-        for (; start + 64 <= head_stride; start += 64)
-            mix_values(group->values, first, count, scores, halves, head_stride, start, ROWS, 4, HALF, states, stride);
-    }
-    for (; start + 32 <= head_stride; start += 32)
-        mix_values(group->values, first, count, scores, halves, head_stride, start, ROWS, 2, HALF, states, stride);
-    if (start < head_stride)
-        mix_values(group->values, first, count, scores, halves, head_stride, start, ROWS, 1, HALF, states, stride);
+#define MIX(VECTORS)                                                                                          \
+    for (; most >= VECTORS && start + 16 * VECTORS <= head_stride; start += 16 * VECTORS)                      \
+        mix_values(group->values, first, count, scores, head_stride, start, ROWS, VECTORS, HALF, states, stride)
+    MIX(4);
+    MIX(2);
+    MIX(1);
+#undef MIX
 }
 
 static void attend_chunk(
     const sp_attention_group *group, sp_cache_format format, const float *queries, const int *positions, int rows,
     int first, int head_stride, float *states) {
-    _Alignas(64) float scores[SP_ATTENTION_ROWS * SP_ATTENTION_CHUNK];
-    _Alignas(64) uint16_t halves[SP_ATTENTION_ROWS * SP_ATTENTION_CHUNK];
-    switch (format == SP_CACHE_BF16 ? rows : -rows) {
-#define ROWS_CASES(N)                                                                                        \
-    case N: attend_rows(group, queries, positions, first, head_stride, N, true, states, scores, halves); break; \
-    case -N: attend_rows(group, queries, positions, first, head_stride, N, false, states, scores, halves); break;
-    ROWS_CASES(1) ROWS_CASES(2) ROWS_CASES(3) ROWS_CASES(4)
-    ROWS_CASES(5) ROWS_CASES(6) ROWS_CASES(7) ROWS_CASES(8)
+    int longest = 0;
+    for (int row = 0; row < rows; row++) longest = positions[row] > longest ? positions[row] : longest;
+    const int count = longest - first < SP_ATTENTION_CHUNK ? longest - first : SP_ATTENTION_CHUNK;
+    const size_t stride = SP_ATTENTION_STATE(head_stride);
+    for (int row = 0; row < rows; row += ROWS_TOGETHER) {
+        const int together = rows - row < ROWS_TOGETHER ? rows - row : ROWS_TOGETHER;
+        const float *some = queries + row * head_stride;
+        float *some_states = states + stride * (size_t)row;
+        switch (format == SP_CACHE_BF16 ? together : -together) {
+#define ROWS_CASES(N)                                                                                              \
+    case N: attend_rows(group, some, positions + row, first, count, head_stride, N, true, some_states); break;     \
+    case -N: attend_rows(group, some, positions + row, first, count, head_stride, N, false, some_states); break;
+        ROWS_CASES(1) ROWS_CASES(2) ROWS_CASES(3) ROWS_CASES(4)
+#if SCORE_SUMS > 4
+        ROWS_CASES(5) ROWS_CASES(6) ROWS_CASES(7) ROWS_CASES(8)
+#endif
 #undef ROWS_CASES
+        }
     }
 }
 

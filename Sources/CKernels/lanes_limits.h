@@ -13,6 +13,8 @@ static uint64_t multiply_bytes(int rounds, float *sink) {
     int8_t inputs[SP_GROUP_COLUMNS];
     memset(weights, 3, sizeof weights);
     memset(inputs, 5, sizeof inputs);
+    // Bytes the compiler does not know, so that products of equal weights are not computed once.
+    __asm__ volatile("" : "+m"(weights));
     u8x64 steps[8];
     for (int i = 0; i < 8; i++) steps[i] = load_bytes(weights + 64 * i);
     const int8_t *x = inputs;

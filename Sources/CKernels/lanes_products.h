@@ -12,61 +12,31 @@ INLINE void finish(const sp_product *product, int32_t tile, int token, f32x16 su
     store_floats(out, sum);
 }
 
-INLINE void unpack_u4(const uint8_t *quants, u8x64 steps[8]) {
-    for (int i = 0; i < 4; i++) {
-        u8x64 pair = load_bytes(quants + 64 * i);
-        steps[2 * i] = pair & 0x0f;
-        steps[2 * i + 1] = pair >> 4;
-    }
-}
+// The tokens [first_token, last_token) in blocks of 8, 4, 2 and 1, each starting at `token`.
+#define TOKEN_BLOCKS(CALL)                              \
+    do {                                                \
+        int token = first_token;                        \
+        for (; token + 8 <= last_token; token += 8) {   \
+            CALL(8);                                    \
+        }                                               \
+        if (last_token - token >= 4) {                  \
+            CALL(4);                                    \
+            token += 4;                                 \
+        }                                               \
+        if (last_token - token >= 2) {                  \
+            CALL(2);                                    \
+            token += 2;                                 \
+        }                                               \
+        if (last_token - token >= 1) CALL(1);           \
+    } while (0)
 
-INLINE void unpack_u8(const uint8_t *quants, u8x64 steps[8]) {
-    for (int i = 0; i < 8; i++) steps[i] = load_bytes(quants + 64 * i);
-}
-
-// One tile for `TOKENS` tokens in int8. FOUR_BIT, MINIMUM and SPLIT are constants at every call.
-INLINE void multiply_int8(
-    const sp_product *product, const sp_activations *input, int32_t tile, int token, const int TOKENS,
-    const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT) {
-    const sp_matrix *matrix = product->matrix;
-    const uint8_t *data = matrix->data + matrix->tile_bytes * (size_t)tile;
-    const bool half = matrix->half_scales;
-    const size_t scale_bytes = (size_t)(half ? 32 : 64) * (MINIMUM || SPLIT ? 2 : 1);
-    const size_t quant_bytes = FOUR_BIT ? 256 : 512;
-    const size_t width = (size_t)input->groups;
-    const int count = product->groups ? product->group_count : matrix->groups;
-    f32x16 sums[8];
-    for (int t = 0; t < TOKENS; t++) sums[t] = splat(0);
-    for (int i = 0; i < count; i++) {
-        const size_t group = (size_t)(product->groups ? product->groups[i] : i);
-        const uint8_t *scales = data + (scale_bytes + quant_bytes) * group;
-        const uint8_t *quants = scales + scale_bytes;
-        u8x64 steps[8];
-        if (FOUR_BIT) unpack_u4(quants, steps);
-        else unpack_u8(quants, steps);
-        const f32x16 scale = load_scales(scales, half, 0);
-        const f32x16 second = MINIMUM || SPLIT ? load_scales(scales, half, 1) : scale;
-#pragma clang loop unroll(full)
-        for (int t = 0; t < TOKENS; t++) {
-            const size_t at = (size_t)(token + t) * width + group;
-            const int8_t *x = input->quants + at * SP_GROUP_COLUMNS;
-            const f32x16 x_scale = splat(input->scales[at]);
-            const int32_t *half_sums = input->half_sums + 2 * at;
-            if (SPLIT) {
-                i32x16 low = dot_half_u8(steps, x) - matrix->zero * half_sums[0];
-                i32x16 high = dot_half_u8(steps + 4, x + 16) - matrix->zero * half_sums[1];
-                sums[t] += to_float(low) * (scale * x_scale);
-                sums[t] += to_float(high) * (second * x_scale);
-            } else {
-                i32x16 dot = FOUR_BIT ? dot_group_u4(steps, x) : dot_half_u8(steps, x) + dot_half_u8(steps + 4, x + 16);
-                if (!MINIMUM) dot -= matrix->zero * (half_sums[0] + half_sums[1]);
-                sums[t] += to_float(dot) * (scale * x_scale);
-                if (MINIMUM) sums[t] += second * splat(input->scaled_sums[at]);
-            }
-        }
-    }
-    for (int t = 0; t < TOKENS; t++) finish(product, tile, token + t, sums[t]);
-}
+// multiply_int8(product, input, tile, first_token, last_token, FOUR_BIT, MINIMUM, SPLIT): one tile in int8, where the
+// last three are constants at every call.
+#ifdef INT8_PRODUCTS
+#include INT8_PRODUCTS
+#else
+#include "lanes_int8_products.h"
+#endif
 
 INLINE f32x16 load_column(const sp_matrix *matrix, const uint8_t *data, size_t column) {
     if (matrix->format == SP_PACKED_F32) return load_floats(data + 64 * column);
@@ -120,43 +90,23 @@ INLINE void multiply_float(
     for (int t = 0; t < TOKENS; t++) finish(product, tile, token + t, sums[t]);
 }
 
-// Instantiates one product kernel for blocks of 8, 4, 2 and 1 tokens.
-#define TOKEN_BLOCKS(CALL)                              \
-    do {                                                \
-        int token = first_token;                        \
-        for (; token + 8 <= last_token; token += 8) {   \
-            CALL(8);                                    \
-        }                                               \
-        if (last_token - token >= 4) {                  \
-            CALL(4);                                    \
-            token += 4;                                 \
-        }                                               \
-        if (last_token - token >= 2) {                  \
-            CALL(2);                                    \
-            token += 2;                                 \
-        }                                               \
-        if (last_token - token >= 1) CALL(1);           \
-    } while (0)
-
-#define PRODUCT_KERNEL(NAME)                                                                                 \
+#define PRODUCT_KERNEL(NAME, ...)                                                                            \
     static void NAME(                                                                                        \
         const sp_product *product, const sp_activations *input, int32_t tile, int first_token, int last_token) { \
-        TOKEN_BLOCKS(NAME##_CALL);                                                                           \
+        __VA_ARGS__;                                                                                         \
     }
 
-#define multiply_u4_CALL(N) multiply_int8(product, input, tile, token, N, true, false, false)
-#define multiply_u4_minimum_CALL(N) multiply_int8(product, input, tile, token, N, true, true, false)
-#define multiply_u8_CALL(N) multiply_int8(product, input, tile, token, N, false, false, false)
-#define multiply_u8_minimum_CALL(N) multiply_int8(product, input, tile, token, N, false, true, false)
-#define multiply_u8_split_CALL(N) multiply_int8(product, input, tile, token, N, false, false, true)
-#define multiply_floats_CALL(N) multiply_float(product, input, tile, token, N)
+#define INT8_KERNEL(NAME, FOUR_BIT, MINIMUM, SPLIT) \
+    PRODUCT_KERNEL(NAME, multiply_int8(product, input, tile, first_token, last_token, FOUR_BIT, MINIMUM, SPLIT))
 
-PRODUCT_KERNEL(multiply_u4)
-PRODUCT_KERNEL(multiply_u4_minimum)
-PRODUCT_KERNEL(multiply_u8)
-PRODUCT_KERNEL(multiply_u8_minimum)
-PRODUCT_KERNEL(multiply_u8_split)
-PRODUCT_KERNEL(multiply_floats)
+INT8_KERNEL(multiply_u4, true, false, false)
+INT8_KERNEL(multiply_u4_minimum, true, true, false)
+INT8_KERNEL(multiply_u8, false, false, false)
+INT8_KERNEL(multiply_u8_minimum, false, true, false)
+INT8_KERNEL(multiply_u8_split, false, false, true)
+
+#define FLOAT_BLOCK(N) multiply_float(product, input, tile, token, N)
+PRODUCT_KERNEL(multiply_floats, TOKEN_BLOCKS(FLOAT_BLOCK))
 
 static void multiply_tile(
     const sp_product *product, const sp_activations *input, int32_t tile, int first_token, int last_token) {

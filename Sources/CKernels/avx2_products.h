@@ -1,0 +1,178 @@
+// Matrix products of one tile on 16 registers of 256 bits, without a byte dot product: part of lanes.h.
+//
+// A plane is 4 bits of each weight of a group: [step 0..7][rows 0..7, rows 8..15] registers of 8 rows x 4 columns. A
+// 4-bit matrix has one plane, an 8-bit matrix has two. Pairs of products of a plane are added in 16 bits: at most
+// 8 steps * 2 products * 15 * 127 = 30480, so a group is widened to 32 bits once.
+
+enum {
+    STEPS = SP_GROUP_COLUMNS / 4,
+    // Tokens that share the unpacking of a group; their sums and inputs stay in the first cache.
+    BLOCK_TOKENS = 64,
+    // Tokens that share the loading of a register of weights: their sums fill half of the registers.
+    QUAD_TOKENS = 4,
+    // How far ahead of the products of a few tokens weights are fetched: those wait for memory, and a processor runs
+    // ahead by fewer groups than it takes to keep reading.
+    BYTES_AHEAD = 2048,
+};
+
+typedef __m256i plane[STEPS][2];
+
+INLINE void unpack_planes(const uint8_t *quants, const bool FOUR_BIT, plane planes[2]) {
+    const __m256i nibble = _mm256_set1_epi8(0x0f);
+    const int pairs = FOUR_BIT ? STEPS / 2 : STEPS;
+#pragma clang loop unroll(full)
+    for (int i = 0; i < pairs; i++) {
+#pragma clang loop unroll(full)
+        for (int part = 0; part < 2; part++) {
+            const __m256i bytes = _mm256_loadu_si256((const __m256i *)(quants + 64 * i + 32 * part));
+            const __m256i low = _mm256_and_si256(bytes, nibble);
+            const __m256i high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), nibble);
+            if (FOUR_BIT) {
+                planes[0][2 * i][part] = low;
+                planes[0][2 * i + 1][part] = high;
+            } else {
+                planes[0][i][part] = low;
+                planes[1][i][part] = high;
+            }
+        }
+    }
+}
+
+// sums[t] = factor * products of the steps [FIRST, LAST) of a plane with the inputs of token t, in 32 bits.
+INLINE void multiply_plane(
+    plane weights, const int8_t *x, size_t stride, int factor, const int TOKENS, const int FIRST, const int LAST,
+    __m256i sums[QUAD_TOKENS][2]) {
+    __m256i pairs[QUAD_TOKENS][2];
+#pragma clang loop unroll(full)
+    for (int t = 0; t < TOKENS; t++) pairs[t][0] = pairs[t][1] = _mm256_setzero_si256();
+#pragma clang loop unroll(full)
+    for (int step = FIRST; step < LAST; step++) {
+        const __m256i w[2] = {weights[step][0], weights[step][1]};
+#pragma clang loop unroll(full)
+        for (int t = 0; t < TOKENS; t++) {
+            const __m256i inputs = four_inputs(x + stride * (size_t)t + 4 * step);
+#pragma clang loop unroll(full)
+            for (int part = 0; part < 2; part++) {
+                pairs[t][part] = _mm256_add_epi16(pairs[t][part], _mm256_maddubs_epi16(w[part], inputs));
+                // Keeps the compiler from starting several steps before it ends one, which takes more registers
+                // than there are.
+                __asm__ volatile("" : "+x"(pairs[t][part]));
+            }
+        }
+    }
+    const __m256i factors = _mm256_set1_epi16((short)factor);
+#pragma clang loop unroll(full)
+    for (int t = 0; t < TOKENS; t++) {
+        for (int part = 0; part < 2; part++) sums[t][part] = _mm256_madd_epi16(pairs[t][part], factors);
+    }
+}
+
+// What the inner loops of a product need to know of its matrix and inputs.
+typedef struct {
+    const sp_activations *input;
+    size_t width;   // groups of a token's inputs
+    int32_t zero;
+} product_inputs;
+
+// Adds one group's products with TOKENS tokens, the first of them at index `at` of the inputs' groups, to their
+// sums in single precision.
+INLINE void multiply_group(
+    const product_inputs *inputs, size_t at, plane planes[2], const __m256 scales[2], const __m256 seconds[2],
+    const int TOKENS, const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT, __m256 sums[][2]) {
+    const size_t stride = inputs->width * SP_GROUP_COLUMNS;
+    const int8_t *x = inputs->input->quants + at * SP_GROUP_COLUMNS;
+#pragma clang loop unroll(full)
+    for (int half = 0; half < (SPLIT ? 2 : 1); half++) {
+        const int first = half * STEPS / 2, last = SPLIT ? first + STEPS / 2 : STEPS;
+        __m256i dots[QUAD_TOKENS][2], high[QUAD_TOKENS][2];
+        multiply_plane(planes[0], x, stride, 1, TOKENS, first, last, dots);
+        if (!FOUR_BIT) multiply_plane(planes[1], x, stride, 16, TOKENS, first, last, high);
+#pragma clang loop unroll(full)
+        for (int t = 0; t < TOKENS; t++) {
+            const size_t index = at + inputs->width * (size_t)t;
+            const int32_t *half_sums = inputs->input->half_sums + 2 * index;
+            const __m256 x_scale = _mm256_broadcast_ss(inputs->input->scales + index);
+            const __m256 x_sum = _mm256_broadcast_ss(inputs->input->scaled_sums + index);
+            const __m256i offset =
+                _mm256_set1_epi32(inputs->zero * (SPLIT ? half_sums[half] : half_sums[0] + half_sums[1]));
+#pragma clang loop unroll(full)
+            for (int part = 0; part < 2; part++) {
+                __m256i dot = dots[t][part];
+                if (!FOUR_BIT) dot = _mm256_add_epi32(dot, high[t][part]);
+                if (!MINIMUM) dot = _mm256_sub_epi32(dot, offset);
+                const __m256 scale = SPLIT && half == 1 ? seconds[part] : scales[part];
+                __m256 sum = sums[t][part];
+                sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), _mm256_mul_ps(scale, x_scale), sum);
+                if (MINIMUM) sum = _mm256_fmadd_ps(seconds[part], x_sum, sum);
+                sums[t][part] = sum;
+            }
+        }
+    }
+}
+
+INLINE void load_two_scales(const uint8_t *scales, bool half, int part, __m256 destination[2]) {
+    const f32x16 v = load_scales(scales, half, part);
+    memcpy(destination, &v, sizeof v);
+}
+
+// One tile for `tokens` tokens in int8: TOKENS of them, at most QUAD_TOKENS, or where that is 0 at most BLOCK_TOKENS.
+// FOUR_BIT, MINIMUM and SPLIT are constants at every call.
+INLINE void multiply_block(
+    const sp_product *product, const sp_activations *input, int32_t tile, int token, int tokens, const int TOKENS,
+    const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT) {
+    const sp_matrix *matrix = product->matrix;
+    const uint8_t *data = matrix->data + matrix->tile_bytes * (size_t)tile;
+    const bool half = matrix->half_scales;
+    const size_t scale_bytes = (size_t)(half ? 32 : 64) * (MINIMUM || SPLIT ? 2 : 1);
+    const size_t group_bytes = scale_bytes + (FOUR_BIT ? 256 : 512);
+    const int count = product->groups ? product->group_count : matrix->groups;
+    const product_inputs inputs = {input, (size_t)input->groups, matrix->zero};
+    __m256 sums[TOKENS ? TOKENS : BLOCK_TOKENS][2];
+    for (int t = 0; t < (TOKENS ? TOKENS : tokens); t++) sums[t][0] = sums[t][1] = _mm256_setzero_ps();
+    for (int i = 0; i < count; i++) {
+        const size_t group = (size_t)(product->groups ? product->groups[i] : i);
+        const uint8_t *bytes = data + group_bytes * group;
+        plane planes[2];
+        __m256 scales[2], seconds[2];
+        if (TOKENS) {
+            for (size_t line = 0; line < group_bytes; line += 64) __builtin_prefetch(bytes + BYTES_AHEAD + line);
+        }
+        unpack_planes(bytes + scale_bytes, FOUR_BIT, planes);
+        load_two_scales(bytes, half, 0, scales);
+        load_two_scales(bytes, half, MINIMUM || SPLIT ? 1 : 0, seconds);
+        const size_t at = (size_t)token * inputs.width + group;
+#define GROUP(T, N) \
+    multiply_group( \
+        &inputs, at + inputs.width * (size_t)(T), planes, scales, seconds, N, FOUR_BIT, MINIMUM, SPLIT, sums + (T))
+        if (TOKENS) {
+            GROUP(0, TOKENS);
+        } else {
+            for (int t = 0; t < tokens; t += QUAD_TOKENS) GROUP(t, QUAD_TOKENS);
+        }
+#undef GROUP
+    }
+    for (int t = 0; t < (TOKENS ? TOKENS : tokens); t++) {
+        f32x16 sum;
+        memcpy(&sum, sums[t], sizeof sum);
+        finish(product, tile, token + t, sum);
+    }
+}
+
+// The tokens [first_token, last_token) in blocks of a multiple of QUAD_TOKENS, then the rest.
+INLINE void multiply_int8(
+    const sp_product *product, const sp_activations *input, int32_t tile, int first_token, int last_token,
+    const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT) {
+    int token = first_token;
+    while (last_token - token > QUAD_TOKENS) {
+        const int left = (last_token - token) / QUAD_TOKENS * QUAD_TOKENS;
+        const int tokens = left < BLOCK_TOKENS ? left : BLOCK_TOKENS;
+        multiply_block(product, input, tile, token, tokens, 0, FOUR_BIT, MINIMUM, SPLIT);
+        token += tokens;
+    }
+    switch (last_token - token) {
+#define REST(N) \
+    case N: multiply_block(product, input, tile, token, N, N, FOUR_BIT, MINIMUM, SPLIT); break;
+    REST(1) REST(2) REST(3) REST(4)
+#undef REST
+    }
+}
