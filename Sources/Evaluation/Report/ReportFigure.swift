@@ -1,0 +1,32 @@
+/// A figure: panels side by side, with a legend, a caption and the numbers behind it.
+struct ReportFigure {
+    var title: String
+    var caption: Markup
+    var legend = Markup.empty
+    var panels: [Markup]
+    /// Whether each panel takes the page's whole width.
+    var isWide = false
+    var data: DataTable?
+
+    func html(number: Int) -> Markup {
+        """
+        <figure id="figure-\(number)">
+        \(legend)
+        <div class="panels\(isWide ? " wide" : "")">\(panels.map { "<div>\($0)</div>" as Markup })</div>
+        <figcaption><b>Figure \(number). \(title).</b> \(caption)</figcaption>
+        \(data.map(\.details) ?? .empty)
+        </figure>
+
+        """
+    }
+}
+
+/// A section of the page; what cannot be shown is named with the way to get it.
+struct ReportSection {
+    /// The anchor.
+    var name: String
+    var title: String
+    var introduction = Markup.empty
+    var figures: [ReportFigure] = []
+    var absent: [Markup] = []
+}
