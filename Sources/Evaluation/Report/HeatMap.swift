@@ -17,9 +17,10 @@ struct HeatMap {
     var cells: [[Cell]]
 
     private static let width = 340.0
-    private static let plot = (left: 34.0, right: 332.0, top: 24.0)
+    private static let plot = (left: 34.0, right: 332.0, top: 2.0)
 
-    var svg: Markup {
+    /// The title and the drawing under it.
+    var panel: Markup {
         let plot = Self.plot
         let heads = cells.map(\.count).max() ?? 0
         let width = (plot.right - plot.left) / Double(max(1, cells.count))
@@ -43,8 +44,8 @@ struct HeatMap {
             return "\(marks)\n"
         }
         return """
+            <p class="panel-title">\(title)</p>
             <svg viewBox="0 0 \(Self.width) \(bottom + 36)" role="img" aria-label="\(title): layers by heads">
-            <text class="panel-title" x="\(plot.left)" y="14">\(title)</text>
             \(drawn)\(labels(width, height, heads, bottom))
             </svg>
             """
@@ -110,18 +111,18 @@ struct RankScale {
 
     /// A bar of all shades with the classes' bounds under it.
     func legend(_ unit: String) -> Markup {
-        let step = 34.0
+        let (left, step) = (20.0, 40.0)
         let swatches: [Markup] = (0..<HeatMap.shades).map { shade in
-            "<rect class=\"shade\(shade)\" x=\"\(10 + step * Double(shade))\" y=\"0\" width=\"\(step)\" height=\"10\"/>"
+            "<rect class=\"shade\(shade)\" x=\"\(left + step * Double(shade))\" y=\"0\" width=\"\(step)\" height=\"10\"/>"
         }
         let edges = [smallest] + bounds + [largest]
         let labels: [Markup] = edges.enumerated().map { index, value in
-            let x = 10 + step * Double(index)
+            let x = left + step * Double(index)
             return "<text class=\"tick\" x=\"\(x)\" y=\"22\" text-anchor=\"middle\">\(NumberText.short(value))</text>"
         }
         return """
             <div class="scale"><span>\(unit)</span>\
-            <svg viewBox="0 0 360 26" role="img" aria-label="\(unit), shades">\(swatches)\(labels)</svg></div>
+            <svg viewBox="0 0 440 26" role="img" aria-label="\(unit), shades">\(swatches)\(labels)</svg></div>
             """
     }
 }

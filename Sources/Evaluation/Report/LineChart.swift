@@ -33,8 +33,8 @@ struct LineChart {
     /// Marks on lines of many points only clutter.
     var marksPoints = true
 
-    private static let size = (width: 340.0, height: 230.0)
-    private static let plot = (left: 50.0, right: 328.0, top: 30.0, bottom: 188.0)
+    private static let size = (width: 340.0, height: 206.0)
+    private static let plot = (left: 50.0, right: 328.0, top: 8.0, bottom: 164.0)
 
     /// All that the axes cover; nil where there is nothing.
     private var xCover: ClosedRange<Double>? {
@@ -66,13 +66,14 @@ struct LineChart {
         }
     }
 
-    var svg: Markup {
+    /// The title and the drawing under it.
+    var panel: Markup {
         let plot = Self.plot
         let x = Axis(covering: xCover ?? 0...1, from: plot.left, to: plot.right)
         let y = Axis(covering: yCover ?? 0...1, from: plot.bottom, to: plot.top, steps: 4)
         return """
+            <p class="panel-title">\(title)</p>
             <svg viewBox="0 0 \(Self.size.width) \(Self.size.height)" role="img" aria-label="\(description)">
-            <text class="panel-title" x="\(plot.left)" y="15">\(title)</text>
             \(grid(x, y))
             \(series.map { band($0, x, y) })
             \(referenceLine(y))

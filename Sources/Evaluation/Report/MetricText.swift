@@ -16,15 +16,15 @@ struct MetricText {
         case .likelihoodAccuracy:
             title = "Likeliest text"
             axis = "accuracy"
-            explanation = "How often the right option\u{2019}s text is the likeliest."
+            explanation = "how often the right option\u{2019}s text is the likeliest."
         case .likelihoodAccuracyNormalized:
             title = "Likeliest text per byte"
             axis = "accuracy"
-            explanation = "The same by log-likelihood per byte of text."
+            explanation = "the same by log-likelihood per byte of text."
         case .letterAccuracy:
             title = "Likeliest letter"
             axis = "accuracy"
-            explanation = "How often the right option\u{2019}s letter is the likeliest."
+            explanation = "how often the right option\u{2019}s letter is the likeliest."
         case .answerNLL:
             title = "Negative log-likelihood of the right answer"
             axis = "nats per token"

@@ -54,15 +54,15 @@ struct ModelSection {
                         note: "\(name), layer \(layer), head \(head): \(NumberText.fixed(value, 4))")
                 }
             }
-            return HeatMap(title: name, cells: cells).svg
+            return HeatMap(title: name, cells: cells).panel
         }
         return ReportFigure(
             title: "Importance of heads by \(importance.criterion)",
             caption: """
                 \(Self.explanation(of: importance.criterion))A panel for each domain. Each shade holds a tenth of all \
-                values, so shades show ranks, which pruning goes by; darker is more important.
+                values, so shades show ranks, which pruning goes by; stronger shades are more important.
                 """,
-            legend: scale.legend(importance.criterion), panels: panels, data: layerMeans(table, measurements.domains))
+            legend: scale.legend(importance.criterion), panels: panels, data: numbers(table, measurements.domains))
     }
 
     private static func explanation(of criterion: String) -> Markup {
@@ -73,15 +73,13 @@ struct ModelSection {
         }
     }
 
-    private func layerMeans(_ table: HeadTable, _ domains: [String]) -> DataTable {
-        let rows = (0..<table.layers).map { layer in
-            ["\(layer)"]
-                + domains.indices.map { domain in
-                    let sum = (0..<table.heads).reduce(0.0) { $0 + Double(table[layer, $1, domain]) }
-                    return NumberText.fixed(sum / Double(table.heads), 4)
-                }
+    private func numbers(_ table: HeadTable, _ domains: [String]) -> DataTable {
+        let rows = (0..<table.layers).flatMap { layer in
+            (0..<table.heads).map { head in
+                ["\(layer)", "\(head)"] + table[layer, head].map { NumberText.fixed(Double($0), 4) }
+            }
         }
-        return DataTable(columns: ["layer (mean over heads)"] + domains, names: 1, rows: rows)
+        return DataTable(columns: ["layer", "head"] + domains, names: 2, rows: rows)
     }
 
     // MARK: - Probes
@@ -102,7 +100,7 @@ struct ModelSection {
                 The share of validation texts whose domain a layer\u{2019}s linear probes name. Where it is high, the \
                 residual stream tells domains apart.
                 """,
-            panels: [chart.svg],
+            panels: [chart.panel],
             data: DataTable(
                 columns: ["layer", "accuracy"], names: 1,
                 rows: measurements.validationAccuracy.enumerated().map { ["\($0)", NumberText.fixed($1)] }))
@@ -136,13 +134,13 @@ struct ModelSection {
             title: "Calibration of the probes by layer",
             caption: """
                 Expected calibration error over ten bins: how far, on average, a probability is from the share of texts \
-                that it is right for. Before and after each layer\u{2019}s probabilities are softened by its own \
-                temperature, for texts of one domain, of domains that no probe knows, and of two domains mixed.
+                that it is right for. Before and after each layer\u{2019}s logits are divided by its own temperature, \
+                for texts of one domain, of domains that no probe knows, and of two domains mixed.
                 """,
             legend: """
                 <ul class="legend">\(before.key("before", marked: false))\(after.key("after", marked: false))</ul>
                 """,
-            panels: LineChart.sharingAxes(charts).map(\.svg),
+            panels: LineChart.sharingAxes(charts).map(\.panel),
             data: DataTable(
                 columns: ["layer"]
                     + regimes.flatMap { [Self.title($0.0) + ": before", "after", "temperature"] },

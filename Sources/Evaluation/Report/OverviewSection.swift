@@ -66,8 +66,8 @@ struct OverviewSection {
             runs.contains { $0.summary.overall.contains { $0.estimates[metric] != nil } }
         }
         let titles: [Metric: [String]] = [
-            .accuracy: ["accuracy", "change (95%)", "p"], .answerNLL: ["answer NLL", "change (95%)", "p"],
-            .klToDense: ["KL to dense"],
+            .accuracy: ["accuracy", "change (95%)", "p"], .answerNLL: ["NLL", "change (95%)", "p"],
+            .klToDense: ["KL"],
         ]
         let hasSpeed = runs.contains { $0.summary.overall.contains { $0.speedup != nil } }
         let rows = runs.flatMap { run in
@@ -80,10 +80,11 @@ struct OverviewSection {
         let columns =
             ["run", "pathway", "pruned"] + metrics.flatMap { titles[$0] ?? [] } + (hasSpeed ? ["speedup"] : [])
         return """
-            \(DataTable(columns: columns, names: 2, rows: rows).html)
+            <div class="overview">\(DataTable(columns: columns, names: 2, rows: rows).html)</div>
             <p class="note">Over all categories, \(runs.count == 1 ? "" : "each run ")compared with its own dense \
             model on the same turns: mean differences with 95% bootstrap intervals, and p of a sign-flip test over \
-            scenarios, not corrected for the number of rows. NLL and KL are in nats per token.</p>
+            scenarios, not corrected for the number of rows. NLL is of the right answer and KL is the divergence from the \
+            dense model, both in nats per token.</p>
             """
     }
 

@@ -56,7 +56,7 @@ struct QualitySection {
         }
         return ReportFigure(
             title: text.title, caption: text.explanation, legend: RunLines(runs).legend,
-            panels: LineChart.sharingAxes(charts).map(\.svg), data: table([metric], datasets))
+            panels: LineChart.sharingAxes(charts).map(\.panel), data: table([metric], datasets))
     }
 
     private func multipleChoice(_ metrics: [Metric]) -> ReportFigure {
@@ -75,7 +75,7 @@ struct QualitySection {
                 Nothing is written: the option with the largest log-likelihood counts as chosen, over all \
                 categories.\(explanations)
                 """,
-            legend: RunLines(runs).legend, panels: LineChart.sharingAxes(charts).map(\.svg),
+            legend: RunLines(runs).legend, panels: LineChart.sharingAxes(charts).map(\.panel),
             data: table(metrics, datasets))
     }
 

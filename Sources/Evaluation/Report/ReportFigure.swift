@@ -8,11 +8,17 @@ struct ReportFigure {
     var isWide = false
     var data: DataTable?
 
+    /// Columns that leave no panel alone in its row.
+    private var layout: Markup {
+        if isWide { return " wide" }
+        return panels.count % 2 == 0 && panels.count % 3 != 0 ? " pairs" : .empty
+    }
+
     func html(number: Int) -> Markup {
         """
         <figure id="figure-\(number)">
         \(legend)
-        <div class="panels\(isWide ? " wide" : "")">\(panels.map { "<div>\($0)</div>" as Markup })</div>
+        <div class="panels\(layout)">\(panels.map { "<div>\($0)</div>" as Markup })</div>
         <figcaption><b>Figure \(number). \(title).</b> \(caption)</figcaption>
         \(data.map(\.details) ?? .empty)
         </figure>

@@ -5,7 +5,7 @@ enum ReportStyle {
           --page: #fdfdfc; --ink: #1c1e21; --muted: #5a6068; --rule: #d9d9d4; --grid: #e9e9e5; --panel: #f4f4f0;
           --link: #1f5a96;
           --c0: #0068a8; --c1: #c44f00; --c2: #00805c; --c3: #9c4281; --c4: #7a6200; --c5: #4a5560;
-          --h0: #f3f5f6; --h1: #e0e9f0; --h2: #c9dbe9; --h3: #adcbe1; --h4: #8bb6d6; --h5: #669fc8; --h6: #4585b6;
+          --h0: #eff2f4; --h1: #dfe8ef; --h2: #c9dbe9; --h3: #adcbe1; --h4: #8bb6d6; --h5: #669fc8; --h6: #4585b6;
           --h7: #2a6a9e; --h8: #174f81; --h9: #0a335c; --dot: #ffb454;
           --serif: Charter, "Bitstream Charter", "Iowan Old Style", "Palatino Linotype", Georgia, "Liberation Serif",
             serif;
@@ -17,7 +17,7 @@ enum ReportStyle {
             --link: #8dbbe8;
             --c0: #5fb2ee; --c1: #f0913f; --c2: #3fc79a; --c3: #e08fc4; --c4: #dcc24a; --c5: #b4bec8;
             --h0: #20252b; --h1: #22303d; --h2: #253d52; --h3: #294c6a; --h4: #2f5d84; --h5: #3b729f; --h6: #4f8abb;
-            --h7: #6fa6d3; --h8: #9bc6e8; --h9: #d6ebfb; --dot: #d9480f;
+            --h7: #6ea4d0; --h8: #93bfe2; --h9: #c0dcf1; --dot: #d9480f;
           }
         }
         * { box-sizing: border-box; }
@@ -45,15 +45,17 @@ enum ReportStyle {
         .panels { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 19.5rem), 1fr));
           gap: 1rem 1.5rem; }
         .panels.wide { grid-template-columns: minmax(0, 1fr); }
-        .panels > div { min-width: 0; }
-        .panels svg:not(.bar) { display: block; width: 100%; max-width: 26rem; height: auto; }
+        .panels.pairs { grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr)); }
+        .panels > div { min-width: 0; display: flex; flex-direction: column; justify-content: flex-end; }
+        .panels svg:not(.bar) { display: block; width: 100%; max-width: 28rem; height: auto; }
         svg text { font: 11px var(--sans); fill: var(--muted); }
-        svg .panel-title { font-weight: 600; font-size: 12px; fill: var(--ink); }
+        .panel-title { margin: 0 0 0.3rem; font: 600 0.8rem/1.35 var(--sans); overflow-wrap: anywhere; }
         svg .tick { font-size: 10px; font-variant-numeric: tabular-nums; }
         .grid { stroke: var(--grid); fill: none; }
         .axis { stroke: var(--muted); fill: none; }
         .reference { stroke: var(--muted); stroke-dasharray: 2 3; fill: none; }
-        .line { fill: none; stroke-width: 1.8; stroke-linejoin: round; }
+        .line { fill: none; stroke-width: 1.4; stroke-linejoin: round; }
+        .line.s0 { stroke-width: 2.8; } .line.s1 { stroke-width: 2; } .line.dashed { stroke-width: 1.5; }
         .line.dashed { stroke-dasharray: 5 3.5; }
         .mark { stroke-width: 1.5; }
         .mark.dashed { fill: var(--page); }
@@ -81,9 +83,10 @@ enum ReportStyle {
         thead th { border-bottom: 1px solid var(--muted); font-weight: 600; vertical-align: bottom; }
         tbody tr + tr > * { border-top: 1px solid var(--grid); }
         th.name, td.name { text-align: left; }
+        .overview th, .overview td { padding-right: 0.7rem; }
         .settings td { white-space: normal; vertical-align: top; }
         .settings td:first-child { color: var(--muted); white-space: nowrap; }
-        .bars { width: 100%; table-layout: fixed; min-width: 44rem; }
+        .bars { width: 100%; table-layout: fixed; min-width: 48rem; }
         .bars th[scope="row"], .bars th:first-child { text-align: left; width: 22%; overflow: hidden;
           text-overflow: ellipsis; }
         .bars thead th.share { text-align: left; }
@@ -104,13 +107,16 @@ enum ReportStyle {
         }
         @media print {
           @page { margin: 16mm 14mm; }
+          :root { --page: #fff; }
           html { font-size: 10pt; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
           body { max-width: none; padding: 0; }
           nav, details:not([open]) { display: none; }
           h2, h3 { break-after: avoid; }
           h2 { margin-top: 1.6rem; }
           .panels { grid-template-columns: repeat(3, 1fr); gap: 0.6rem 0.8rem; }
-          .panels > div, figcaption, tr { break-inside: avoid; }
+          .panels.pairs { grid-template-columns: repeat(2, 1fr); }
+          figure, .panels > div, figcaption, tr { break-inside: avoid; }
+          .legend, .scale { break-after: avoid; }
           figure { margin: 0.8rem 0 1.4rem; }
           figcaption { break-before: avoid; }
           .scroll { overflow: visible; }

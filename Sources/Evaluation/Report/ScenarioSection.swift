@@ -84,7 +84,7 @@ struct ScenarioSection {
 
     // MARK: - Masks
 
-    /// One scenario of each category, all strengths in one panel: a cell is darker the more strengths keep its head.
+    /// One scenario of each category, all strengths in one panel: a cell is stronger the more of them keep its head.
     private func masks(_ runs: [ReportRun]) -> ReportFigure {
         var panels: [Markup] = []
         var rows: [[String]] = []
@@ -94,7 +94,7 @@ struct ScenarioSection {
                 guard let scenario = records.first?.scenario else { continue }
                 let own = records.filter { $0.scenario == scenario }.sorted { $0.strength < $1.strength }
                 let title = runs.count > 1 ? "\(scenario) \u{B7} \(run.label)" : scenario
-                panels.append(HeatMap(title: title, cells: cells(of: own)).svg)
+                panels.append(HeatMap(title: title, cells: cells(of: own)).panel)
                 rows += own.map { record in
                     [
                         dataset, scenario, run.label, NumberText.fixed(record.strength, 2),
@@ -117,7 +117,7 @@ struct ScenarioSection {
         return ReportFigure(
             title: "Masks of scenarios",
             caption: """
-                Which heads run for the first scenario of each category. The paler a cell, the sooner its head is \
+                Which heads run for the first scenario of each category. The fainter a cell, the sooner its head is \
                 pruned.\(backbone)
                 """,
             legend: HeatMap.legend(legend, marked: whitelist == nil ? nil : "backbone"), panels: panels,
@@ -155,12 +155,20 @@ struct ScenarioSection {
     /// How many of a run's scenarios keep each head, a panel for each strength; nil for runs of one scenario.
     private func keptShares(_ runs: [ReportRun]) -> ReportFigure? {
         var panels: [Markup] = []
+        var columns: [String] = []
+        var means: [[String]] = []
         for run in runs {
             let byStrength = Dictionary(grouping: pathways(run), by: \.strength)
             for (strength, records) in byStrength.sorted(by: { $0.key < $1.key }) where records.count > 1 {
                 let name = "strength \(NumberText.fixed(strength, 2))"
-                panels.append(
-                    HeatMap(title: runs.count > 1 ? "\(name) \u{B7} \(run.label)" : name, cells: shares(records)).svg)
+                let title = runs.count > 1 ? "\(name) \u{B7} \(run.label)" : name
+                let counts = counts(records)
+                panels.append(HeatMap(title: title, cells: cells(of: counts, scenarios: records.count)).panel)
+                columns.append(title)
+                means.append(
+                    counts.map { layer in
+                        NumberText.fixed(Double(layer.reduce(0, +)) / Double(max(1, layer.count * records.count)), 2)
+                    })
             }
         }
         guard !panels.isEmpty else { return nil }
@@ -168,13 +176,17 @@ struct ScenarioSection {
         return ReportFigure(
             title: "Share of scenarios that keep each head",
             caption: """
-                Cells between the palest and the darkest shade are where scenarios differ: heads that some need and \
-                others do not.
+                Shades in between are where scenarios differ: heads that some need and others do not. The numbers are \
+                means over each layer\u{2019}s heads.
                 """,
-            legend: HeatMap.legend(legend.map { (shade: $0.0, text: $0.1) }), panels: panels)
+            legend: HeatMap.legend(legend.map { (shade: $0.0, text: $0.1) }), panels: panels,
+            data: DataTable(
+                columns: ["layer"] + columns, names: 1,
+                rows: (0..<(means.map(\.count).min() ?? 0)).map { layer in ["\(layer)"] + means.map { $0[layer] } }))
     }
 
-    private func shares(_ records: [PathwayRecord]) -> [[HeatMap.Cell]] {
+    /// How many of `records` keep each head, `[layers][heads]`.
+    private func counts(_ records: [PathwayRecord]) -> [[Int]] {
         let (layers, heads) = (records[0].keptHeads.count, records[0].heads)
         var counts = Array(repeating: Array(repeating: 0, count: heads), count: layers)
         for record in records where record.keptHeads.count == layers {
@@ -182,11 +194,15 @@ struct ScenarioSection {
                 for head in kept where head < heads { counts[layer][head] += 1 }
             }
         }
-        return counts.enumerated().map { layer, row in
+        return counts
+    }
+
+    private func cells(of counts: [[Int]], scenarios: Int) -> [[HeatMap.Cell]] {
+        counts.enumerated().map { layer, row in
             row.enumerated().map { head, count in
                 HeatMap.Cell(
-                    shade: Self.shade(count, of: records.count),
-                    note: "layer \(layer), head \(head): kept by \(count) of \(records.count) scenarios")
+                    shade: Self.shade(count, of: scenarios),
+                    note: "layer \(layer), head \(head): kept by \(count) of \(scenarios) scenarios")
             }
         }
     }

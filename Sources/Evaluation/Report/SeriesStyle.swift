@@ -9,14 +9,16 @@ struct SeriesStyle: Equatable {
     var name: String { "s\(index % Self.colours)" }
     var classes: String { isDashed ? name + " dashed" : name }
 
-    /// A circle, a square, a triangle or a diamond; hollow on a dashed line.
+    /// A circle, a square, a triangle or a diamond; hollow on a dashed line. Later ones are smaller, so that they do not
+    /// hide those they lie on.
     func mark(x: Double, y: Double, note: String? = nil) -> Markup {
+        let r = max(2.2, 4.2 - 0.6 * Double(index))
         let outline: Markup =
             switch index % 4 {
-            case 0: "M\(x - 3.5) \(y)a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0 -7 0Z"
-            case 1: "M\(x - 3.2) \(y - 3.2)h6.4v6.4h-6.4Z"
-            case 2: "M\(x) \(y - 4.2)l4.2 7.4h-8.4Z"
-            default: "M\(x) \(y - 4.6)l4.6 4.6l-4.6 4.6l-4.6 -4.6Z"
+            case 0: "M\(x - r) \(y)a\(r) \(r) 0 1 0 \(2 * r) 0a\(r) \(r) 0 1 0 \(-2 * r) 0Z"
+            case 1: "M\(x - r) \(y - r)h\(2 * r)v\(2 * r)h\(-2 * r)Z"
+            case 2: "M\(x) \(y - 1.4 * r)l\(1.4 * r) \(2.4 * r)h\(-2.8 * r)Z"
+            default: "M\(x) \(y - 1.5 * r)l\(1.5 * r) \(1.5 * r)l\(-1.5 * r) \(1.5 * r)l\(-1.5 * r) \(-1.5 * r)Z"
             }
         let title: Markup = note.map { "<title>\($0)</title>" } ?? .empty
         return "<path class=\"mark \(classes)\" d=\"\(outline)\">\(title)</path>"

@@ -11,7 +11,7 @@ struct TimingSection {
             // From zero, so that heights show proportions.
             return series.isEmpty
                 ? nil
-                : LineChart(title: title, xLabel: "pruned heads (%)", yLabel: unit, series: series, yRange: 0...0)
+                : LineChart(title: title, xLabel: "pruned heads (%)", yLabel: unit, series: series, xRange: 0...0, yRange: 0...0)
         }
         let speed = chart("Writing", "tokens per second", \.tokensPerSecond)
         let charts = [
@@ -26,7 +26,7 @@ struct TimingSection {
                     the time taken; and the time of one compilation, the pass over the description included, mean over \
                     scenarios. One machine, one measurement of each turn: small differences are noise.
                     """,
-                legend: lines.legend, panels: charts.compactMap { $0?.svg }, data: table)
+                legend: lines.legend, panels: charts.compactMap { $0?.panel }, data: table)
         ]
         if speed == nil {
             section.absent.append(
