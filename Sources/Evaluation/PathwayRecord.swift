@@ -70,6 +70,19 @@ public struct PathwayRecord: Sendable, Codable, Equatable {
     }
 }
 
+extension PathwayRecord {
+    /// Whether every domain has its numbers, and the model the heads that run.
+    var isConsistent: Bool {
+        relevance.count == domains.count && mixture.count == domains.count && (1...100_000).contains(heads)
+            && keptHeads.allSatisfy { $0.allSatisfy((0..<heads).contains) }
+    }
+
+    /// Whether both are of models with as many layers and heads.
+    func hasShape(of other: PathwayRecord) -> Bool {
+        heads == other.heads && keptHeads.count == other.keptHeads.count
+    }
+}
+
 extension PathwayRecord: RunRecord {
     public static let fileName = "pathways.jsonl"
     public static let kind = "a compiled pathway"

@@ -31,10 +31,16 @@ public struct RecordedRun: Sendable {
             return attributes?[.modificationDate] as? Date
         }
         let path = folder.standardizedFileURL
+        let pathways = try PathwayLog.read(in: folder)
+        guard pathways.allSatisfy({ $0.isConsistent && $0.hasShape(of: pathways[0]) }) else {
+            throw EvaluationError.malformed(
+                file: folder.appending(path: PathwayLog.fileName).relativePath,
+                detail: "has pathways that do not agree with themselves or each other")
+        }
         self.init(
             name: path.lastPathComponent, modelName: path.deletingLastPathComponent().lastPathComponent,
             configuration: configuration, results: try ResultsLog.read(in: folder),
-            pathways: try PathwayLog.read(in: folder), started: date(ResultsFolder.configurationFile),
+            pathways: pathways, started: date(ResultsFolder.configurationFile),
             lastTurn: date(ResultsLog.fileName),
             isFinished: files.fileExists(atPath: folder.appending(path: ResultsFolder.summaryFile).path))
         guard !results.isEmpty else {

@@ -1,21 +1,22 @@
 import Foundation
 
 /// A linear axis: where values lie along it, and its round ticks.
-struct Axis {
-    let values: ClosedRange<Double>
+package struct Axis {
+    package let values: ClosedRange<Double>
     /// Where the smallest and the largest value lie.
     let start: Double
     let end: Double
-    let ticks: [Double]
+    package let ticks: [Double]
     private let decimals: Int
 
     /// - Parameters:
     ///   - range: what the axis must cover; it ends at round numbers outside.
     ///   - steps: about how many steps between ticks.
-    init(covering range: ClosedRange<Double>, from start: Double, to end: Double, steps: Int = 5) {
+    package init(covering range: ClosedRange<Double>, from start: Double, to end: Double, steps: Int = 5) {
         let span = range.upperBound - range.lowerBound
-        // A single value still needs an axis around it.
-        let padded = span > 0 ? range : range.lowerBound - 0.5...range.upperBound + 0.5
+        // A single value, up to rounding, still needs an axis around it.
+        let size = max(1, abs(range.lowerBound), abs(range.upperBound))
+        let padded = span > 1e-9 * size ? range : range.lowerBound - size / 2...range.upperBound + size / 2
         let step = Self.roundStep((padded.upperBound - padded.lowerBound) / Double(max(1, steps)))
         // A value on a tick up to rounding needs no further step.
         let first = (padded.lowerBound / step + 1e-9).rounded(.down)
@@ -39,11 +40,11 @@ struct Axis {
         return (([1, 2, 2.5, 5].first { $0 * power >= rough * (1 - 1e-9) }) ?? 10) * power
     }
 
-    func position(_ value: Double) -> Double {
+    package func position(_ value: Double) -> Double {
         start + (end - start) * (value - values.lowerBound) / (values.upperBound - values.lowerBound)
     }
 
-    func label(_ tick: Double) -> String {
+    package func label(_ tick: Double) -> String {
         // Rounding may leave a negative zero.
         NumberText.fixed(tick == 0 ? 0 : tick, decimals).replacing("-", with: "\u{2212}")
     }

@@ -94,20 +94,20 @@ struct HeatMap {
 
 /// Values in as many classes as a heat map has shades, each with the same number of them: shades show ranks, which is
 /// what pruning goes by, whatever the values' distribution.
-struct RankScale {
+package struct RankScale {
     /// The smallest value of each class but the first.
     private let bounds: [Double]
     let smallest: Double
     let largest: Double
 
-    init(_ values: [Double]) {
+    package init(_ values: [Double]) {
         let sorted = values.sorted()
         smallest = sorted.first ?? 0
         largest = sorted.last ?? 0
         bounds = sorted.isEmpty ? [] : (1..<HeatMap.shades).map { sorted[$0 * sorted.count / HeatMap.shades] }
     }
 
-    func shade(_ value: Double) -> Int { bounds.count { value >= $0 } }
+    package func shade(_ value: Double) -> Int { bounds.count { value >= $0 } }
 
     /// A bar of all shades with the classes' bounds under it.
     func legend(_ unit: String) -> Markup {

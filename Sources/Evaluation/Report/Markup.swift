@@ -42,6 +42,7 @@ struct Markup: Sendable, Equatable, ExpressibleByStringInterpolation {
             case ">": text += "&gt;"
             case "\"": text += "&quot;"
             case "'": text += "&#39;"
+            case "\r": break
             case "\t", "\n": text.unicodeScalars.append(scalar)
             case "\u{0}"..."\u{1F}", "\u{7F}"..."\u{9F}", "\u{FFFE}"..."\u{FFFF}": text += "\u{FFFD}"
             default: text.unicodeScalars.append(scalar)

@@ -11,7 +11,7 @@ struct ModelSection {
     var section: ReportSection {
         var section = ReportSection(name: "model", title: "What the model\u{2019}s heads do")
         guard let measurements else {
-            section.absent = ["\(advice)"]
+            section.absent = advice.isEmpty ? [] : ["\(advice)"]
             return section
         }
         section.introduction = introduction(measurements)
@@ -67,7 +67,8 @@ struct ModelSection {
 
     private static func explanation(of criterion: String) -> Markup {
         switch PruningCriterion(rawValue: criterion) {
-        case .axisEnergy: "The share of a head\u{2019}s write, seen by the probes, that lies along a domain\u{2019}s axis. "
+        case .axisEnergy:
+            "The share of a head\u{2019}s write, seen by the probes, that lies along a domain\u{2019}s axis. "
         case .writeNorm: "The length of a head\u{2019}s write relative to the residual stream. "
         default: .empty
         }

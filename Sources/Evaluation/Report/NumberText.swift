@@ -2,8 +2,9 @@ import Foundation
 
 /// Numbers as a reader sees them.
 enum NumberText {
-    /// At most two decimals, and no zeros at the end.
+    /// At most two decimals, and no zeros at the end. What no drawing reaches is drawn at 0.
     static func coordinate(_ value: Double) -> String {
+        guard abs(value) < 1e9 else { return "0" }
         let rounded = (value * 100).rounded() / 100
         return rounded == rounded.rounded() ? "\(Int(rounded))" : "\(rounded)"
     }

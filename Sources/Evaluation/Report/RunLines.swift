@@ -17,7 +17,7 @@ struct RunLines {
                 guard rows.contains(where: { $0.pathway == kind }) || (kind == .scenario && !rows.isEmpty)
                 else { return nil }
                 let points = rows.sorted { $0.prunedFraction < $1.prunedFraction }.compactMap { row in
-                    value(row).map { point(row, $0, name) }
+                    value(row).flatMap { $0.mean.isFinite ? point(row, $0, name) : nil }
                 }
                 return points.isEmpty ? nil : LineChart.Series(name: name, style: style, points: points)
             }

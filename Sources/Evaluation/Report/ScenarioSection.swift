@@ -17,7 +17,7 @@ struct ScenarioSection {
     var section: ReportSection {
         var section = ReportSection(name: "scenarios", title: "What scenarios need")
         let recorded = runs.filter { !pathways($0).isEmpty }
-        guard let first = recorded.first else {
+        guard !recorded.isEmpty else {
             section.absent = [
                 """
                 These runs did not record their pathways (<code>pathways.jsonl</code>), so there are no domain \
@@ -26,7 +26,8 @@ struct ScenarioSection {
             ]
             return section
         }
-        section.figures = [mixtures(first), masks(recorded)] + [keptShares(recorded)].compactMap(\.self)
+        section.figures =
+            [mixtures(recorded.flatMap(pathways)), masks(recorded)] + [keptShares(recorded)].compactMap(\.self)
         let silent = runs.filter { pathways($0).isEmpty }
         if !silent.isEmpty {
             section.absent.append(
@@ -40,9 +41,8 @@ struct ScenarioSection {
 
     // MARK: - Domain mixtures
 
-    /// Runs diagnose alike, so one stands for all: the criterion comes after the diagnosis.
-    private func mixtures(_ run: ReportRun) -> ReportFigure {
-        let records = pathways(run)
+    /// Criteria come after the diagnosis, so the first run that has a scenario stands for the others.
+    private func mixtures(_ records: [PathwayRecord]) -> ReportFigure {
         let domains = records[0].domains
         var panels: [Markup] = []
         var rows: [[String]] = []
@@ -94,7 +94,7 @@ struct ScenarioSection {
                 guard let scenario = records.first?.scenario else { continue }
                 let own = records.filter { $0.scenario == scenario }.sorted { $0.strength < $1.strength }
                 let title = runs.count > 1 ? "\(scenario) \u{B7} \(run.label)" : scenario
-                panels.append(HeatMap(title: title, cells: cells(of: own)).panel)
+                panels.append(HeatMap(title: title, cells: cells(of: own, strengths)).panel)
                 rows += own.map { record in
                     [
                         dataset, scenario, run.label, NumberText.fixed(record.strength, 2),
@@ -126,15 +126,19 @@ struct ScenarioSection {
                 names: 3, rows: rows))
     }
 
-    /// - Parameter records: of one scenario, by ascending strength.
-    private func cells(of records: [PathwayRecord]) -> [[HeatMap.Cell]] {
+    /// - Parameters:
+    ///   - records: of one scenario, by ascending strength.
+    ///   - strengths: of all runs, ascending.
+    private func cells(of records: [PathwayRecord], _ strengths: [Double]) -> [[HeatMap.Cell]] {
         let (layers, heads) = (records[0].keptHeads.count, records[0].heads)
         return (0..<layers).map { layer in
             let kept = records.map { Set($0.keptHeads[layer]) }
             return (0..<heads).map { head in
+                let pruned = zip(records, kept).first { !$1.contains(head) }?.0.strength
+                let step = pruned.flatMap(strengths.firstIndex) ?? strengths.count
                 let keeping = zip(records, kept).filter { $1.contains(head) }.map { NumberText.fixed($0.0.strength, 2) }
                 return HeatMap.Cell(
-                    shade: Self.shade(keeping.count, of: records.count),
+                    shade: Self.shade(step, of: strengths.count),
                     note: "layer \(layer), head \(head): "
                         + (keeping.isEmpty ? "pruned" : "kept at strength \(keeping.joined(separator: ", "))"),
                     isMarked: isBackbone(layer, head))
@@ -189,10 +193,8 @@ struct ScenarioSection {
     private func counts(_ records: [PathwayRecord]) -> [[Int]] {
         let (layers, heads) = (records[0].keptHeads.count, records[0].heads)
         var counts = Array(repeating: Array(repeating: 0, count: heads), count: layers)
-        for record in records where record.keptHeads.count == layers {
-            for (layer, kept) in record.keptHeads.enumerated() {
-                for head in kept where head < heads { counts[layer][head] += 1 }
-            }
+        for record in records {
+            for (layer, kept) in record.keptHeads.enumerated() { for head in kept { counts[layer][head] += 1 } }
         }
         return counts
     }

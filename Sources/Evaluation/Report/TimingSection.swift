@@ -11,7 +11,9 @@ struct TimingSection {
             // From zero, so that heights show proportions.
             return series.isEmpty
                 ? nil
-                : LineChart(title: title, xLabel: "pruned heads (%)", yLabel: unit, series: series, xRange: 0...0, yRange: 0...0)
+                : LineChart(
+                    title: title, xLabel: "pruned heads (%)", yLabel: unit, series: series, xRange: 0...0, yRange: 0...0
+                )
         }
         let speed = chart("Writing", "tokens per second", \.tokensPerSecond)
         let charts = [
@@ -48,6 +50,7 @@ struct TimingSection {
                 }
         }
         return DataTable(
-            columns: ["category", "run", "pathway", "pruned", "tokens/s", "speedup", "compile ms"], names: 3, rows: rows)
+            columns: ["category", "run", "pathway", "pruned", "tokens/s", "speedup", "compile ms"], names: 3, rows: rows
+        )
     }
 }
