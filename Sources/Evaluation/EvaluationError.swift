@@ -11,6 +11,8 @@ public enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible
     case ambiguousDataset(String)
     /// A file that is made whole cannot be written.
     case cannotSave(file: String, detail: String)
+    /// Runs that stand on one page are of several models.
+    case differentModels([String])
 
     public var description: String {
         switch self {
@@ -24,6 +26,8 @@ public enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible
         case .unusableText(let file, let line, let detail): "\(file), line \(line): \(detail)"
         case .ambiguousDataset(let name): "two datasets are named \"\(name)\"; run them apart, or rename a file"
         case .cannotSave(let file, let detail): "cannot write \(file): \(detail)"
+        case .differentModels(let models):
+            "the runs are of different models, \(models.joined(separator: " and ")); give runs of one"
         }
     }
 }

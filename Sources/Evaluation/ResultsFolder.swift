@@ -4,8 +4,8 @@ import Foundation
 public struct ResultsFolder {
     public let url: URL
 
-    private static let configurationFile = "configuration.json"
-    private static let summaryFile = "summary.json"
+    static let configurationFile = "configuration.json"
+    static let summaryFile = "summary.json"
 
     /// Makes the folder of a new run, or finds the one to resume.
     ///
@@ -59,7 +59,8 @@ public struct ResultsFolder {
         try (try encoder.encode(value) + Data("\n".utf8)).write(to: url, options: .atomic)
     }
 
-    private static func configuration(of folder: URL) -> SweepConfiguration? {
+    /// nil where the folder holds no run's configuration.
+    static func configuration(of folder: URL) -> SweepConfiguration? {
         let file = folder.appending(path: configurationFile)
         guard let data = FileManager.default.contents(atPath: file.path) else { return nil }
         return try? JSONDecoder().decode(SweepConfiguration.self, from: data)

@@ -62,8 +62,14 @@ public final class Sweep {
     /// Pathways are the innermost loop, so that every one sees the same machine and a stopped sweep compares like with
     /// like.
     ///
-    /// - Parameter onTurn: takes each result as it comes.
-    public func run(resuming earlier: [TurnResult], onTurn: (TurnResult) throws -> Void) throws {
+    /// - Parameters:
+    ///   - onPathway: takes each scenario's pathways before the scenario's turns are answered; those of a resumed
+    ///     scenario come again.
+    ///   - onTurn: takes each result as it comes.
+    public func run(
+        resuming earlier: [TurnResult], onPathway: (PathwayRecord) throws -> Void = { _ in },
+        onTurn: (TurnResult) throws -> Void
+    ) throws {
         var done: [Key: TurnResult] = [:]
         for result in earlier {
             let path = Path(kind: result.pathway, strength: result.strength)
@@ -71,13 +77,14 @@ public final class Sweep {
         }
         for set in sets {
             for scenario in set.scenarios {
-                try answer(scenario, of: set.name, done: done, onTurn)
+                try answer(scenario, of: set.name, done: done, onPathway, onTurn)
             }
         }
     }
 
     private func answer(
-        _ scenario: Scenario, of dataset: String, done: [Key: TurnResult], _ onTurn: (TurnResult) throws -> Void
+        _ scenario: Scenario, of dataset: String, done: [Key: TurnResult],
+        _ onPathway: (PathwayRecord) throws -> Void, _ onTurn: (TurnResult) throws -> Void
     ) throws {
         let paths = paths
         func key(_ turn: Int, _ path: Path) -> Key {
@@ -86,6 +93,13 @@ public final class Sweep {
         guard scenario.turns.indices.contains(where: { turn in paths.contains { done[key(turn, $0)] == nil } })
         else { return }
         let runs = try runs(of: scenario)
+        for run in runs {
+            guard let compiled = run.compiled else { continue }
+            try onPathway(
+                PathwayRecord(
+                    compiled, of: scenario, dataset: dataset, pathway: run.path.kind, strength: run.path.strength,
+                    heads: model.configuration.heads))
+        }
         for (index, turn) in scenario.turns.enumerated() {
             let reference = DenseReference(runs[0])
             for run in runs {
@@ -102,6 +116,8 @@ public final class Sweep {
     /// A path of one scenario: its pathway, the session that runs it, and the answers so far.
     private final class Run {
         let path: Path
+        /// nil for dense.
+        let compiled: CompiledScenario?
         let session: InferenceSession
         let prunedFraction: Double
         let compileMilliseconds: Double
@@ -109,6 +125,7 @@ public final class Sweep {
 
         init(_ path: Path, _ compiled: CompiledScenario?, _ model: DecoderModel) throws {
             self.path = path
+            self.compiled = compiled
             session = try InferenceSession(model, along: compiled?.pathway)
             prunedFraction = compiled?.prunedFraction ?? 0
             compileMilliseconds = compiled.map { $0.diagnoseMilliseconds + $0.compileMilliseconds } ?? 0

@@ -58,3 +58,8 @@ public struct TurnResult: Sendable, Codable, Equatable {
         self.likelihood = likelihood
     }
 }
+
+extension TurnResult: RunRecord {
+    public static let fileName = "turns.jsonl"
+    public static let kind = "a turn's result"
+}

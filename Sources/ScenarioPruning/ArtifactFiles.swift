@@ -82,6 +82,13 @@ enum ArtifactFiles {
         }
     }
 
+    /// All tensors of one file, whatever their shapes.
+    static func tensors(
+        _ name: String, in directory: URL
+    ) throws(PruningError) -> [String: SafetensorsFile.Tensor] {
+        try read(name, in: directory).tensors
+    }
+
     // MARK: - Probes
 
     static func writeProbes(_ probes: [LinearProbe], accuracy: [Double], in directory: URL) throws {

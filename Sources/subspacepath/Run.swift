@@ -107,13 +107,20 @@ struct Run: ParsableCommand {
         let folder = try ResultsFolder(in: parent, name: runName, configuration, resuming: resume)
         Console.note("results in \(folder.url.relativePath)")
         let (log, earlier) = try ResultsLog.resume(in: folder.url)
+        let (pathwayLog, earlierPathways) = try PathwayLog.resume(in: folder.url)
+        var logged = Set(earlierPathways.map(\.key))
         var results = earlier
         let line = ProgressLine("turns")
-        try sweep.run(resuming: earlier) { result in
-            try log.append(result)
-            results.append(result)
-            line.update(done: results.count, total: sweep.turnCount)
-        }
+        try sweep.run(
+            resuming: earlier,
+            onPathway: { pathway in
+                if logged.insert(pathway.key).inserted { try pathwayLog.append(pathway) }
+            },
+            onTurn: { result in
+                try log.append(result)
+                results.append(result)
+                line.update(done: results.count, total: sweep.turnCount)
+            })
         line.finish()
         let summary = SweepSummary(results, seed: seed)
         let output = Output(

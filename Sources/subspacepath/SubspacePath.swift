@@ -15,6 +15,6 @@ struct SubspacePath: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             Inspect.self, Tokenize.self, Generate.self, Train.self, Compile.self, Run.self, PerplexityCommand.self,
-            Bench.self, Import.self,
+            ReportCommand.self, Bench.self, Import.self,
         ])
 }

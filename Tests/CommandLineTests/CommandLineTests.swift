@@ -146,6 +146,8 @@ private struct Tool {
                     "scenarios", "turns",
                 ])
             let turns = folder.appending(path: "smollm2-135m-instruct/one/turns.jsonl")
+            let pathways = try Data(contentsOf: folder.appending(path: "smollm2-135m-instruct/one/pathways.jsonl"))
+            #expect(pathways.count { $0 == UInt8(ascii: "\n") } == 1)
             let whole = try Data(contentsOf: turns)
             // Half a line at the end is what kill -9 leaves.
             try whole.dropLast(40).write(to: turns)
@@ -157,6 +159,14 @@ private struct Tool {
                 }
             }
             #expect(try predictions(Data(contentsOf: turns)) == predictions(whole))
+            // The pathway is known already.
+            let path = turns.deletingLastPathComponent().path
+            #expect(try Data(contentsOf: URL(fileURLWithPath: path + "/pathways.jsonl")) == pathways)
+            let page = folder.appending(path: "new/page.html").path
+            let report = try Tool(["report", path, "--output", page, "--json"]).json()
+            #expect(report["turns"] as? Int == rows.compactMap { $0["turns"] as? Int }.reduce(0, +))
+            #expect(report["artifacts"] as? String == "artifacts/smollm2-135m-instruct")
+            #expect(try Data(contentsOf: URL(fileURLWithPath: page)).count == report["bytes"] as? Int)
         }
     }
 
@@ -244,6 +254,7 @@ private struct Tool {
                     ], "alchemy"
                 ),
                 (["run", "--datasets", "no_such_set"], "no_such_set"),
+                (["report", folder.path], "holds no configuration.json"),
                 (["run", "--datasets", "no/such/file.json"], "file.json cannot be read"),
                 (["run", "--datasets", "a/b.json", "no_such_set"], "b.json"),
                 (["import", "--input", junk.path], "of no known format"),
@@ -264,7 +275,9 @@ private struct Tool {
     }
 
     @Test func everyCommandTeaches() throws {
-        for command in ["inspect", "tokenize", "generate", "train", "compile", "run", "perplexity", "bench", "import"] {
+        for command in [
+            "inspect", "tokenize", "generate", "train", "compile", "run", "perplexity", "bench", "import", "report",
+        ] {
             let help = try Tool([command, "--help"])
             #expect(help.status == 0)
             #expect(help.output.contains("OVERVIEW"))

@@ -201,7 +201,17 @@ import Transformer
     @Test func theBlindPathwayPrunesAsMuch() throws {
         try withSweep(scoring: .likelihood, comparesBlind: true) { sweep in
             var results: [TurnResult] = []
-            try sweep.run(resuming: []) { results.append($0) }
+            var pathways: [PathwayRecord] = []
+            try sweep.run(
+                resuming: [],
+                onPathway: {
+                    pathways.append($0)
+                    #expect(results.isEmpty, "pathways come before their turns")
+                }, onTurn: { results.append($0) })
+            #expect(pathways.map(\.pathway) == [.scenario, .blind])
+            #expect(pathways.map(\.prunedFraction) == results[1...2].map(\.prunedFraction))
+            #expect(pathways[0].keptHeads != pathways[1].keptHeads)
+            #expect(abs(pathways[0].mixture.reduce(0, +) - 1) < 1e-9)
             #expect(results.map(\.pathway) == [.dense, .scenario, .blind, .dense, .scenario, .blind])
             #expect(results[1].prunedFraction == results[2].prunedFraction)
             #expect(results[1].likelihood != results[2].likelihood)

@@ -1,0 +1,93 @@
+import Foundation
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// What a run writes down line by line.
+public protocol RunRecord: Codable, Sendable {
+    /// The file of such records in a run's folder.
+    static var fileName: String { get }
+    /// What a line is, for messages: "a turn's result".
+    static var kind: String { get }
+}
+
+/// The log of answered turns.
+public typealias ResultsLog = RecordLog<TurnResult>
+/// The log of compiled pathways.
+public typealias PathwayLog = RecordLog<PathwayRecord>
+
+/// A file of one JSON line for each record, on disk as soon as the record is there.
+public final class RecordLog<Record: RunRecord> {
+    public static var fileName: String { Record.fileName }
+
+    private let path: String
+    private let descriptor: Int32
+
+    /// Opens the log in `directory` to append to, and hands back what it holds. A last line that a killed run left half
+    /// written is cut off.
+    public static func resume(in directory: URL) throws -> (log: RecordLog, earlier: [Record]) {
+        let (earlier, whole) = try records(in: directory)
+        let log = try RecordLog(path: directory.appending(path: fileName).path)
+        guard ftruncate(log.descriptor, off_t(whole)) == 0, lseek(log.descriptor, 0, SEEK_END) >= 0 else {
+            throw log.failure()
+        }
+        return (log, earlier)
+    }
+
+    /// The whole lines of the log in `directory`, and nothing where there is no log.
+    public static func read(in directory: URL) throws -> [Record] { try records(in: directory).records }
+
+    /// The records of whole lines, and how many bytes those are.
+    private static func records(in directory: URL) throws -> (records: [Record], bytes: Int) {
+        let url = directory.appending(path: fileName)
+        let data = FileManager.default.contents(atPath: url.path) ?? Data()
+        let whole = data.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+        let decoder = JSONDecoder()
+        var records: [Record] = []
+        for (index, line) in data[..<whole].split(separator: UInt8(ascii: "\n")).enumerated() {
+            guard let record = try? decoder.decode(Record.self, from: Data(line)) else {
+                throw EvaluationError.malformed(file: url.path, detail: "line \(index + 1) is not \(Record.kind)")
+            }
+            records.append(record)
+        }
+        return (records, whole)
+    }
+
+    private init(path: String) throws(EvaluationError) {
+        self.path = path
+        descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw failure() }
+    }
+
+    private func failure() -> EvaluationError {
+        .cannotWrite(file: path, detail: String(cString: strerror(errno)))
+    }
+
+    /// Appends a line and hands it to the system before returning. A line that does not fit is taken back whole.
+    public func append(_ record: Record) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let line = try encoder.encode(record) + Data("\n".utf8)
+        let start = lseek(descriptor, 0, SEEK_CUR)
+        var written = 0
+        while written < line.count {
+            let count = line.withUnsafeBytes { write(descriptor, $0.baseAddress! + written, line.count - written) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else {
+                let error = failure()
+                _ = ftruncate(descriptor, start)
+                lseek(descriptor, start, SEEK_SET)
+                throw error
+            }
+            written += count
+        }
+        fsync(descriptor)
+    }
+
+    deinit { if descriptor >= 0 { close(descriptor) } }
+}
