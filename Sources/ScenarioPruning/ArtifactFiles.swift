@@ -117,13 +117,17 @@ enum ArtifactFiles {
 
     // MARK: - Importance
 
+    static func tensorName(_ kind: UnitKind, _ criterion: PruningCriterion) -> String {
+        "\(kind.rawValue).\(criterion.rawValue)"
+    }
+
     /// Tensors `<kind>.<criterion>` `[layers, units, domains]` and `<kind>.means` `[layers, domains, inputs]`.
     static func writeImportance(_ value: ModelImportance, in directory: URL) throws {
         var tensors: [String: SafetensorsFile.Tensor] = [:]
         for kind in UnitKind.allCases {
             let unit = value[kind]
             for (criterion, table) in unit.tables {
-                tensors["\(kind.rawValue).\(criterion.rawValue)"] = .init(
+                tensors[tensorName(kind, criterion)] = .init(
                     shape: [table.layers, table.units, table.domains], values: table.values)
             }
             tensors["\(kind.rawValue).means"] = .init(
@@ -139,9 +143,9 @@ enum ArtifactFiles {
             let units = kind.count(shape.configuration)
             var tables: [PruningCriterion: UnitTable] = [:]
             for criterion in PruningCriterion.allCases where criterion.isMeasured {
-                let name = "\(kind.rawValue).\(criterion.rawValue)"
-                // Causal importance takes minutes and may have been left out.
-                if criterion == .causal, file.tensors[name] == nil { continue }
+                let name = tensorName(kind, criterion)
+                // Ablations take minutes and may have been left out.
+                if criterion.isAblation, file.tensors[name] == nil { continue }
                 tables[criterion] = UnitTable(
                     layers: shape.layers, units: units, domains: shape.domains,
                     values: try tensor(name, [shape.layers, units, shape.domains], of: file, directory.path))

@@ -8,9 +8,9 @@ public struct ModelMeasurements: Sendable {
     public struct Importance: Sendable {
         /// As the command line spells it: `axis-energy`.
         public let criterion: String
-        public let table: HeadTable
+        public let table: UnitTable
 
-        public init(criterion: String, table: HeadTable) {
+        public init(criterion: String, table: UnitTable) {
             self.criterion = criterion
             self.table = table
         }
@@ -20,7 +20,7 @@ public struct ModelMeasurements: Sendable {
     /// Of the probes on the validation pools, `[layers]`.
     public let validationAccuracy: [Double]
     public let temperatures: [CalibrationRegime: RegimeCalibration]
-    /// In the order of names.
+    /// In the order of the criteria.
     public let importances: [Importance]
     public let whitelist: Whitelist
 
@@ -69,18 +69,18 @@ public struct ModelMeasurements: Sendable {
         self.whitelist = whitelist
     }
 
-    /// Every tensor of the shape of `axis_energy`, `[layers, heads, domains]`, whatever criteria the artifacts hold.
+    /// The heads' tables, `[layers, heads, domains]`, of whatever criteria the artifacts hold.
     static func importances(
         of tensors: [String: SafetensorsFile.Tensor], layers: Int, domains: Int
     ) -> [Importance] {
-        guard let shape = tensors["axis_energy"]?.shape, shape.count == 3, shape[0] == layers, shape[2] == domains
-        else { return [] }
-        return tensors.filter { $1.shape == shape && $1.values.allSatisfy(\.isFinite) }
-            .sorted { $0.key < $1.key }
-            .map { name, tensor in
-                Importance(
-                    criterion: name.replacing("_", with: "-"),
-                    table: HeadTable(layers: layers, heads: shape[1], domains: domains, values: tensor.values))
-            }
+        PruningCriterion.allCases.compactMap { criterion in
+            guard let tensor = tensors[ArtifactFiles.tensorName(.heads, criterion)], tensor.shape.count == 3,
+                tensor.shape[0] == layers, tensor.shape[2] == domains, tensor.values.allSatisfy(\.isFinite)
+            else { return nil }
+            return Importance(
+                criterion: criterion.rawValue,
+                table: UnitTable(
+                    layers: layers, units: tensor.shape[1], domains: domains, values: tensor.values))
+        }
     }
 }

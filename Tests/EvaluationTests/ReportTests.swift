@@ -16,10 +16,11 @@ import Transformer
     private func configuration(
         _ criterion: PruningCriterion = .axisEnergy, compensation: Compensation = .mean, model: String = "llama-tiny"
     ) throws -> SweepConfiguration {
-        SweepConfiguration(
+        var compilation = CompilationOptions()
+        (compilation.criterion, compilation.compensation) = (criterion, compensation)
+        return SweepConfiguration(
             model: try Fixtures.tinyModel(model).fingerprint, strengths: [0.4], datasets: ["d"], samples: nil,
-            usesHistory: false, usesCalibration: true, maxNewTokens: 4, temperature: 0, seed: 1, criterion: criterion,
-            compensation: compensation, alwaysKeep: .whitelist, scoring: .both)
+            usesHistory: false, maxNewTokens: 4, temperature: 0, seed: 1, compilation: compilation, scoring: .both)
     }
 
     private func turn(_ scenario: String, strength: Double, score: Double?, nll: Double?) -> TurnResult {

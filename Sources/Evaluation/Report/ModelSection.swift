@@ -23,7 +23,7 @@ struct ModelSection {
 
     private func introduction(_ measurements: ModelMeasurements) -> Markup {
         let whitelist = measurements.whitelist
-        let heads = measurements.importances.first.map { $0.table.layers * $0.table.heads }
+        let heads = measurements.importances.first.map { $0.table.layers * $0.table.units }
         let of = heads.map { " of \($0)" } ?? ""
         let test = whitelist.variationTest.map { test -> Markup in
             """
@@ -47,7 +47,7 @@ struct ModelSection {
         let scale = RankScale(table.values.map(Double.init))
         let panels: [Markup] = measurements.domains.enumerated().map { domain, name in
             let cells = (0..<table.layers).map { layer in
-                (0..<table.heads).map { head in
+                (0..<table.units).map { head in
                     let value = Double(table[layer, head, domain])
                     return HeatMap.Cell(
                         shade: scale.shade(value),
@@ -67,16 +67,23 @@ struct ModelSection {
 
     private static func explanation(of criterion: String) -> Markup {
         switch PruningCriterion(rawValue: criterion) {
+        case .causal:
+            "How far the predictions move, in KL divergence, when a head is replaced by its domain\u{2019}s mean. "
         case .axisEnergy:
             "The share of a head\u{2019}s write, seen by the probes, that lies along a domain\u{2019}s axis. "
         case .writeNorm: "The length of a head\u{2019}s write relative to the residual stream. "
-        default: .empty
+        case .loss:
+            "How much likelihood the domain\u{2019}s own texts lose when a head is replaced by its mean there. "
+        case .fluctuation: "The variance of a head\u{2019}s write, standardised in each layer (FLAP). "
+        case .wanda: "Magnitudes of weights times the root mean square of their inputs, summed over a head (Wanda). "
+        case .sigmoidReference: "The probes\u{2019} answer where a head\u{2019}s write is all they see. "
+        case .random, nil: .empty
         }
     }
 
-    private func numbers(_ table: HeadTable, _ domains: [String]) -> DataTable {
+    private func numbers(_ table: UnitTable, _ domains: [String]) -> DataTable {
         let rows = (0..<table.layers).flatMap { layer in
-            (0..<table.heads).map { head in
+            (0..<table.units).map { head in
                 ["\(layer)", "\(head)"] + table[layer, head].map { NumberText.fixed(Double($0), 4) }
             }
         }

@@ -91,7 +91,7 @@ public struct ReportPage {
     private var lede: Markup {
         let scenarios = Set(runs.flatMap { $0.recorded.results.map { [$0.dataset, $0.scenario] } }).count
         let turns = runs.reduce(0) { $0 + $1.recorded.results.count }
-        let shape = measurements?.importances.first.map { " of \($0.table.layers) layers of \($0.table.heads) heads" }
+        let shape = measurements?.importances.first.map { " of \($0.table.layers) layers of \($0.table.units) heads" }
         return """
             \(runs.count) \(runs.count == 1 ? "sweep" : "sweeps") of \(scenarios) \
             \(scenarios == 1 ? "scenario" : "scenarios"), \(turns) measured turns in all, along pathways that leave out \
