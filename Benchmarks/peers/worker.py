@@ -13,28 +13,45 @@ from .files import variant
 from .tokens import random_tokens
 
 
-def best(trials, part):
-    """The setting that took least time for a part (0: prompt, 1: generation)."""
-    return min(trials, key=lambda setting: trials[setting][part])
-
-
 def choose_settings(engine, workloads):
-    """What was fastest for the prompt and for the generation of each workload, after a warm-up."""
-    settings = engine.settings
-    choices = []
-    for index, workload in enumerate(workloads):
-        if index == 0:
-            for setting in settings:
-                engine.measure(setting, *workload)
-        trials = {}
-        if len(settings) > 1:
-            for setting in settings * 2:
-                seconds = engine.measure(setting, *workload)
-                trials[setting] = tuple(map(min, seconds, trials.get(setting, seconds)))
-        else:
-            trials = {settings[0]: (0, 0)}
-        choices.append([best(trials, 0), best(trials, 1)])
-    return choices
+    """What was fastest for the prompt and for the generation of each workload, after a warm-up.
+
+    A setting that fails is left out; where all do, the last failure is raised.
+    """
+    usable = []
+    failure = None
+    for setting in engine.settings:
+        try:
+            engine.measure(setting, *workloads[0])
+            usable.append(setting)
+        except Exception as error:  # Whatever an engine raises says that it cannot run so.
+            failure = error
+    if not usable:
+        raise failure
+    return [choose(engine, usable, workload) for workload in workloads]
+
+
+def choose(engine, settings, workload):
+    if len(settings) == 1:
+        return settings * 2
+    trials = {setting: engine.measure(setting, *workload) for setting in settings}
+    # Twice, against noise, except what is far behind in both.
+    least = [min(trial[part] for trial in trials.values()) for part in (0, 1)]
+    for setting, trial in trials.items():
+        if trial[0] < 2 * least[0] or trial[1] < 2 * least[1]:
+            trials[setting] = tuple(map(min, trial, engine.measure(setting, *workload)))
+    return [min(trials, key=lambda setting: trials[setting][part]) for part in (0, 1)]
+
+
+def take_turn(engine, workloads, index, choice):
+    """Tokens per second; where one setting reads fastest and another writes fastest, each does its part."""
+    prompt, continuation = workloads[index]
+    seconds = {}
+    for setting in dict.fromkeys(choice):
+        if not engine.warms_up:
+            engine.measure(setting, *workloads[0])
+        seconds[setting] = engine.measure(setting, prompt, continuation)
+    return {"prompt": len(prompt) / seconds[choice[0]][0], "generation": len(continuation) / seconds[choice[1]][1]}
 
 
 def main():
@@ -57,15 +74,7 @@ def main():
         answer({"version": engine.version, "file": file.name, "choices": choices})
         for line in sys.stdin:
             index = json.loads(line)["workload"]
-            # Where one setting reads fastest and another writes fastest, each does its part.
-            seconds = {setting: engine.measure(setting, *workloads[index]) for setting in set(choices[index])}
-            prompt, continuation = workloads[index]
-            answer(
-                {
-                    "prompt": len(prompt) / seconds[choices[index][0]][0],
-                    "generation": len(continuation) / seconds[choices[index][1]][1],
-                }
-            )
+            answer(take_turn(engine, workloads, index, choices[index]))
     except Exception as error:  # Whatever an engine raises is its result here, shown in the table.
         answer({"error": f"{type(error).__name__}: {error}"})
 

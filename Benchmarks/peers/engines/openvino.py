@@ -7,6 +7,7 @@ import openvino_genai
 
 class OpenVINO:
     settings = ["paged attention", "SDPA"]
+    warms_up = False
 
     def __init__(self, file, threads, longest):
         self.version = f"openvino-genai {openvino_genai.__version__}"

@@ -8,6 +8,7 @@ import transformers
 
 class Transformers:
     settings = ["bfloat16", "float32"]
+    warms_up = False
 
     def __init__(self, file, threads, longest):
         self.version = f"transformers {transformers.__version__}, torch {torch.__version__}"

@@ -8,6 +8,7 @@ from ..paths import ROOT, TOOL
 
 class SubspacePath:
     settings = ["int8"]
+    warms_up = True
 
     def __init__(self, file, threads, longest):
         self.command = [TOOL, "bench", "--model", file, "--threads", str(threads), "--repetitions", "1", "--json"]
