@@ -8,7 +8,7 @@ requirements=Benchmarks/peers/requirements.txt
 stamp=.venv-peers/requirements.txt
 if cmp --silent "$requirements" "$stamp"; then exit 0; fi
 
-export CMAKE_ARGS="-DGGML_NATIVE=ON ${CMAKE_ARGS:-}"
+export CMAKE_ARGS="-DGGML_NATIVE=ON -DLLAVA_BUILD=OFF ${CMAKE_ARGS:-}"
 export CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(getconf _NPROCESSORS_ONLN)}
 echo "installing the engines into .venv-peers (llama.cpp is built from source, which takes minutes)" >&2
 python3 -m venv .venv-peers
