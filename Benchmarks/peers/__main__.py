@@ -1,4 +1,4 @@
-"""Measures every engine in turn and prints one table: `PYTHONPATH=Benchmarks .venv-peers/bin/python -m peers --help`."""
+"""Measures every engine in turn and prints one table: `make bench-peers`."""
 
 import argparse
 import json
@@ -36,7 +36,8 @@ def parse_options():
     parser = argparse.ArgumentParser(
         prog="peers",
         description="Measure SubspacePath and other engines in turn, on the same files and tokens.")
-    parser.add_argument("--model", type=pathlib.Path, default=DEFAULT_MODEL, help="a GGUF file (default: the default model)")
+    parser.add_argument(
+        "--model", type=pathlib.Path, default=DEFAULT_MODEL, help="a GGUF file (default: the default model)")
     parser.add_argument(
         "--engines", type=contestant, nargs="+", default=[Contestant(name) for name in DEFAULT_CONTESTANTS],
         metavar="ENGINE[:TYPE]",
@@ -44,10 +45,12 @@ def parse_options():
     parser.add_argument("--prompt-tokens", type=positive, nargs="+", default=[512, 4000], help="(default: 512 4000)")
     parser.add_argument("--generate-tokens", type=positive, default=64, help="(default: 64)")
     parser.add_argument("--rounds", type=positive, default=5, help="(default: 5)")
-    parser.add_argument("--threads", type=positive, default=len(os.sched_getaffinity(0)), help="(default: all processors)")
+    parser.add_argument(
+        "--threads", type=positive, default=len(os.sched_getaffinity(0)), help="(default: all processors)")
     parser.add_argument("--seed", type=int, default=42, help="the same seed takes the same tokens (default: 42)")
     parser.add_argument("--quick", action="store_true", help="two rounds, the first prompt length only")
-    parser.add_argument("--turn-limit", type=positive, default=1800, help="seconds an engine may take to answer (default: 1800)")
+    parser.add_argument(
+        "--turn-limit", type=positive, default=1800, help="seconds an engine may take to answer (default: 1800)")
     parser.add_argument(
         "--patience", type=positive, default=300,
         help="seconds that may be spent on waiting for other programs and on measuring again (default: 300)")

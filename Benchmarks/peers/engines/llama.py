@@ -8,7 +8,8 @@ import llama_cpp
 
 class Llama:
     # Whether attention is fused, and how many tokens of a prompt are read at a time.
-    settings = ["flash attention, batches of 512", "flash attention, batches of 128", "no flash attention, batches of 512"]
+    settings = [
+        "flash attention, batches of 512", "flash attention, batches of 128", "no flash attention, batches of 512"]
     warms_up = False
 
     def __init__(self, file, threads, longest):
