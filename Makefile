@@ -5,10 +5,10 @@ ARTIFACTS := artifacts/smollm2-135m-instruct
 TOOL := .build/release/subspacepath
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test model build format check-format artifacts fixtures bench quality
+.PHONY: help demo test model model-7b build format check-format artifacts fixtures bench bench-peers quality
 
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: model build ## Answer scenarios at several pruning strengths and print the table
 	$(TOOL) run --pruning-strengths 0.2 0.4 0.6 --num-samples 5
@@ -18,6 +18,9 @@ test: model check-format ## Run every test and the format check
 
 model: ## Fetch the default model (92 MB) into models/
 	@Scripts/fetch-model.sh
+
+model-7b: ## Make a model of the shape of Llama 2 7B with random weights (3.8 GB) in models/random/
+	python3 Scripts/make-random-model.py --shape 7B --type Q4_0
 
 build: ## Build the command line
 	swift build -c release --product subspacepath
@@ -40,6 +43,10 @@ bench: model build ## Measure speed, dense and with 40% of the heads pruned, aga
 	$(TOOL) bench --output results/bench/dense.json
 	$(TOOL) bench --pruned-fraction 0.4 --repetitions 20 --output results/bench/pruned.json
 	$(TOOL) bench --prompt-tokens 32 128 512 2000 4000 8000 --repetitions 3 --output results/bench/lengths.json
+
+bench-peers: model build ## Measure other engines beside this one, in turn (PEERS_OPTIONS=--help lists options)
+	Benchmarks/peers/install.sh
+	PYTHONPATH=Benchmarks .venv-peers/bin/python -m peers $(PEERS_OPTIONS)
 
 quality: model build ## Measure what pruning costs in likelihood, for each criterion
 	python3 Benchmarks/quality.py
