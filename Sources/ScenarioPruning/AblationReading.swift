@@ -4,18 +4,10 @@ import Transformer
 /// What a text's predictions make of ablations: one dense pass, then for each unit one pass from its layer on.
 ///
 /// With z[t, v] the change of the logit of token v after position t when a unit is ablated, the Kullback-Leibler
-/// divergence of the dense distribution p from the ablated one is `log E_p exp(z) - E_p z` at each position, and the
-/// text's own next token x loses `log E_p exp(z) - z_x` nats of likelihood. The expectations are taken over tokens drawn
-/// from p, so that the output head is read once for a text and not once for each unit.
+/// divergence of the dense distribution p from the ablated one is `log E_p exp(z) - E_p z` at each position. The
+/// expectations are taken over tokens drawn from p, so that the output head is read once for a text and not once for
+/// each unit.
 final class AblationReading {
-    /// What an ablation does to a text's predictions, in nats, averaged over positions.
-    struct Effect {
-        /// The KL divergence of the next-token distribution from the dense one.
-        var divergence = 0.0
-        /// The rise of the negative log-likelihood of the text's own tokens.
-        var loss = 0.0
-    }
-
     private let model: DecoderModel
     private let session: InferenceSession
     private let draws: Int
@@ -27,50 +19,46 @@ final class AblationReading {
         session = try InferenceSession(model)
     }
 
-    /// The effect of each ablation, `[ablations]`.
+    /// The mean over positions of the divergence that each ablation causes, in nats, `[ablations]`.
     ///
     /// - Parameters:
-    ///   - ids: the text, at least two tokens; one position for each token but the last.
+    ///   - ids: the text; one position for each token.
     ///   - ablations: pathways that differ from the dense model in one layer, and that layer.
     ///   - onAblation: called after each.
-    func effects(
+    func divergences(
         of ids: [Int], ablations: [(layer: Int, pathway: Pathway)], generator: inout SplitMix64,
         onAblation: () throws -> Void
-    ) throws -> [Effect] {
+    ) throws -> [Double] {
         let width = model.configuration.width
-        let read = Array(ids.dropLast())
-        let (inputs, dense) = try densePass(read)
-        let rows = try candidateRows(read, next: Array(ids.dropFirst()), using: &generator)
+        let (inputs, dense) = try densePass(ids)
+        let rows = try drawnRows(ids, using: &generator)
         return try ablations.map { layer, pathway in
             try session.follow(pathway)
             let ablated = try session.finalHidden(inputs[layer], from: layer)
-            var effect = Effect()
+            var sum = 0.0
             rows.withUnsafeBufferPointer { rows in
-                for token in read.indices {
+                for token in ids.indices {
                     let change = (token * width..<(token + 1) * width).map { ablated[$0] - dense[$0] }
-                    let logits = change.withUnsafeBufferPointer { change in
-                        (0...draws).map { candidate in
-                            let start = (token * (draws + 1) + candidate) * width
-                            let row = UnsafeBufferPointer(rebasing: rows[start..<start + width])
-                            return Double(dotProduct(row, change))
-                        }
+                    sum += change.withUnsafeBufferPointer { change in
+                        divergence(
+                            (0..<draws).map { draw in
+                                let row = rows[(token * draws + draw) * width..<(token * draws + draw + 1) * width]
+                                return Double(dotProduct(UnsafeBufferPointer(rebasing: row), change))
+                            })
                     }
-                    let drawn = logits.dropLast()
-                    let normalizer = logMeanExp(drawn)
-                    effect.divergence += normalizer - drawn.reduce(0, +) / Double(draws)
-                    effect.loss += normalizer - logits[draws]
                 }
             }
             try onAblation()
-            return Effect(
-                divergence: effect.divergence / Double(read.count), loss: effect.loss / Double(read.count))
+            return sum / Double(ids.count)
         }
     }
 
-    /// `log E exp(z)` over equally likely draws.
-    private func logMeanExp(_ changes: ArraySlice<Double>) -> Double {
+    /// `log E exp(z) - E z` over equally likely draws; their mean cancels, so z may be shifted.
+    private func divergence(_ changes: [Double]) -> Double {
+        let count = Double(changes.count)
         let peak = changes.max() ?? 0
-        return peak + log(changes.reduce(0) { $0 + exp($1 - peak) } / Double(changes.count))
+        let mean = changes.reduce(0, +) / count
+        return peak + log(changes.reduce(0) { $0 + exp($1 - peak) } / count) - mean
     }
 
     /// The residual streams entering each layer, `[layers][tokens * width]`, and the normalised input of the output
@@ -83,15 +71,13 @@ final class AblationReading {
         return (inputs, try session.finalHidden(inputs[last], from: last))
     }
 
-    /// The output head's rows of tokens drawn from the dense predictions, and last of the token that does follow,
-    /// `[tokens][draws + 1][width]`.
-    private func candidateRows(_ ids: [Int], next: [Int], using generator: inout SplitMix64) throws -> [Float] {
+    /// The output head's rows of tokens drawn from the dense predictions, `[tokens][draws][width]`.
+    private func drawnRows(_ ids: [Int], using generator: inout SplitMix64) throws -> [Float] {
         var rows: [Float] = []
-        rows.reserveCapacity(ids.count * (draws + 1) * model.configuration.width)
+        rows.reserveCapacity(ids.count * draws * model.configuration.width)
         session.reset()
-        try session.forEachLogits(after: ids) { token, logits in
+        try session.forEachLogits(after: ids) { _, logits in
             for id in systematicDraws(logits, start: generator.unit()) { rows += model.outputHead.row(id) }
-            rows += model.outputHead.row(next[token])
         }
         return rows
     }

@@ -144,8 +144,8 @@ enum ArtifactFiles {
             var tables: [PruningCriterion: UnitTable] = [:]
             for criterion in PruningCriterion.allCases where criterion.isMeasured {
                 let name = tensorName(kind, criterion)
-                // Ablations take minutes and may have been left out.
-                if criterion.isAblation, file.tensors[name] == nil { continue }
+                // It takes minutes and may have been left out.
+                if criterion == .causal, file.tensors[name] == nil { continue }
                 tables[criterion] = UnitTable(
                     layers: shape.layers, units: units, domains: shape.domains,
                     values: try tensor(name, [shape.layers, units, shape.domains], of: file, directory.path))

@@ -25,9 +25,8 @@ public struct CausalMeasurement {
 
     /// What has been measured so far; saved after each text, so that a stopped run goes on from there.
     package struct State: Codable, Equatable {
-        /// Sums over tokens, `[layers * units * domains]`, and the tokens read, `[domains]`.
-        var divergences: [UnitKind: [Double]] = [:]
-        var losses: [UnitKind: [Double]] = [:]
+        /// Divergences times tokens, `[layers * units * domains]`, and the tokens read, `[domains]`.
+        var sums: [UnitKind: [Double]] = [:]
         var tokens: [UnitKind: [Int]] = [:]
         /// Texts done, `[domains]`.
         var texts: [UnitKind: [Int]] = [:]
@@ -57,8 +56,7 @@ public struct CausalMeasurement {
         self.seed = seed
         var generator = SplitMix64(seed: seed)
         let shuffled = pools.map { pool in
-            pool.texts.shuffled(using: &generator)
-                .map { Array(model.tokenizer.encode($0).prefix(Self.longestText)) }.filter { $0.count > 1 }
+            pool.texts.shuffled(using: &generator).map { Array(model.tokenizer.encode($0).prefix(Self.longestText)) }
         }
         var texts: [UnitKind: [[[Int]]]] = [:]
         for kind in UnitKind.allCases {
@@ -98,9 +96,7 @@ public struct CausalMeasurement {
         for kind in UnitKind.allCases where budget.tokens(kind) > 0 {
             let units = kind.count(model.configuration) * model.configuration.layers
             let domains = texts[kind]?.count ?? 0
-            let none = Array(repeating: 0.0, count: units * domains)
-            state.divergences[kind] = state.divergences[kind] ?? none
-            state.losses[kind] = state.losses[kind] ?? none
+            state.sums[kind] = state.sums[kind] ?? Array(repeating: 0, count: units * domains)
             state.tokens[kind] = state.tokens[kind] ?? Array(repeating: 0, count: domains)
             state.texts[kind] = state.texts[kind] ?? Array(repeating: 0, count: domains)
             for (domain, pool) in (texts[kind] ?? []).enumerated() {
@@ -112,31 +108,30 @@ public struct CausalMeasurement {
                     // A generator for each text: a resumed run draws what an unbroken one would have.
                     var generator = SplitMix64(seed: seed &+ UInt64(index) &* 64 &+ UInt64(domain))
                     let ids = pool[index]
-                    let effects = try reading.effects(of: ids, ablations: ablations, generator: &generator) {
+                    let divergences = try reading.divergences(
+                        of: ids, ablations: ablations, generator: &generator
+                    ) {
                         passes += 1
                         onPass(passes)
                     }
-                    let positions = ids.count - 1
-                    for (unit, effect) in effects.enumerated() {
-                        state.divergences[kind]![unit * domains + domain] += effect.divergence * Double(positions)
-                        state.losses[kind]![unit * domains + domain] += effect.loss * Double(positions)
+                    for (unit, value) in divergences.enumerated() {
+                        state.sums[kind]![unit * domains + domain] += value * Double(ids.count)
                     }
-                    state.tokens[kind]![domain] += positions
+                    state.tokens[kind]![domain] += ids.count
                     state.texts[kind]![domain] += 1
                     try save(state)
                 }
             }
-            result[kind].tables[.causal] = table(kind, state.divergences[kind], state.tokens[kind])
-            result[kind].tables[.loss] = table(kind, state.losses[kind], state.tokens[kind])
+            result[kind].tables[.causal] = table(kind, state, domains: domains)
         }
         return result
     }
 
-    private func table(_ kind: UnitKind, _ sums: [Double]?, _ tokens: [Int]?) -> UnitTable {
-        let (sums, tokens) = (sums ?? [], tokens ?? [])
-        let values = sums.enumerated().map { Float($1 / Double(max(tokens[$0 % tokens.count], 1))) }
+    private func table(_ kind: UnitKind, _ state: State, domains: Int) -> UnitTable {
+        let tokens = state.tokens[kind] ?? []
+        let values = (state.sums[kind] ?? []).enumerated().map { Float($1 / Double(max(tokens[$0 % domains], 1))) }
         return UnitTable(
-            layers: model.configuration.layers, units: kind.count(model.configuration), domains: tokens.count,
+            layers: model.configuration.layers, units: kind.count(model.configuration), domains: domains,
             values: values)
     }
 

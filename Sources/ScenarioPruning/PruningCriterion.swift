@@ -5,9 +5,6 @@ public enum PruningCriterion: String, Sendable, CaseIterable, Codable, CodingKey
     /// How much the predictions move when the unit is replaced by its domain's mean: the mean KL divergence of the
     /// next-token distribution from the dense model's, see ``CausalMeasurement``.
     case causal
-    /// How much likelihood the domain's own texts lose when the unit is replaced by its domain's mean: measured with
-    /// ``causal``.
-    case loss
     /// The published method: how much of a unit's write, seen by the probes, lies along the scenario's domain axes,
     /// `E [ w_k^2 / (||w||^2 + 1e-8) ]` with `w = P_l W_u mean x_u`.
     case axisEnergy = "axis-energy"
@@ -19,16 +16,13 @@ public enum PruningCriterion: String, Sendable, CaseIterable, Codable, CodingKey
     case wanda
     /// How long a unit's write is relative to the residual stream, `E ||W_u mean x_u|| / ||mean r||`.
     case writeNorm = "write-norm"
-    /// The probes' calibrated-less answer to a unit's write alone, `E sigmoid(w_k + b_k)`: the published code's
+    /// The probes' uncalibrated answer to a unit's write alone, `E sigmoid(w_k + b_k)`: the published code's
     /// stand-in for the axis-aligned energy.
     case sigmoidReference = "sigmoid-reference"
     /// Scores drawn from a seed: what any criterion must beat.
     case random
 
     public static let `default` = PruningCriterion.causal
-
-    /// Whether it is measured by ablations, see ``CausalMeasurement``: in nats, which may be added and compared.
-    public var isAblation: Bool { self == .causal || self == .loss }
 
     /// Whether the offline stage measures a table for it.
     public var isMeasured: Bool { self != .random }
@@ -56,13 +50,13 @@ public enum AlwaysKeep: String, Sendable, CaseIterable, Codable {
 }
 
 extension PruningCriterion {
-    /// How much of a scenario's scores by ablation is that of its own mixture of domains; the rest is the average over
+    /// How much of a scenario's causal importance is that of its own mixture of domains; the rest is the average over
     /// all domains, which is measured with less noise.
-    static let mixtureShare = 0.5
+    static let mixtureShare = 0.75
 
-    /// A scenario's weight for each domain: its relevances, as published, or for ablations its mixture.
+    /// A scenario's weight for each domain: its relevances, as published, or for causal importance its mixture.
     func weights(of diagnosis: Diagnosis) -> [Double] {
-        guard isAblation else { return diagnosis.weights }
+        guard self == .causal else { return diagnosis.weights }
         let average = (1 - Self.mixtureShare) / Double(diagnosis.mixture.count)
         return diagnosis.mixture.map { Self.mixtureShare * $0 + average }
     }

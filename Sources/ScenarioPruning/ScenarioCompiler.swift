@@ -139,7 +139,8 @@ public final class ScenarioCompiler {
 
     private var everyHead: [[Int]] { model.layers.map { _ in Array(0..<model.configuration.heads) } }
 
-    /// What competes for the pathway. Of several kinds, ablations go by nats for each multiply-add spared; the other criteria do not compare heads with blocks, and prune the same share of each kind.
+    /// What competes for the pathway. Of several kinds, causal importance goes by divergence for each multiply-add
+    /// spared; the other criteria do not compare heads with blocks, and prune the same share of each kind.
     private func contests(
         _ diagnosis: Diagnosis, _ options: CompilationOptions
     ) throws(PruningError) -> [(kind: UnitKind, contest: UnitSelection.Contest)] {
@@ -152,7 +153,7 @@ public final class ScenarioCompiler {
             var costs = (0..<kind.count(configuration)).map { Double(kind.multiplyAdds(of: $0, configuration)) }
             if kinds == [.heads] {
                 costs = costs.map { _ in 1 }
-            } else if options.criterion.isAblation {
+            } else if options.criterion == .causal {
                 order = order.map { zip($0, costs).map { $0 / $1 } }
             } else {
                 order = UnitSelection.places(of: order)

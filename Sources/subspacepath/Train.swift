@@ -33,7 +33,8 @@ struct Train: ParsableCommand {
     @Option(help: "Training inputs for each domain. (default: all)")
     var numSamplesPerDomain: Int?
 
-    @Option(help: "The most that is measured: causal importance takes minutes, everything else one pass over the texts.")
+    @Option(
+        help: "The most that is measured: causal importance takes minutes, everything else one pass over the texts.")
     var importance = Importance.causal
 
     @Option(help: "Tokens of each domain that heads' causal importance is measured on.")
@@ -158,7 +159,8 @@ struct Train: ParsableCommand {
         let result = Output(
             output: output.path, domains: artifacts.domains, meanValidationAccuracy: accuracy, layers: layers,
             importance: .init(
-                criterion: shown[.causal] == nil ? .axisEnergy : .causal, meanByDomain: Dictionary(uniqueKeysWithValues: zip(artifacts.domains, means)),
+                criterion: shown[.causal] == nil ? .axisEnergy : .causal,
+                meanByDomain: Dictionary(uniqueKeysWithValues: zip(artifacts.domains, means)),
                 smallest: table.values.min() ?? 0, largest: table.values.max() ?? 0),
             whitelist: .init(
                 heads: artifacts.whitelist.count, foundationLayers: artifacts.whitelist.foundationLayers,

@@ -220,7 +220,8 @@ private struct Tool {
             ["compile", "--scenario", "x", "--pruning-strength", "1.5"], ["compile"], ["tokenize"], ["no-such-command"],
             ["generate", "--prompt", "x", "--pruned-fraction", "0.2"], ["run", "--pruning-strengths", "-1"],
             ["compile", "--scenario", "x", "--criterion", "no-such-criterion"], ["bench", "--repetitions", "0"],
-            ["run", "--scoring", "taste"], ["compile", "--scenario", "x", "--prune", "heads,legs"], ["import"], ["import", "--input", "x", "--limit", "0"],
+            ["run", "--scoring", "taste"], ["compile", "--scenario", "x", "--prune", "heads,legs"], ["import"],
+            ["import", "--input", "x", "--limit", "0"],
             ["import", "--input", "x", "--format", "riddles"], ["import", "--input", "x", "--output", "x.txt"],
         ] {
             let tool = try Tool(arguments)

@@ -275,7 +275,8 @@ import Transformer
         let session = try InferenceSession(model)
         let dense = try session.logits(after: [5, 6, 7])
         try session.follow(pathway)
-        #expect(try session.logits(after: [5, 6, 7]) == InferenceSession(model, along: pathway).logits(after: [5, 6, 7]))
+        #expect(
+            try session.logits(after: [5, 6, 7]) == InferenceSession(model, along: pathway).logits(after: [5, 6, 7]))
         try session.follow(nil)
         #expect(try session.logits(after: [5, 6, 7]) == dense)
     }

@@ -72,8 +72,6 @@ struct ModelSection {
         case .axisEnergy:
             "The share of a head\u{2019}s write, seen by the probes, that lies along a domain\u{2019}s axis. "
         case .writeNorm: "The length of a head\u{2019}s write relative to the residual stream. "
-        case .loss:
-            "How much likelihood the domain\u{2019}s own texts lose when a head is replaced by its mean there. "
         case .fluctuation: "The variance of a head\u{2019}s write, standardised in each layer (FLAP). "
         case .wanda: "Magnitudes of weights times the root mean square of their inputs, summed over a head (Wanda). "
         case .sigmoidReference: "The probes\u{2019} answer where a head\u{2019}s write is all they see. "
