@@ -11,16 +11,16 @@ public struct EmbeddedPool: Sendable, Equatable {
 }
 
 extension FeatureReader {
-    /// The embedding of each text of a pool: its mean post-attention residual at the middle layer, stopwords removed.
+    /// The embedding of each text of a pool, stopwords removed.
     ///
     /// - Parameter onText: called after each text.
     public func embed(_ pool: TextPool, onText: () -> Void = {}) throws -> EmbeddedPool {
         EmbeddedPool(
             domain: pool.domain,
             embeddings: try pool.texts.map { text in
-                let residuals = try features(of: TextNormalization.apply(text)).residuals
+                let embedding = try embedding(of: TextNormalization.apply(text))
                 onText()
-                return residuals[residuals.count / 2]
+                return embedding
             })
     }
 }

@@ -34,4 +34,17 @@ public final class FeatureReader {
         let taps = try session.taps(over: Array(ids.prefix(session.contextLimit)))
         return LayerFeatures(taps, layers: model.configuration.layers)
     }
+
+    /// The mean post-attention residual of `text` at the middle layer over the tokens after its first, `[width]`.
+    ///
+    /// The first token is an attention sink (Xiao et al., 2024): its residual is far longer than the others' and much
+    /// the same in every text. In a mean over all tokens its share is one over their number, so that embeddings would
+    /// differ by the length of a text before anything else.
+    public func embedding(of text: String) throws -> [Float] {
+        session.reset()
+        let ids = model.tokenizer.encode(text).prefix(session.contextLimit)
+        let first = try session.taps(over: Array(ids.prefix(1)))
+        let taps = ids.count > 1 ? try session.taps(over: Array(ids.dropFirst())) : first
+        return taps.residual(layer: model.configuration.layers / 2)
+    }
 }

@@ -8,9 +8,10 @@ struct Domains: ParsableCommand {
         abstract: "Choose the domains that a model tells apart best and that stand for the most others.",
         discussion: """
             Domain-Basis Synthesis. Reads a folder of candidate pools, <name>.json, each a list of strings; embeds \
-            each text by the model's own mean residual at its middle layer, stopwords removed; takes each domain's \
-            mean direction on the leading principal components as its axis; and chooses the domains whose axes \
-            balance separation (pairwise 1 - |cos|) against coverage (how well they span every candidate's axis). \
+            each text by the model's own mean residual at its middle layer, stopwords removed and without the first \
+            token, an attention sink; takes each domain's mean direction on the leading principal components as its \
+            axis; and chooses the domains whose axes balance separation (pairwise 1 - |cos|) against coverage (how \
+            well they span every candidate's axis).
             `train --selected-domains` takes what is chosen.
 
             EXAMPLES

@@ -254,12 +254,24 @@ private func names(_ count: Int) -> [String] { (0..<count).map { String(format: 
     }
 
     @Test func textsOfAModelAreEmbeddedAlike() throws {
-        let reader = try FeatureReader(try Fixtures.tinyModel("llama-tiny"))
+        let model = try Fixtures.tinyModel("llama-tiny")
+        let reader = try FeatureReader(model)
         let pool = TextPool(domain: "a", texts: ["the acid and the base", "a bond"])
         var seen = 0
         let embedded = try reader.embed(pool) { seen += 1 }
         #expect(seen == 2)
         #expect(embedded.domain == "a" && embedded.embeddings.count == 2)
+        // The mean over the tokens after the first, at the middle layer.
+        let session = try InferenceSession(model)
+        let ids = model.tokenizer.encode("acid base")
+        let layer = model.configuration.layers / 2
+        let all = try session.taps(over: ids).residual(layer: layer)
+        session.reset()
+        let first = try session.taps(over: Array(ids.prefix(1))).residual(layer: layer)
+        let count = Float(ids.count)
+        for (value, (mean, sink)) in zip(embedded.embeddings[0], zip(all, first)) {
+            #expect(abs(value - (mean * count - sink) / (count - 1)) < 1e-4)
+        }
         // Stopwords are no part of what is embedded.
         #expect(embedded == (try reader.embed(TextPool(domain: "a", texts: ["acid base", "bond"]))))
     }
