@@ -38,4 +38,19 @@ public final class FeatureReader {
         let ids = model.tokenizer.encode(text)
         return try session.taps(over: Array(ids.prefix(session.contextLimit)), of: kinds, layers: layers)
     }
+
+    /// The mean post-attention residual of `text` at the middle layer over the tokens after its first, `[width]`.
+    ///
+    /// The first token is an attention sink (Xiao et al., 2024): its residual is far longer than the others' and much
+    /// the same in every text. In a mean over all tokens its share is one over their number, so that embeddings would
+    /// differ by the length of a text before anything else.
+    public func embedding(of text: String) throws -> [Float] {
+        session.reset()
+        let ids = model.tokenizer.encode(text).prefix(session.contextLimit)
+        let layer = model.configuration.layers / 2
+        let first = try session.taps(over: Array(ids.prefix(1)), of: .residuals, layers: layer + 1)
+        guard ids.count > 1 else { return first.residual(layer: layer) }
+        return try session.taps(over: Array(ids.dropFirst()), of: .residuals, layers: layer + 1)
+            .residual(layer: layer)
+    }
 }

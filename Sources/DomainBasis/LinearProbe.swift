@@ -57,7 +57,7 @@ public struct ProbeTraining: Sendable, Equatable {
     public func train(
         residuals: [[Float]], domains: [Int], validation: (residuals: [[Float]], domains: [Int]), domainCount: Int
     ) -> LinearProbe {
-        let standard = Standardization(residuals)
+        let standard = Standardization(pools: [residuals])
         let inputs = residuals.map(standard.apply)
         let validationInputs = validation.residuals.map(standard.apply)
         var state = AdamState(domains: domainCount, width: standard.mean.count, self)
@@ -72,39 +72,6 @@ public struct ProbeTraining: Sendable, Equatable {
             if epoch - best.epoch >= patience { break }
         }
         return standard.fold(weights: best.weights, biases: best.biases)
-    }
-}
-
-/// Per-feature shift and scale to zero mean and unit variance.
-private struct Standardization {
-    let mean: [Double]
-    let inverseDeviation: [Double]
-
-    init(_ rows: [[Float]]) {
-        let width = rows.first?.count ?? 0
-        let count = Double(max(rows.count, 1))
-        var mean = [Double](repeating: 0, count: width)
-        var squares = mean
-        for row in rows { for i in 0..<width { mean[i] += Double(row[i]) / count } }
-        for row in rows {
-            for i in 0..<width {
-                let difference = Double(row[i]) - mean[i]
-                squares[i] += difference * difference / count
-            }
-        }
-        self.mean = mean
-        inverseDeviation = squares.map { 1 / ($0 + 1e-12).squareRoot() }
-    }
-
-    func apply(_ row: [Float]) -> [Double] {
-        row.indices.map { (Double(row[$0]) - mean[$0]) * inverseDeviation[$0] }
-    }
-
-    /// The probe on raw inputs that equals the given one on standardised inputs.
-    func fold(weights: [[Double]], biases: [Double]) -> LinearProbe {
-        let folded = weights.map { row in row.indices.map { row[$0] * inverseDeviation[$0] } }
-        let shifted = zip(folded, biases).map { row, bias in bias - zip(row, mean).reduce(0) { $0 + $1.0 * $1.1 } }
-        return LinearProbe(weights: folded.map { $0.map(Float.init) }, biases: shifted.map(Float.init))
     }
 }
 

@@ -30,10 +30,10 @@ public struct TextPool: Sendable, Equatable {
         self.init(domain: domain, texts: texts)
     }
 
-    /// The domains that `directory` has a pool for, in alphabetical order.
+    /// The domains that `directory` has a pool for, in alphabetical order; hidden files are none.
     public static func domains(in directory: URL) -> [String] {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: directory.path)) ?? []
-        return names.filter { $0.hasSuffix(".json") }.map { String($0.dropLast(5)) }.sorted()
+        return names.filter { $0.hasSuffix(".json") && !$0.hasPrefix(".") }.map { String($0.dropLast(5)) }.sorted()
     }
 
     /// The first `count` texts of an order drawn from `seed`, or all where there are fewer.

@@ -6,15 +6,16 @@ struct SubspacePath: ParsableCommand {
         commandName: "subspacepath",
         abstract: "Run a frozen language model along the attention heads that a scenario needs.",
         discussion: """
-            Offline, once per model, `train` measures the model's heads. Online, once per scenario, `compile` reads \
-            the scenario's description and chooses the heads worth running; `generate`, `run`, `perplexity` and \
-            `bench` then run the model along that pathway. Pruned heads are never computed.
+            Offline, once per model, `domains` chooses what to tell apart and `train` measures the model's heads. \
+            Online, once per scenario, `compile` reads the scenario's description and chooses the heads worth running; \
+            `generate`, `run`, `perplexity` and `bench` then run the model along that pathway. Pruned heads are never \
+            computed.
 
             Every command that prints results takes --json. Progress and warnings go to standard error.
             """,
         version: "0.1.0",
         subcommands: [
-            Inspect.self, Tokenize.self, Generate.self, Train.self, Compile.self, Run.self, PerplexityCommand.self,
-            ReportCommand.self, Bench.self, Import.self,
+            Inspect.self, Tokenize.self, Generate.self, Domains.self, Train.self, Compile.self, Run.self,
+            PerplexityCommand.self, ReportCommand.self, Bench.self, Import.self,
         ])
 }

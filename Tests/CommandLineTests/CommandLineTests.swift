@@ -97,6 +97,44 @@ private struct Tool {
         }
     }
 
+    @Test func domainsAreChosenAndDrawn() throws {
+        try Fixtures.withTemporaryDirectory { folder in
+            let pools = folder.appending(path: "pools")
+            try FileManager.default.createDirectory(at: pools, withIntermediateDirectories: true)
+            let texts = ["acids": "acid base proton", "courts": "court law verdict", "d & <s>\n": "drum rhythm beat"]
+            for (name, text) in texts {
+                let list = text.split(separator: " ").map { "\($0) \(text)" }
+                try JSONEncoder().encode(list).write(to: pools.appending(path: "\(name).json"))
+            }
+            let picture = folder.appending(path: "new/picture.svg")
+            let arguments = ["domains", "--model", tiny, "--pools", pools.path, "--count", "2", "--include", "courts"]
+            let first = try Tool(arguments + ["--output", picture.path, "--json"]).json()
+            #expect(
+                Set(first.keys) == [
+                    "chosen", "objective", "separation", "coverage", "balance", "search", "setsScored", "candidates",
+                    "orthogonality", "coverageByCandidate", "textsByCandidate", "dimensions", "explainedVariance",
+                    "output", "seconds",
+                ])
+            let chosen = try #require(first["chosen"] as? [String])
+            #expect(chosen.count == 2 && chosen.contains("courts"))
+            #expect(first["search"] as? String == "exhaustive" && first["setsScored"] as? Int == 2)
+            #expect((first["orthogonality"] as? [[Double]])?.map(\.count) == [3, 3, 3])
+            #expect(
+                String(decoding: try Data(contentsOf: picture), as: UTF8.self).contains("d &amp; &lt;s&gt;\u{FFFD}"))
+            let again = try Tool(arguments + ["--output", picture.path, "--json"]).json()
+            for key in ["chosen", "objective", "orthogonality", "coverageByCandidate"] {
+                #expect(first[key] as? NSObject == again[key] as? NSObject)
+            }
+            let table = try Tool(arguments + ["--num-samples-per-domain", "2"])
+            #expect(table.output.contains("best of all 2 sets") && table.output.contains("d & <s>\u{FFFD}"))
+            #expect(table.output.contains("6 texts in "))
+            let blank = pools.appending(path: "blank.json")
+            try Data("[]".utf8).write(to: blank)
+            let refused = try Tool(arguments)
+            #expect(refused.status == 1 && refused.errors.contains("blank.json is empty"))
+        }
+    }
+
     @Test func benchHoldsSpeedsAgainstTheMachineAndEachOther() throws {
         try Fixtures.withTemporaryDirectory { folder in
             let file = folder.appending(path: "new/bench.json")
@@ -221,7 +259,8 @@ private struct Tool {
             ["generate", "--prompt", "x", "--pruned-fraction", "0.2"], ["run", "--pruning-strengths", "-1"],
             ["compile", "--scenario", "x", "--criterion", "no-such-criterion"], ["bench", "--repetitions", "0"],
             ["run", "--scoring", "taste"], ["compile", "--scenario", "x", "--prune", "heads,legs"], ["import"],
-            ["import", "--input", "x", "--limit", "0"],
+            ["import", "--input", "x", "--limit", "0"], ["domains", "--count", "0"], ["domains", "--balance", "1.5"],
+            ["domains", "--output", "x.png"], ["domains", "--dimensions", "0"],
             ["import", "--input", "x", "--format", "riddles"], ["import", "--input", "x", "--output", "x.txt"],
         ] {
             let tool = try Tool(arguments)
@@ -254,6 +293,10 @@ private struct Tool {
                         folder.appending(path: "a").path,
                     ], "alchemy"
                 ),
+                (["domains", "--pools", folder.path], "no candidate pools"),
+                (["domains", "--include", "alchemy"], "alchemy"),
+                (["domains", "--include", "law", "law"], "named twice"),
+                (["domains", "--count", "1000"], "candidates"),
                 (["run", "--datasets", "no_such_set"], "no_such_set"),
                 (["report", folder.path], "holds no configuration.json"),
                 (["run", "--datasets", "no/such/file.json"], "file.json cannot be read"),
@@ -277,7 +320,8 @@ private struct Tool {
 
     @Test func everyCommandTeaches() throws {
         for command in [
-            "inspect", "tokenize", "generate", "train", "compile", "run", "perplexity", "bench", "import", "report",
+            "inspect", "tokenize", "generate", "domains", "train", "compile", "run", "perplexity", "bench", "import",
+            "report",
         ] {
             let help = try Tool([command, "--help"])
             #expect(help.status == 0)

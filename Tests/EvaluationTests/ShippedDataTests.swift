@@ -33,6 +33,18 @@ import Testing
         }
     }
 
+    /// Enough candidates to choose domains from, each with texts to hold its axis or a probe against.
+    @Test func candidatesAreManyEnough() throws {
+        let candidates = try pools("train")
+        #expect(candidates.count >= 14)
+        #expect(Set(candidates.map(\.domain)).isSuperset(of: Self.selected))
+        for pool in candidates {
+            #expect(pool.texts.count >= 60, "\(pool.domain)")
+            #expect(Set(pool.texts).count == pool.texts.count, "\(pool.domain) repeats a text")
+        }
+        #expect(try pools("val").map(\.domain) == candidates.map(\.domain))
+    }
+
     @Test func poolsVaryInForm() throws {
         for pool in try pools("train") where Self.selected.contains(pool.domain) {
             let withOptions = pool.texts.count { AnswerScoring.options(of: $0).count >= 3 }

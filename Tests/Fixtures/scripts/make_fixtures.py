@@ -4,6 +4,7 @@ import argparse
 import pathlib
 
 import default_model
+import domain_cases
 import statistics_cases
 import tensor_types
 import tiny_models
@@ -17,6 +18,7 @@ parser.add_argument("--model", default=str(ROOT / "models" / "SmolLM2-135M-Instr
 arguments = parser.parse_args()
 
 statistics_cases.make(FOLDER)
+domain_cases.make(FOLDER)
 tokenizer_cases.make(FOLDER / "tokenizers", arguments.model)
 tiny_models.make(FOLDER / "models")
 tensor_types.make(FOLDER / "types")
