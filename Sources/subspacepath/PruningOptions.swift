@@ -61,7 +61,7 @@ struct CriterionOptions: ParsableArguments {
     @Flag(inversion: .prefixedNo, help: "Calibrate the probes' probabilities.")
     var useCalibration = true
 
-    @Flag(help: "Diagnose the scenario with the first quarter of the layers alone: faster, and nearly always as right.")
+    @Flag(help: "Diagnose the scenario with the first quarter of the layers alone: faster, and a little less sure.")
     var earlyExit = false
 
     /// How pathways are compiled.
