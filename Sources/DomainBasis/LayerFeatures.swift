@@ -35,16 +35,18 @@ public final class FeatureReader {
         return LayerFeatures(taps, layers: model.configuration.layers)
     }
 
-    /// The mean post-attention residual of `text` at the middle layer over the tokens after its first, `[width]`.
+    /// The mean post-attention residual of `text` at the middle layer over the tokens after its first, and that of the
+    /// first, each `[width]`.
     ///
     /// The first token is an attention sink (Xiao et al., 2024): its residual is far longer than the others' and much
     /// the same in every text. In a mean over all tokens its share is one over their number, so that embeddings would
     /// differ by the length of a text before anything else.
-    public func embedding(of text: String) throws -> [Float] {
+    public func embedding(of text: String) throws -> (mean: [Float], first: [Float]) {
         session.reset()
+        let layer = model.configuration.layers / 2
         let ids = model.tokenizer.encode(text).prefix(session.contextLimit)
-        let first = try session.taps(over: Array(ids.prefix(1)))
-        let taps = ids.count > 1 ? try session.taps(over: Array(ids.dropFirst())) : first
-        return taps.residual(layer: model.configuration.layers / 2)
+        let first = try session.taps(over: Array(ids.prefix(1))).residual(layer: layer)
+        guard ids.count > 1 else { return (first, first) }
+        return (try session.taps(over: Array(ids.dropFirst())).residual(layer: layer), first)
     }
 }
