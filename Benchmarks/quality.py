@@ -56,7 +56,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--input", type=pathlib.Path, help="texts with scenarios and groups (default: data/val)")
     parser.add_argument("--texts", type=int, default=20, help="texts of each domain of data/val (default: 20)")
-    parser.add_argument("--fractions", type=float, nargs="+", default=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+    parser.add_argument("--fractions", type=float, nargs="+", default=[0.1, 0.2, 0.4, 0.6])
     parser.add_argument("--criteria", nargs="+", help="only these (default: all)")
     arguments = parser.parse_args()
     if arguments.input:

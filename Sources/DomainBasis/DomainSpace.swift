@@ -3,10 +3,13 @@ public struct EmbeddedPool: Sendable, Equatable {
     public let domain: String
     /// `[texts][width]`
     public let embeddings: [[Float]]
+    /// The mean residual of the texts' first tokens, attention sinks, `[width]`; empty where there are none.
+    public let sink: [Float]
 
-    public init(domain: String, embeddings: [[Float]]) {
+    public init(domain: String, embeddings: [[Float]], sink: [Float] = []) {
         self.domain = domain
         self.embeddings = embeddings
+        self.sink = sink
     }
 }
 
@@ -15,20 +18,24 @@ extension FeatureReader {
     ///
     /// - Parameter onText: called after each text.
     public func embed(_ pool: TextPool, onText: () -> Void = {}) throws -> EmbeddedPool {
-        EmbeddedPool(
-            domain: pool.domain,
-            embeddings: try pool.texts.map { text in
-                let embedding = try embedding(of: TextNormalization.apply(text))
-                onText()
-                return embedding
-            })
+        var sink: [Float] = []
+        let embeddings = try pool.texts.map { text in
+            let (mean, first) = try embedding(of: TextNormalization.apply(text))
+            if sink.isEmpty { sink = first.map { _ in 0 } }
+            for i in sink.indices { sink[i] += first[i] / Float(pool.texts.count) }
+            onText()
+            return mean
+        }
+        return EmbeddedPool(domain: pool.domain, embeddings: embeddings, sink: sink)
     }
 }
 
 /// The low-dimensional space in which candidate domains are compared (Domain-Basis Synthesis).
 ///
 /// Embeddings are standardised and projected on their leading principal components; every domain weighs the same in
-/// both, however many texts it has. The origin is the mean of all domains.
+/// both, however many texts it has. The origin is the mean of all domains. Before the projection, embeddings lose what they
+/// have along the direction of the attention sinks: some texts have a second one past their first token, and would
+/// otherwise lie apart from all others for that.
 public struct DomainSpace: Sendable {
     /// In the order of names.
     public let domains: [String]
@@ -51,7 +58,8 @@ public struct DomainSpace: Sendable {
         try DomainSelectionError.requireDistinct(pools.map(\.domain))
         if let empty = pools.first(where: \.embeddings.isEmpty) { throw .emptyPool(empty.domain) }
         let standard = Standardization(pools: pools.map(\.embeddings))
-        let rows = pools.map { $0.embeddings.map(standard.apply) }
+        let sink = Self.direction(ofSinks: pools, standard)
+        let rows = pools.map { $0.embeddings.map { Self.without(sink, standard.apply($0)) } }
         let weights = rows.flatMap { pool in pool.map { _ in 1 / Double(pool.count) } }
         let components = PrincipalComponents(rows.flatMap(\.self), weights: weights, count: dimensions, seed: seed)
         let coordinates = rows.map { $0.map(components.coordinates) }
@@ -68,6 +76,21 @@ public struct DomainSpace: Sendable {
         self.components = components
         self.coordinates = coordinates
         self.axes = axes
+    }
+
+    /// The unit vector along which the sinks lie from the mean of all; zero where no pool has any.
+    private static func direction(ofSinks pools: [EmbeddedPool], _ standard: Standardization) -> [Double] {
+        var sum = [Double](repeating: 0, count: standard.mean.count)
+        for pool in pools where !pool.sink.isEmpty {
+            for (i, value) in standard.apply(pool.sink).enumerated() { sum[i] += value }
+        }
+        let length = dot(sum, sum).squareRoot()
+        return length > 0 ? sum.map { $0 / length } : sum
+    }
+
+    private static func without(_ direction: [Double], _ row: [Double]) -> [Double] {
+        let along = dot(direction, row)
+        return row.indices.map { row[$0] - along * direction[$0] }
     }
 
     /// `1 - |cos|` of every two axes, `[domains][domains]`: 1 for axes at right angles, 0 on the diagonal.

@@ -39,18 +39,20 @@ public final class FeatureReader {
         return try session.taps(over: Array(ids.prefix(session.contextLimit)), of: kinds, layers: layers)
     }
 
-    /// The mean post-attention residual of `text` at the middle layer over the tokens after its first, `[width]`.
+    /// The mean post-attention residual of `text` at the middle layer over the tokens after its first, and that of the
+    /// first, each `[width]`.
     ///
     /// The first token is an attention sink (Xiao et al., 2024): its residual is far longer than the others' and much
     /// the same in every text. In a mean over all tokens its share is one over their number, so that embeddings would
     /// differ by the length of a text before anything else.
-    public func embedding(of text: String) throws -> [Float] {
+    public func embedding(of text: String) throws -> (mean: [Float], first: [Float]) {
         session.reset()
-        let ids = model.tokenizer.encode(text).prefix(session.contextLimit)
         let layer = model.configuration.layers / 2
-        let first = try session.taps(over: Array(ids.prefix(1)), of: .residuals, layers: layer + 1)
-        guard ids.count > 1 else { return first.residual(layer: layer) }
-        return try session.taps(over: Array(ids.dropFirst()), of: .residuals, layers: layer + 1)
-            .residual(layer: layer)
+        let ids = model.tokenizer.encode(text).prefix(session.contextLimit)
+        func residual(_ ids: some Collection<Int>) throws -> [Float] {
+            try session.taps(over: Array(ids), of: .residuals, layers: layer + 1).residual(layer: layer)
+        }
+        let first = try residual(ids.prefix(1))
+        return (ids.count > 1 ? try residual(ids.dropFirst()) : first, first)
     }
 }

@@ -55,7 +55,7 @@ public struct SweepConfiguration: Sendable, Codable, Equatable {
         self.seed = seed
         criterion = compilation.criterion
         compensation = compilation.compensation
-        alwaysKeep = compilation.alwaysKeep
+        alwaysKeep = compilation.alwaysKeep ?? compilation.criterion.alwaysKeep
         units = UnitKind.allCases.filter(compilation.units.contains)
         exitsEarly = compilation.exitsEarly
         self.scoring = scoring

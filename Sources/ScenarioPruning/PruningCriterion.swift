@@ -24,6 +24,10 @@ public enum PruningCriterion: String, Sendable, CaseIterable, Codable, CodingKey
 
     public static let `default` = PruningCriterion.causal
 
+    /// What is always kept unless a caller says otherwise: the backbone, as published, but nothing with causal
+    /// importance, which has measured what each head is worth.
+    public var alwaysKeep: AlwaysKeep { self == .causal ? .none : .whitelist }
+
     /// Whether the offline stage measures a table for it.
     public var isMeasured: Bool { self != .random }
 }
@@ -45,8 +49,6 @@ public enum AlwaysKeep: String, Sendable, CaseIterable, Codable {
     /// The foundation layers alone.
     case foundation
     case none
-
-    public static let `default` = AlwaysKeep.none
 }
 
 extension PruningCriterion {

@@ -7,7 +7,8 @@ public struct CompilationOptions: Sendable, Equatable {
     public var budget = PruningBudget.strength(0.4)
     public var criterion = PruningCriterion.default
     public var compensation = Compensation.default
-    public var alwaysKeep = AlwaysKeep.default
+    /// nil for what the criterion asks for, see ``PruningCriterion/alwaysKeep``.
+    public var alwaysKeep: AlwaysKeep?
     /// What may be pruned. With feed-forward blocks among it, the budget is a share of the model's multiply-adds for
     /// each token; with heads alone a share of the heads.
     public var units: Set<UnitKind> = [.heads]
@@ -158,7 +159,9 @@ public final class ScenarioCompiler {
             } else {
                 order = UnitSelection.places(of: order)
             }
-            let protected = kind == .heads ? protectedHeads(options.alwaysKeep) : order.map { _ in [] }
+            let protected =
+                kind == .heads
+                ? protectedHeads(options.alwaysKeep ?? options.criterion.alwaysKeep) : order.map { _ in [] }
             contests.append((kind, UnitSelection.Contest(order: order, costs: costs, protected: protected)))
         }
         return contests

@@ -48,8 +48,8 @@ struct CriterionOptions: ParsableArguments {
     @Option(help: "What stands in for a pruned head: its mean output, or none.")
     var compensation = Compensation.default
 
-    @Option(help: "Heads that are never pruned.")
-    var alwaysKeep = AlwaysKeep.default
+    @Option(help: "Heads that are never pruned. (default: none with causal importance, else whitelist)")
+    var alwaysKeep: AlwaysKeep?
 
     @Option(
         help: ArgumentHelp(

@@ -240,6 +240,36 @@ private func names(_ count: Int) -> [String] { (0..<count).map { String(format: 
         #expect(abs(space.orthogonality[0][1] - 0.5) < 0.1)
     }
 
+    /// Every text lies some way along one direction, far more than domains differ: axes take no notice.
+    @Test func sinksDoNotCount() throws {
+        var generator = SplitMix64(seed: 5)
+        let sink: [Float] = [30, -200, 3000, 25, 250, 2000]
+        let pools = (0..<3).map { corner in
+            let pool = Self.pool("d\(corner)", corner: corner, texts: 12, seed: UInt64(corner))
+            let shifted = pool.embeddings.map { row in
+                let share = Float(generator.unit()) + 0.2 * Float(corner)
+                return zip(row, sink).map { $0 + share * $1 }
+            }
+            return (pool, EmbeddedPool(domain: pool.domain, embeddings: shifted, sink: sink.map { 100 * $0 }), shifted)
+        }
+        // What lies along the sinks in standardised features is gone, and with it nearly all variance.
+        let clean = try DomainSpace(pools.map(\.1), dimensions: 4)
+        let polluted = try DomainSpace(
+            pools.map { EmbeddedPool(domain: $0.0.domain, embeddings: $0.2) }, dimensions: 4)
+        #expect(clean.components.totalVariance < 0.5 * polluted.components.totalVariance)
+        func apart(_ space: DomainSpace) -> Int {
+            space.coordinates.enumerated().reduce(0) { sum, pool in
+                sum
+                    + pool.element.count { point in
+                        let along = space.axes.map { product($0, point) }
+                        return along[pool.offset] == along.max()
+                    }
+            }
+        }
+        #expect(apart(clean) >= 34)
+        #expect(apart(polluted) < 30)
+    }
+
     @Test func domainsWithoutDirectionAreRefused() throws {
         let one = Self.pool("one", corner: 0, texts: 4, seed: 1)
         #expect(throws: DomainSelectionError.noDirection("one")) { try DomainSpace([one]) }
@@ -272,6 +302,7 @@ private func names(_ count: Int) -> [String] { (0..<count).map { String(format: 
         for (value, (mean, sink)) in zip(embedded.embeddings[0], zip(all, first)) {
             #expect(abs(value - (mean * count - sink) / (count - 1)) < 1e-4)
         }
+        #expect(embedded.sink.count == model.configuration.width)
         // Stopwords are no part of what is embedded.
         #expect(embedded == (try reader.embed(TextPool(domain: "a", texts: ["acid base", "bond"]))))
     }
