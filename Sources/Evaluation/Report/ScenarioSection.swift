@@ -72,10 +72,10 @@ struct ScenarioSection {
         return ReportFigure(
             title: "Domain mixture of each scenario",
             caption: """
-                The relevance that the probes read out of a scenario\u{2019}s description, as shares that sum to one. \
+                How likely each domain is to be a scenario\u{2019}s, as the probes read its description; shares sum to one. \
                 Breadth is 0 for a scenario of one domain and 1 for one of all domains alike; a broad scenario keeps \
                 more heads. At most \(Self.rowLimit) scenarios of a category are drawn. The numbers below are \
-                relevances, largest over layers, before they become shares.
+                relevances, the largest probability over layers.
                 """,
             panels: panels, isWide: true,
             data: DataTable(
