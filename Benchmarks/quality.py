@@ -1,20 +1,21 @@
 """How much likelihood pruning costs: NLL per token minus dense, for each criterion and fraction.
 
-The texts are data/val of the selected domains, each along the pathway of a shipped scenario of its own domain, or those
-of --input, JSON lines as `subspacepath perplexity` takes them. Importance and means were measured on data/train; the
-validation texts only chose probe epochs and temperatures.
+The texts are the questions of data/test/selected_domain followed by their right answers, each along the pathway of its
+own scenario; or data/val of the selected domains, inputs without answers, each along the pathway of a scenario of its
+domain; or those of --input, JSON lines as `subspacepath perplexity` takes them. Importance and means were measured on
+data/answered; data/val chose probe epochs and temperatures alone.
 """
 
 import argparse
 import json
 import pathlib
+import re
 import subprocess
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TOOL = ROOT / ".build/release/subspacepath"
 DOMAINS = ["chemistry", "finance", "history", "math", "philosophy", "technology"]
-SCENARIOS = 3
 # Criterion, compensation, whether it knows the scenario.
 ROWS = [
     ("causal", "mean", True), ("causal", "mean", False), ("causal", "none", True),
@@ -25,12 +26,30 @@ ROWS = [
 ]
 
 
-def shipped_texts(count):
+def read(*parts):
+    return json.loads(ROOT.joinpath("data", *parts).read_text(encoding="utf-8"))
+
+
+def answered(turn):
+    """The question and its right answer; an option's text, not its letter."""
+    question, *options = re.split(r"\n(?=[A-Z]\. )", turn["prompt"])
+    answers = {option[0]: option[3:] for option in options}
+    return f"{question} {answers.get(turn['answer'], turn['answer'])}"
+
+
+def test_texts():
     for domain in DOMAINS:
-        scenarios = json.loads((ROOT / f"data/test/selected_domain/{domain}.json").read_text(encoding="utf-8"))
-        texts = json.loads((ROOT / f"data/val/{domain}.json").read_text(encoding="utf-8"))
-        for index, text in enumerate(texts[:count]):
-            yield {"text": text, "scenario": scenarios[index % SCENARIOS]["topic_description"], "group": domain}
+        for scenario in read("test", "selected_domain", f"{domain}.json"):
+            for turn in scenario["turns"]:
+                yield {"text": answered(turn), "scenario": scenario["topic_description"], "group": domain}
+
+
+def validation_texts():
+    for domain in DOMAINS:
+        scenarios = read("test", "selected_domain", f"{domain}.json")
+        for index, text in enumerate(read("val", f"{domain}.json")):
+            scenario = scenarios[index % len(scenarios)]
+            yield {"text": text, "scenario": scenario["topic_description"], "group": domain}
 
 
 def write_texts(path, texts):
@@ -54,15 +73,16 @@ def measure(path, *options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--input", type=pathlib.Path, help="texts with scenarios and groups (default: data/val)")
-    parser.add_argument("--texts", type=int, default=20, help="texts of each domain of data/val (default: 20)")
+    texts = parser.add_mutually_exclusive_group()
+    texts.add_argument("--input", type=pathlib.Path, help="texts with scenarios and groups (default: data/test)")
+    texts.add_argument("--validation", action="store_true", help="the texts of data/val")
     parser.add_argument("--fractions", type=float, nargs="+", default=[0.1, 0.2, 0.4, 0.6])
     parser.add_argument("--criteria", nargs="+", help="only these (default: all)")
     arguments = parser.parse_args()
     if arguments.input:
         texts = [json.loads(line) for line in arguments.input.read_text(encoding="utf-8").splitlines() if line.strip()]
     else:
-        texts = list(shipped_texts(arguments.texts))
+        texts = list(validation_texts() if arguments.validation else test_texts())
     fractions = arguments.fractions
     header = " | ".join(f"{fraction:.0%}" for fraction in fractions)
     with tempfile.TemporaryDirectory() as folder:

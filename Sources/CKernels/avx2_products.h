@@ -12,7 +12,7 @@ enum {
     QUAD_TOKENS = 4,
     // How far ahead of the products of a few tokens weights are fetched: those wait for memory, and a processor runs
     // ahead by fewer groups than it takes to keep reading.
-    BYTES_AHEAD = 2048,
+    GROUPS_AHEAD = 7,
 };
 
 typedef __m256i plane[STEPS][2];
@@ -115,13 +115,26 @@ INLINE void load_two_scales(const uint8_t *scales, bool half, int part, __m256 d
     memcpy(destination, &v, sizeof v);
 }
 
+// Fetches the group that will be read GROUPS_AHEAD groups after the i-th of a tile's `count`: a pathway's are neither
+// side by side nor in tiles that are.
+INLINE void fetch_ahead(
+    const sp_product *product, const uint8_t *data, const uint8_t *next_data, int i, int count, size_t group_bytes) {
+    int ahead = i + GROUPS_AHEAD;
+    const uint8_t *tile = ahead < count ? data : next_data;
+    if (ahead >= count) ahead -= count;
+    if (ahead >= count) return;
+    const uint8_t *bytes = tile + group_bytes * (size_t)(product->groups ? product->groups[ahead] : ahead);
+    for (size_t line = 0; line < group_bytes; line += 64) __builtin_prefetch(bytes + line);
+}
+
 // One tile for `tokens` tokens in int8: TOKENS of them, at most QUAD_TOKENS, or where that is 0 at most BLOCK_TOKENS.
 // FOUR_BIT, MINIMUM and SPLIT are constants at every call.
 INLINE void multiply_block(
-    const sp_product *product, const sp_activations *input, int32_t tile, int token, int tokens, const int TOKENS,
-    const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT) {
+    const sp_product *product, const sp_activations *input, int32_t tile, int32_t next_tile, int token, int tokens,
+    const int TOKENS, const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT) {
     const sp_matrix *matrix = product->matrix;
     const uint8_t *data = matrix->data + matrix->tile_bytes * (size_t)tile;
+    const uint8_t *next_data = matrix->data + matrix->tile_bytes * (size_t)next_tile;
     const bool half = matrix->half_scales;
     const size_t scale_bytes = (size_t)(half ? 32 : 64) * (MINIMUM || SPLIT ? 2 : 1);
     const size_t group_bytes = scale_bytes + (FOUR_BIT ? 256 : 512);
@@ -134,9 +147,7 @@ INLINE void multiply_block(
         const uint8_t *bytes = data + group_bytes * group;
         plane planes[2];
         __m256 scales[2], seconds[2];
-        if (TOKENS) {
-            for (size_t line = 0; line < group_bytes; line += 64) __builtin_prefetch(bytes + BYTES_AHEAD + line);
-        }
+        if (TOKENS) fetch_ahead(product, data, next_data, i, count, group_bytes);
         unpack_planes(bytes + scale_bytes, FOUR_BIT, planes);
         load_two_scales(bytes, half, 0, scales);
         load_two_scales(bytes, half, MINIMUM || SPLIT ? 1 : 0, seconds);
@@ -160,18 +171,18 @@ INLINE void multiply_block(
 
 // The tokens [first_token, last_token) in blocks of a multiple of QUAD_TOKENS, then the rest.
 INLINE void multiply_int8(
-    const sp_product *product, const sp_activations *input, int32_t tile, int first_token, int last_token,
-    const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT) {
+    const sp_product *product, const sp_activations *input, int32_t tile, int32_t next_tile, int first_token,
+    int last_token, const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT) {
     int token = first_token;
     while (last_token - token > QUAD_TOKENS) {
         const int left = (last_token - token) / QUAD_TOKENS * QUAD_TOKENS;
         const int tokens = left < BLOCK_TOKENS ? left : BLOCK_TOKENS;
-        multiply_block(product, input, tile, token, tokens, 0, FOUR_BIT, MINIMUM, SPLIT);
+        multiply_block(product, input, tile, next_tile, token, tokens, 0, FOUR_BIT, MINIMUM, SPLIT);
         token += tokens;
     }
     switch (last_token - token) {
 #define REST(N) \
-    case N: multiply_block(product, input, tile, token, N, N, FOUR_BIT, MINIMUM, SPLIT); break;
+    case N: multiply_block(product, input, tile, next_tile, token, N, N, FOUR_BIT, MINIMUM, SPLIT); break;
     REST(1) REST(2) REST(3) REST(4)
 #undef REST
     }

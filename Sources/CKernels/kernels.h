@@ -8,9 +8,11 @@
 
 typedef struct {
     const char *name;
-    // One tile of one product for the tokens [first_token, last_token).
+    // One tile of one product for the tokens [first_token, last_token). This thread's next tile of the product is
+    // `next_tile`, or `tile` where it has none: a kernel that waits for memory may fetch it ahead.
     void (*multiply_tile)(
-        const sp_product *product, const sp_activations *input, int32_t tile, int first_token, int last_token);
+        const sp_product *product, const sp_activations *input, int32_t tile, int32_t next_tile, int first_token,
+        int last_token);
     // The integer form of the groups [first_group, last_group) of one token.
     void (*quantize)(const sp_activations *input, int token, int32_t first_group, int32_t last_group);
     void (*rms_norm)(const float *x, const float *weight, int count, float epsilon, float *destination);

@@ -58,8 +58,9 @@ INLINE void multiply_block(
 }
 
 INLINE void multiply_int8(
-    const sp_product *product, const sp_activations *input, int32_t tile, int first_token, int last_token,
-    const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT) {
+    const sp_product *product, const sp_activations *input, int32_t tile, int32_t next_tile, int first_token,
+    int last_token, const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT) {
+    (void)next_tile;
 #define INT8_BLOCK(N) multiply_block(product, input, tile, token, N, FOUR_BIT, MINIMUM, SPLIT)
     TOKEN_BLOCKS(INT8_BLOCK);
 #undef INT8_BLOCK

@@ -30,8 +30,8 @@ INLINE void finish(const sp_product *product, int32_t tile, int token, f32x16 su
         if (last_token - token >= 1) CALL(1);           \
     } while (0)
 
-// multiply_int8(product, input, tile, first_token, last_token, FOUR_BIT, MINIMUM, SPLIT): one tile in int8, where the
-// last three are constants at every call.
+// multiply_int8(product, input, tile, next_tile, first_token, last_token, FOUR_BIT, MINIMUM, SPLIT): one tile in int8,
+// where the last three are constants at every call.
 #ifdef INT8_PRODUCTS
 #include INT8_PRODUCTS
 #else
@@ -92,12 +92,14 @@ INLINE void multiply_float(
 
 #define PRODUCT_KERNEL(NAME, ...)                                                                            \
     static void NAME(                                                                                        \
-        const sp_product *product, const sp_activations *input, int32_t tile, int first_token, int last_token) { \
+        const sp_product *product, const sp_activations *input, int32_t tile, int32_t next_tile, int first_token, \
+        int last_token) {                                                                                    \
+        (void)next_tile;                                                                                     \
         __VA_ARGS__;                                                                                         \
     }
 
 #define INT8_KERNEL(NAME, FOUR_BIT, MINIMUM, SPLIT) \
-    PRODUCT_KERNEL(NAME, multiply_int8(product, input, tile, first_token, last_token, FOUR_BIT, MINIMUM, SPLIT))
+    PRODUCT_KERNEL(NAME, multiply_int8(product, input, tile, next_tile, first_token, last_token, FOUR_BIT, MINIMUM, SPLIT))
 
 INT8_KERNEL(multiply_u4, true, false, false)
 INT8_KERNEL(multiply_u4_minimum, true, true, false)
@@ -109,18 +111,19 @@ INT8_KERNEL(multiply_u8_split, false, false, true)
 PRODUCT_KERNEL(multiply_floats, TOKEN_BLOCKS(FLOAT_BLOCK))
 
 static void multiply_tile(
-    const sp_product *product, const sp_activations *input, int32_t tile, int first_token, int last_token) {
+    const sp_product *product, const sp_activations *input, int32_t tile, int32_t next_tile, int first_token,
+    int last_token) {
     if (!input->quants) {
-        multiply_floats(product, input, tile, first_token, last_token);
+        multiply_floats(product, input, tile, next_tile, first_token, last_token);
         return;
     }
     switch (product->matrix->format) {
-    case SP_PACKED_U4: multiply_u4(product, input, tile, first_token, last_token); break;
-    case SP_PACKED_U4_MINIMUM: multiply_u4_minimum(product, input, tile, first_token, last_token); break;
-    case SP_PACKED_U8: multiply_u8(product, input, tile, first_token, last_token); break;
-    case SP_PACKED_U8_MINIMUM: multiply_u8_minimum(product, input, tile, first_token, last_token); break;
-    case SP_PACKED_U8_SPLIT: multiply_u8_split(product, input, tile, first_token, last_token); break;
-    default: multiply_floats(product, input, tile, first_token, last_token); break;
+    case SP_PACKED_U4: multiply_u4(product, input, tile, next_tile, first_token, last_token); break;
+    case SP_PACKED_U4_MINIMUM: multiply_u4_minimum(product, input, tile, next_tile, first_token, last_token); break;
+    case SP_PACKED_U8: multiply_u8(product, input, tile, next_tile, first_token, last_token); break;
+    case SP_PACKED_U8_MINIMUM: multiply_u8_minimum(product, input, tile, next_tile, first_token, last_token); break;
+    case SP_PACKED_U8_SPLIT: multiply_u8_split(product, input, tile, next_tile, first_token, last_token); break;
+    default: multiply_floats(product, input, tile, next_tile, first_token, last_token); break;
     }
 }
 

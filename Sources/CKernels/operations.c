@@ -63,8 +63,10 @@ static void multiply_task(void *context, int task, int worker) {
         int from = first > base ? first - base : 0;
         int to = last - base < tiles ? last - base : tiles;
         for (int index = from; index < to; index++) {
+            int next = index + 1 < to ? index + 1 : index;
             int32_t tile = product->tiles ? product->tiles[index] : index;
-            step->kernels->multiply_tile(product, step->input, tile, 0, step->tokens);
+            int32_t next_tile = product->tiles ? product->tiles[next] : next;
+            step->kernels->multiply_tile(product, step->input, tile, next_tile, 0, step->tokens);
         }
         base += tiles;
     }

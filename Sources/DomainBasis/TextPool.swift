@@ -1,7 +1,7 @@
 import Foundation
 import Transformer
 
-/// Texts of one domain: inputs only, no answers.
+/// Texts of one domain.
 public struct TextPool: Sendable, Equatable {
     public let domain: String
     public let texts: [String]

@@ -2,8 +2,8 @@ import Checkpoints
 import DomainBasis
 import Transformer
 
-/// Measures units text by text: one dense pass over each text as it is normalised, for the axis-aligned energy, and
-/// one over the text as written, for everything else, because that is what a pathway runs on.
+/// Measures units text by text: dense passes over normalised texts, for the axis-aligned energy, and over texts as
+/// written, for everything else, because those are what a pathway runs on.
 package struct ImportanceMeasurement {
     static let epsilon = 1e-8
 
@@ -19,8 +19,9 @@ package struct ImportanceMeasurement {
     /// Sums over tokens, `[domains][layers][inputs]`.
     private var sums: [[[Double]]]
     private var squares: [[[Double]]]
-    private var texts: [Int]
-    private var tokens: [Int]
+    private var normalizedTexts: [Int]
+    private var writtenTexts: [Int]
+    private var writtenTokens: [Int]
 
     package init(_ kind: UnitKind, of model: DecoderModel, probes: [LinearProbe]) {
         self.kind = kind
@@ -33,29 +34,42 @@ package struct ImportanceMeasurement {
         let layer = Array(repeating: 0.0, count: kind.inputs(configuration))
         sums = Array(repeating: Array(repeating: layer, count: configuration.layers), count: domains)
         squares = sums
-        texts = Array(repeating: 0, count: domains)
-        tokens = texts
+        normalizedTexts = Array(repeating: 0, count: domains)
+        (writtenTexts, writtenTokens) = (normalizedTexts, normalizedTexts)
     }
 
-    package mutating func add(normalized: MeanTaps, asWritten: MeanTaps, domain: Int) {
-        guard let written = kind.moments(asWritten), let reduced = kind.moments(normalized) else { return }
-        texts[domain] += 1
-        tokens[domain] += asWritten.tokenCount
-        let tokenCount = Double(max(asWritten.tokenCount, 1)), reducedCount = Double(max(normalized.tokenCount, 1))
+    /// Adds a normalised text.
+    package mutating func add(normalized taps: MeanTaps, domain: Int) {
+        guard let moments = kind.moments(taps) else { return }
+        normalizedTexts[domain] += 1
+        let tokenCount = Double(max(taps.tokenCount, 1))
         for layer in 0..<configuration.layers {
-            let mean = written.sums[layer].map { Float($0 / tokenCount) }
-            let reducedMean = reduced.sums[layer].map { Float($0 / reducedCount) }
-            let residual = asWritten.residual(layer: layer).reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
+            let mean = moments.sums[layer].map { Float($0 / tokenCount) }
             for unit in 0..<units {
                 let index = (layer * units + unit) * domains + domain
-                let w = writes[layer].probeWrite(of: unit, reducedMean)
+                let w = writes[layer].probeWrite(of: unit, mean)
                 let energy = w.reduce(0) { $0 + $1 * $1 }
                 energies[index] += w[domain] * w[domain] / (energy + Self.epsilon)
                 answers[index] += writes[layer].probeAnswer(to: w)[domain]
+            }
+        }
+    }
+
+    /// Adds a text as written.
+    package mutating func add(asWritten taps: MeanTaps, domain: Int) {
+        guard let moments = kind.moments(taps) else { return }
+        writtenTexts[domain] += 1
+        writtenTokens[domain] += taps.tokenCount
+        let tokenCount = Double(max(taps.tokenCount, 1))
+        for layer in 0..<configuration.layers {
+            let mean = moments.sums[layer].map { Float($0 / tokenCount) }
+            let residual = taps.residual(layer: layer).reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
+            for unit in 0..<units {
+                let index = (layer * units + unit) * domains + domain
                 lengths[index] += writes[layer].length(of: unit, mean) / max(residual, Self.epsilon)
             }
-            for (i, value) in written.sums[layer].enumerated() { sums[domain][layer][i] += value }
-            for (i, value) in written.squares[layer].enumerated() { squares[domain][layer][i] += value }
+            for (i, value) in moments.sums[layer].enumerated() { sums[domain][layer][i] += value }
+            for (i, value) in moments.squares[layer].enumerated() { squares[domain][layer][i] += value }
         }
     }
 
@@ -69,21 +83,21 @@ package struct ImportanceMeasurement {
             }
             return table
         }
-        func meanOverTexts(_ sums: [Double]) -> UnitTable {
+        func mean(_ sums: [Double], over texts: [Int]) -> UnitTable {
             table { layer, unit, domain in
                 sums[(layer * units + unit) * domains + domain] / Double(max(texts[domain], 1))
             }
         }
         func mean(_ layer: Int, _ domain: Int, _ i: Int) -> Double {
-            sums[domain][layer][i] / Double(max(tokens[domain], 1))
+            sums[domain][layer][i] / Double(max(writtenTokens[domain], 1))
         }
         func square(_ layer: Int, _ domain: Int, _ i: Int) -> Double {
-            squares[domain][layer][i] / Double(max(tokens[domain], 1))
+            squares[domain][layer][i] / Double(max(writtenTokens[domain], 1))
         }
         let tables: [PruningCriterion: UnitTable] = [
-            .axisEnergy: meanOverTexts(energies),
-            .sigmoidReference: meanOverTexts(answers),
-            .writeNorm: meanOverTexts(lengths),
+            .axisEnergy: mean(energies, over: normalizedTexts),
+            .sigmoidReference: mean(answers, over: normalizedTexts),
+            .writeNorm: mean(lengths, over: writtenTexts),
             .fluctuation: table { layer, unit, domain in
                 writes[layer].sum(over: unit) { i in
                     let mean = mean(layer, domain, i)

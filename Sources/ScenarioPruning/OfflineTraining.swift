@@ -50,7 +50,10 @@ public struct OfflineTraining {
     private let partial: URL
     private let onProgress: (Progress) -> Void
     private let reader: FeatureReader
+    /// Inputs alone, for probes.
     private let train: [TextPool]
+    /// What pathways run on: questions with their answers.
+    private let answered: [TextPool]
     private let validation: [TextPool]
     private let heldOut: [TextPool]
 
@@ -68,9 +71,16 @@ public struct OfflineTraining {
             throw PruningError.inconsistentArtifacts("the selected domains must be distinct and at least one")
         }
         let trainDirectory = options.dataDirectory.appending(path: "train")
+        let answeredDirectory = options.dataDirectory.appending(path: "answered")
         let validationDirectory = options.dataDirectory.appending(path: "val")
         train = try options.domains.map {
             try TextPool(domain: $0, in: trainDirectory).sample(options.samplesPerDomain, seed: options.seed)
+        }
+        let withAnswers = TextPool.domains(in: answeredDirectory)
+        answered = try zip(options.domains, train).map { domain, inputs in
+            guard withAnswers.contains(domain) else { return inputs }
+            return try TextPool(domain: domain, in: answeredDirectory)
+                .sample(options.samplesPerDomain, seed: options.seed)
         }
         validation = try options.domains.map { try TextPool(domain: $0, in: validationDirectory) }
         heldOut = try TextPool.domains(in: validationDirectory).filter { !options.domains.contains($0) }.map {
@@ -81,6 +91,7 @@ public struct OfflineTraining {
     private var manifest: PruningArtifacts.Manifest {
         var digests: [String: String] = [:]
         for pool in train { digests["train/\(pool.domain)"] = pool.digest }
+        for pool in answered { digests["answered/\(pool.domain)"] = pool.digest }
         for pool in validation + heldOut { digests["val/\(pool.domain)"] = pool.digest }
         return PruningArtifacts.Manifest(
             model: model.fingerprint, modelName: model.configuration.name, quantization: model.quantization,
@@ -253,18 +264,24 @@ public struct OfflineTraining {
 
     private func measureImportance(_ probes: [LinearProbe]) throws -> ModelImportance {
         var measurements = UnitKind.allCases.map { ImportanceMeasurement($0, of: model, probes: probes) }
-        let total = train.reduce(0) { $0 + $1.texts.count }
+        let total = (train + answered).reduce(0) { $0 + $1.texts.count }
         var done = 0
-        for (domain, pool) in train.enumerated() {
-            for text in pool.texts {
-                let normalized = try reader.taps(over: TextNormalization.apply(text), of: [.heads, .channels])
-                let asWritten = try reader.taps(over: text, of: .all)
-                for index in measurements.indices {
-                    measurements[index].add(normalized: normalized, asWritten: asWritten, domain: domain)
+        func read(_ pools: [TextPool], _ add: (_ text: String, _ domain: Int) throws -> Void) throws {
+            for (domain, pool) in pools.enumerated() {
+                for text in pool.texts {
+                    try add(text, domain)
+                    done += 1
+                    onProgress(Progress(stage: .importance, done: done, total: total, resumed: false))
                 }
-                done += 1
-                onProgress(Progress(stage: .importance, done: done, total: total, resumed: false))
             }
+        }
+        try read(train) { text, domain in
+            let taps = try reader.taps(over: TextNormalization.apply(text), of: [.heads, .channels])
+            for index in measurements.indices { measurements[index].add(normalized: taps, domain: domain) }
+        }
+        try read(answered) { text, domain in
+            let taps = try reader.taps(over: text, of: .all)
+            for index in measurements.indices { measurements[index].add(asWritten: taps, domain: domain) }
         }
         return ModelImportance(heads: measurements[0].result, feedForward: measurements[1].result)
     }
@@ -279,7 +296,7 @@ public struct OfflineTraining {
 
     private func measureCausal(_ measured: ModelImportance) throws -> ModelImportance {
         guard let budget = options.causalBudget else { return measured }
-        let measurement = CausalMeasurement(model, measured, pools: train, budget: budget, seed: options.seed)
+        let measurement = CausalMeasurement(model, measured, pools: answered, budget: budget, seed: options.seed)
         let total = measurement.totalPasses
         let state = try? ArtifactFiles.readJSON(
             CausalMeasurement.State.self, ArtifactFiles.causalState, in: partial)

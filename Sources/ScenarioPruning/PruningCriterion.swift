@@ -1,3 +1,4 @@
+import Foundation
 import Transformer
 
 /// How heads and feed-forward blocks are scored for a scenario. Higher scores are kept.
@@ -56,11 +57,28 @@ extension PruningCriterion {
     /// all domains, which is measured with less noise.
     static let mixtureShare = 0.75
 
+    /// How far the causal importance of heads is evened out over layers: a score is divided by its layer's mean to this
+    /// power. Ablated one at a time, heads of early layers cost more than those of late ones, and most of some late
+    /// layers would go; together they cost more than their sum. 1 would have every layer lose about the same.
+    /// Feed-forward blocks are pruned to less damage without it.
+    static let layerBalance: [UnitKind: Double] = [.heads: 0.7, .feedForward: 0]
+
     /// A scenario's weight for each domain: its relevances, as published, or for causal importance its mixture.
     func weights(of diagnosis: Diagnosis) -> [Double] {
         guard self == .causal else { return diagnosis.weights }
         let average = (1 - Self.mixtureShare) / Double(diagnosis.mixture.count)
         return diagnosis.mixture.map { Self.mixtureShare * $0 + average }
+    }
+
+    /// Scores over their layer's mean to a power, on the scale of the scores' own mean.
+    package static func balanced(_ scores: [[Double]], power: Double) -> [[Double]] {
+        let means = scores.map { $0.reduce(0, +) / Double(max($0.count, 1)) }
+        let mean = means.reduce(0, +) / Double(max(means.count, 1))
+        return zip(scores, means).map { layer, layerMean in
+            guard layerMean > 0 else { return layer }
+            let factor = pow(mean / layerMean, power)
+            return layer.map { $0 * factor }
+        }
     }
 
     /// A score for every unit, `[layers][units]`; higher is kept.
@@ -78,6 +96,8 @@ extension PruningCriterion {
             }
         }
         guard let table = importance.tables[self] else { throw .unmeasuredCriterion(rawValue) }
-        return table.mixed(by: weights)
+        let scores = table.mixed(by: weights)
+        guard self == .causal, let power = Self.layerBalance[importance.kind], power > 0 else { return scores }
+        return Self.balanced(scores, power: power)
     }
 }

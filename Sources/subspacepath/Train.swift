@@ -8,8 +8,10 @@ struct Train: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measure a model once: probes, calibration, head importance, whitelist.",
         discussion: """
-            Reads <data-dir>/train/<domain>.json and <data-dir>/val/<domain>.json, lists of strings. Other domains \
-            in val/ stand for what lies outside when probes are calibrated. A run that was stopped goes on after \
+            Reads <data-dir>/train/<domain>.json and <data-dir>/val/<domain>.json, lists of inputs, for the probes. \
+            Other domains in val/ stand for what lies outside when probes are calibrated. Importance is measured on \
+            <data-dir>/answered/<domain>.json, questions followed by their answers, or on the training inputs where \
+            there is none. A run that was stopped goes on after \
             its last finished stage when the same command is given again.
             """)
 
@@ -21,7 +23,7 @@ struct Train: ParsableCommand {
 
     @OptionGroup var model: ModelOptions
 
-    @Option(help: "The folder of train/ and val/.")
+    @Option(help: "The folder of train/, val/ and answered/.")
     var dataDir = "data"
 
     @Option(parsing: .upToNextOption, help: "The domains to train for.")

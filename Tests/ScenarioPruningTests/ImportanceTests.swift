@@ -37,8 +37,10 @@ import Transformer
         let reader = try FeatureReader(model)
         let taps = try Self.texts.map { try reader.taps(over: $0, of: .all) }
         var measurement = ImportanceMeasurement(kind, of: model, probes: probes)
-        measurement.add(normalized: taps[0], asWritten: taps[1], domain: 0)
-        measurement.add(normalized: taps[1], asWritten: taps[0], domain: 0)
+        measurement.add(normalized: taps[0], domain: 0)
+        measurement.add(normalized: taps[1], domain: 0)
+        measurement.add(asWritten: taps[0], domain: 0)
+        measurement.add(asWritten: taps[1], domain: 0)
         let result = measurement.result
         func inputs(_ taps: MeanTaps, _ layer: Int) -> [Float] {
             kind == .heads ? taps.heads(layer: layer) : taps.channels(layer: layer)
@@ -139,7 +141,8 @@ import Transformer
         let reader = try FeatureReader(model)
         for text in texts {
             let taps = try reader.taps(over: text, of: .all)
-            measurement.add(normalized: taps, asWritten: taps, domain: 0)
+            measurement.add(normalized: taps, domain: 0)
+            measurement.add(asWritten: taps, domain: 0)
         }
         let heads = measurement.result
         var budget = CausalMeasurement.Budget()

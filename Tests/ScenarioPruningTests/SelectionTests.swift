@@ -51,6 +51,25 @@ import Testing
     }
 }
 
+@Suite struct LayerBalanceTests {
+    private let scores = [[1.0, 3], [10, 30], [0, 0]]
+
+    @Test func aPowerOfOneGivesEveryLayerTheSameMean() {
+        let balanced = PruningCriterion.balanced(scores, power: 1)
+        for (layer, expected) in [(0, [1.0, 3.0]), (1, [1.0, 3.0])] {
+            // The mean over layers is (2 + 20 + 0) / 3.
+            for (value, share) in zip(balanced[layer], expected) { #expect(abs(value - share * 22 / 6) < 1e-12) }
+        }
+        #expect(balanced[2] == [0, 0])
+    }
+
+    @Test func smallerPowersKeepPartOfTheDifference() {
+        #expect(PruningCriterion.balanced(scores, power: 0) == scores)
+        let balanced = PruningCriterion.balanced(scores, power: 0.5)
+        #expect(abs(balanced[1][0] / balanced[0][0] - 10.0.squareRoot()) < 1e-12)
+    }
+}
+
 @Suite struct BudgetTests {
     @Test func higherStrengthPrunesMoreAndBreadthLess() {
         #expect(PruningBudget.strength(0.4).fraction(breadth: 0) == 0.4)

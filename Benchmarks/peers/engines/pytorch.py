@@ -7,7 +7,8 @@ import transformers
 
 
 class Transformers:
-    settings = ["bfloat16", "float32"]
+    # Where oneDNN has no bfloat16 for the processor, PyTorch multiplies it a number at a time: minutes for a prompt.
+    settings = ["bfloat16", "float32"] if torch.ops.mkldnn._is_mkldnn_bf16_supported() else ["float32"]
     warms_up = False
 
     def __init__(self, file, threads, longest):
