@@ -19,9 +19,9 @@ DOMAINS = ["chemistry", "finance", "history", "math", "philosophy", "technology"
 # Criterion, compensation, whether it knows the scenario.
 ROWS = [
     ("causal", "mean", True), ("causal", "mean", False), ("causal", "none", True),
-    ("axis-energy", "mean", True), ("axis-energy", "none", True),
+    ("axis-energy", "mean", True), ("axis-energy", "mean", False), ("axis-energy", "none", True),
     ("fluctuation", "mean", True), ("fluctuation", "mean", False),
-    ("wanda", "mean", True), ("write-norm", "mean", True),
+    ("wanda", "mean", True), ("wanda", "mean", False), ("write-norm", "mean", True), ("write-norm", "mean", False),
     ("sigmoid-reference", "none", True), ("random", "mean", False),
 ]
 
@@ -76,7 +76,7 @@ def main():
     texts = parser.add_mutually_exclusive_group()
     texts.add_argument("--input", type=pathlib.Path, help="texts with scenarios and groups (default: data/test)")
     texts.add_argument("--validation", action="store_true", help="the texts of data/val")
-    parser.add_argument("--fractions", type=float, nargs="+", default=[0.1, 0.2, 0.4, 0.6])
+    parser.add_argument("--fractions", type=float, nargs="+", default=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
     parser.add_argument("--criteria", nargs="+", help="only these (default: all)")
     arguments = parser.parse_args()
     if arguments.input:
