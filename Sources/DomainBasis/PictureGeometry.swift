@@ -77,21 +77,3 @@ func number(_ value: Double) -> String {
     let short = text.hasSuffix(".0") ? String(text.dropLast(2)) : text
     return short == "-0" ? "0" : short
 }
-
-/// Text for XML: markup is escaped, and what XML has no way to say becomes a replacement character.
-func escaped(_ text: String) -> String {
-    var result = ""
-    for scalar in text.unicodeScalars {
-        switch scalar {
-        case "&": result += "&amp;"
-        case "<": result += "&lt;"
-        case ">": result += "&gt;"
-        case "\"": result += "&quot;"
-        case "'": result += "&#39;"
-        case _ where scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value): result += "\u{FFFD}"
-        case "\u{FFFE}", "\u{FFFF}": result += "\u{FFFD}"
-        default: result.unicodeScalars.append(scalar)
-        }
-    }
-    return result
-}

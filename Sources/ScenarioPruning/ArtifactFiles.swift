@@ -89,6 +89,18 @@ enum ArtifactFiles {
         try read(name, in: directory).tensors
     }
 
+    /// The manifest of finished artifacts, of a format that this version reads.
+    static func readManifest(in directory: URL) throws(PruningError) -> PruningArtifacts.Manifest {
+        let manifest = try readJSON(PruningArtifacts.Manifest.self, manifest, in: directory)
+        guard manifest.formatVersion == PruningArtifacts.Manifest.currentVersion else {
+            throw .unreadableArtifacts(
+                directory.path,
+                detail: "format version \(manifest.formatVersion), "
+                    + "expected \(PruningArtifacts.Manifest.currentVersion)")
+        }
+        return manifest
+    }
+
     // MARK: - Probes
 
     static func writeProbes(_ probes: [LinearProbe], accuracy: [Double], in directory: URL) throws {

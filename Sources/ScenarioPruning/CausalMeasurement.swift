@@ -142,11 +142,9 @@ public struct CausalMeasurement {
         let heads = Array(0..<configuration.heads)
         return try model.layers.indices.flatMap { layer in
             try (0..<units).map { unit in
-                var mean = importance[kind].means[layer][domain]
-                let range = kind.inputs(of: unit, configuration)
-                for i in mean.indices where !range.contains(i) { mean[i] = 0 }
-                let bias = try kind.projection(of: model.layers[layer]).multiply(mean, on: model.pool)
                 let kept = Array(0..<units).filter { $0 != unit }
+                let bias = try kind.meanWrite(
+                    importance[kind].means[layer][domain], without: kept, in: layer, of: model)
                 func inLayer<Value>(_ value: Value, elsewhere: Value) -> [Value] {
                     model.layers.indices.map { $0 == layer ? value : elsewhere }
                 }

@@ -30,14 +30,7 @@ public struct ModelMeasurements: Sendable {
     ///
     /// - Throws: ``PruningError`` where a file is missing, malformed or does not agree with the others.
     public init(contentsOf directory: URL) throws {
-        let manifest = try ArtifactFiles.readJSON(
-            PruningArtifacts.Manifest.self, ArtifactFiles.manifest, in: directory)
-        guard manifest.formatVersion == PruningArtifacts.Manifest.currentVersion else {
-            throw PruningError.unreadableArtifacts(
-                directory.path,
-                detail: "format version \(manifest.formatVersion), "
-                    + "expected \(PruningArtifacts.Manifest.currentVersion)")
-        }
+        let manifest = try ArtifactFiles.readManifest(in: directory)
         let accuracy = try ArtifactFiles.tensors(ArtifactFiles.probes, in: directory)["validation_accuracy"]?.values
         guard let accuracy, !accuracy.isEmpty, accuracy.allSatisfy(\.isFinite) else {
             throw PruningError.unreadableArtifacts(directory.path, detail: "tensor validation_accuracy is missing")

@@ -18,7 +18,8 @@ public struct PruningArtifacts: Sendable {
         /// Domains that stood for what lies outside in the calibration.
         public var heldOutDomains: [String]
         public var textNormalization: String
-        /// Digests of the pools, by `train/<domain>` and `val/<domain>`.
+        /// Digests of the pools, by `train/<domain>`, `val/<domain>` and `answered/<domain>`; the last is that of the
+        /// training inputs where a domain has no answered texts.
         public var poolDigests: [String: String]
         public var probeEpochs: Int
         public var foundationLayers: Int
@@ -41,12 +42,7 @@ public struct PruningArtifacts: Sendable {
 
     /// Reads the artifacts in `directory` and checks that they were made for `model`.
     public init(contentsOf directory: URL, for model: DecoderModel) throws {
-        manifest = try ArtifactFiles.readJSON(Manifest.self, ArtifactFiles.manifest, in: directory)
-        guard manifest.formatVersion == Manifest.currentVersion else {
-            throw PruningError.unreadableArtifacts(
-                directory.path,
-                detail: "format version \(manifest.formatVersion), expected \(Manifest.currentVersion)")
-        }
+        manifest = try ArtifactFiles.readManifest(in: directory)
         guard manifest.model == model.fingerprint else {
             throw PruningError.wrongModel(
                 artifacts: directory.path, made: "\(manifest.modelName ?? "unnamed") (\(manifest.model))",

@@ -61,7 +61,7 @@ extension PruningCriterion {
     /// power. Ablated one at a time, heads of early layers cost more than those of late ones, and most of some late
     /// layers would go; together they cost more than their sum. 1 would have every layer lose about the same.
     /// Feed-forward blocks are pruned to less damage without it.
-    static let layerBalance: [UnitKind: Double] = [.heads: 0.7, .feedForward: 0]
+    static let layerBalance = 0.7
 
     /// A scenario's weight for each domain: its relevances, as published, or for causal importance its mixture.
     func weights(of diagnosis: Diagnosis) -> [Double] {
@@ -97,7 +97,7 @@ extension PruningCriterion {
         }
         guard let table = importance.tables[self] else { throw .unmeasuredCriterion(rawValue) }
         let scores = table.mixed(by: weights)
-        guard self == .causal, let power = Self.layerBalance[importance.kind], power > 0 else { return scores }
-        return Self.balanced(scores, power: power)
+        return self == .causal && importance.kind == .heads
+            ? Self.balanced(scores, power: Self.layerBalance) : scores
     }
 }

@@ -183,12 +183,10 @@ public final class ScenarioCompiler {
         _ kind: UnitKind, _ kept: [[Int]], _ diagnosis: Diagnosis, _ options: CompilationOptions
     ) throws -> [[Float]] {
         guard options.compensation == .mean else { return [] }
-        let configuration = model.configuration
         return try kept.enumerated().map { layer, units in
-            guard units.count < kind.count(configuration) else { return [] }
-            var mean = artifacts.importance[kind].mean(layer: layer, mixture: diagnosis.mixture)
-            for unit in units { for i in kind.inputs(of: unit, configuration) { mean[i] = 0 } }
-            return try kind.projection(of: model.layers[layer]).multiply(mean, on: model.pool)
+            guard units.count < kind.count(model.configuration) else { return [] }
+            let mean = artifacts.importance[kind].mean(layer: layer, mixture: diagnosis.mixture)
+            return try kind.meanWrite(mean, without: units, in: layer, of: model)
         }
     }
 }

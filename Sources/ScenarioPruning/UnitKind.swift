@@ -35,8 +35,10 @@ public enum UnitKind: String, Sendable, CaseIterable, Codable, CodingKeyRepresen
 
     /// The inputs of the projection that belong to a unit. The last block may be smaller than the others.
     func inputs(of unit: Int, _ configuration: ModelConfiguration) -> Range<Int> {
-        let size = self == .heads ? configuration.headSize : Pathway.blockChannels
-        return unit * size..<min((unit + 1) * size, inputs(configuration))
+        switch self {
+        case .heads: unit * configuration.headSize..<(unit + 1) * configuration.headSize
+        case .feedForward: Pathway.channels(ofBlock: unit, feedForwardWidth: configuration.feedForwardWidth)
+        }
     }
 
     /// Multiply-adds for each token that a unit takes: a head's query rows and output columns (its keys and values
@@ -44,6 +46,17 @@ public enum UnitKind: String, Sendable, CaseIterable, Codable, CodingKeyRepresen
     func multiplyAdds(of unit: Int, _ configuration: ModelConfiguration) -> Int {
         let matrices = self == .heads ? 2 : 3
         return matrices * inputs(of: unit, configuration).count * configuration.width
+    }
+
+    /// What stands in for the units that are not `kept`: their means' write, `[width]`.
+    ///
+    /// - Parameter mean: the mean input of the projection, `[inputs]`.
+    func meanWrite(
+        _ mean: [Float], without kept: [Int], in layer: Int, of model: DecoderModel
+    ) throws(DecoderError) -> [Float] {
+        var pruned = mean
+        for unit in kept { for i in inputs(of: unit, model.configuration) { pruned[i] = 0 } }
+        return try projection(of: model.layers[layer]).multiply(pruned, on: model.pool)
     }
 
     func moments(_ taps: MeanTaps) -> MeanTaps.Moments? {

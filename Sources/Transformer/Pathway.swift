@@ -45,4 +45,9 @@ public struct Pathway: Sendable, Equatable, Codable {
 
     /// How many blocks a feed-forward of `width` channels has; the last one may be smaller.
     public static func blocks(ofFeedForward width: Int) -> Int { (width + blockChannels - 1) / blockChannels }
+
+    /// The channels of one block of a feed-forward of `feedForwardWidth` channels.
+    public static func channels(ofBlock block: Int, feedForwardWidth: Int) -> Range<Int> {
+        block * blockChannels..<min((block + 1) * blockChannels, feedForwardWidth)
+    }
 }

@@ -29,8 +29,8 @@ public struct PathwayCost: Sendable, Equatable {
             let channels =
                 pathway.keptBlocks.map { blocks in
                     blocks[index].reduce(0) { sum, block in
-                        let first = block * Pathway.blockChannels
-                        return sum + min(Pathway.blockChannels, configuration.feedForwardWidth - first)
+                        sum
+                            + Pathway.channels(ofBlock: block, feedForwardWidth: configuration.feedForwardWidth).count
                     }
                 } ?? configuration.feedForwardWidth
             layers += 3 * channels * width
