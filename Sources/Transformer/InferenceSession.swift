@@ -27,8 +27,7 @@ public final class InferenceSession {
         self.model = model
         isDense = pathway == nil
         self.contextLimit = min(contextLimit ?? configuration.contextLength, configuration.contextLength)
-        plan = try PathwayPlan(
-            pathway ?? .dense(layers: configuration.layers, heads: configuration.heads), for: model)
+        plan = try Self.plan(pathway, model)
         workspace = try DecoderWorkspace(model)
         cache = KeyValueCache(
             plan, configuration, precision: model.precision, headStride: workspace.headStride, limit: self.contextLimit)
@@ -42,10 +41,13 @@ public final class InferenceSession {
     /// - Precondition: the session was made for the dense model, so that its cache has room for every group.
     public func follow(_ pathway: Pathway?) throws(DecoderError) {
         precondition(isDense, "only a session of the dense model may change its pathway")
-        let configuration = model.configuration
-        plan = try PathwayPlan(
-            pathway ?? .dense(layers: configuration.layers, heads: configuration.heads), for: model)
+        plan = try Self.plan(pathway, model)
         reset()
+    }
+
+    private static func plan(_ pathway: Pathway?, _ model: DecoderModel) throws(DecoderError) -> PathwayPlan {
+        let (layers, heads) = (model.configuration.layers, model.configuration.heads)
+        return try PathwayPlan(pathway ?? .dense(layers: layers, heads: heads), for: model)
     }
 
     /// Forgets the text; the memory stays for the next one.
@@ -100,10 +102,7 @@ public final class InferenceSession {
         _ body: (Int, UnsafeBufferPointer<Float>) throws -> Void
     ) throws {
         guard !tokens.isEmpty else { throw DecoderError.emptyInput }
-        let vocabulary = model.configuration.vocabularySize
-        if let bad = tokens.first(where: { !(0..<vocabulary).contains($0) }) {
-            throw DecoderError.unknownToken(bad, vocabularySize: vocabulary)
-        }
+        try checkVocabulary(tokens)
         guard tokens.count <= contextLimit - position else {
             throw DecoderError.contextExceeded(needed: position + tokens.count, limit: contextLimit)
         }
@@ -127,6 +126,14 @@ public final class InferenceSession {
                 }
             }
             start += batch.count
+        }
+    }
+
+    /// - Throws: ``DecoderError/unknownToken(_:vocabularySize:)`` for a token that the model has no embedding of.
+    func checkVocabulary(_ tokens: [Int]) throws(DecoderError) {
+        let vocabulary = model.configuration.vocabularySize
+        if let bad = tokens.first(where: { !(0..<vocabulary).contains($0) }) {
+            throw .unknownToken(bad, vocabularySize: vocabulary)
         }
     }
 

@@ -4,10 +4,7 @@ import Checkpoints
 extension InferenceSession {
     /// The residual stream that enters layer 0, `[tokens][width]`.
     public func embeddings(of tokens: [Int]) throws -> [Float] {
-        let vocabulary = model.configuration.vocabularySize
-        if let bad = tokens.first(where: { !(0..<vocabulary).contains($0) }) {
-            throw DecoderError.unknownToken(bad, vocabularySize: vocabulary)
-        }
+        try checkVocabulary(tokens)
         return tokens.flatMap { model.embedding.row($0) }
     }
 
