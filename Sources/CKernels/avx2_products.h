@@ -17,11 +17,13 @@ enum {
 
 typedef __m256i plane[STEPS][2];
 
-INLINE void unpack_planes(const uint8_t *quants, const bool FOUR_BIT, plane planes[2]) {
+// The steps [FIRST, LAST) of a group's planes.
+INLINE void unpack_planes(
+    const uint8_t *quants, const bool FOUR_BIT, const int FIRST, const int LAST, plane planes[2]) {
     const __m256i nibble = _mm256_set1_epi8(0x0f);
-    const int pairs = FOUR_BIT ? STEPS / 2 : STEPS;
+    const int share = FOUR_BIT ? 2 : 1;
 #pragma clang loop unroll(full)
-    for (int i = 0; i < pairs; i++) {
+    for (int i = FIRST / share; i < LAST / share; i++) {
 #pragma clang loop unroll(full)
         for (int part = 0; part < 2; part++) {
             const __m256i bytes = _mm256_loadu_si256((const __m256i *)(quants + 64 * i + 32 * part));
@@ -74,16 +76,18 @@ typedef struct {
     int32_t zero;
 } product_inputs;
 
-// Adds one group's products with TOKENS tokens, the first of them at index `at` of the inputs' groups, to their
-// sums in single precision.
+// Adds the products of the steps [FIRST, LAST) of one group, all of them or a half, with TOKENS tokens, the first of
+// them at index `at` of the inputs' groups, to their sums in single precision.
 INLINE void multiply_group(
     const product_inputs *inputs, size_t at, plane planes[2], const __m256 scales[2], const __m256 seconds[2],
-    const int TOKENS, const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT, __m256 sums[][2]) {
+    const int FIRST, const int LAST, const int TOKENS, const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT,
+    __m256 sums[][2]) {
     const size_t stride = inputs->width * SP_GROUP_COLUMNS;
     const int8_t *x = inputs->input->quants + at * SP_GROUP_COLUMNS;
 #pragma clang loop unroll(full)
     for (int half = 0; half < (SPLIT ? 2 : 1); half++) {
-        const int first = half * STEPS / 2, last = SPLIT ? first + STEPS / 2 : STEPS;
+        const int first = SPLIT ? half * STEPS / 2 : FIRST, last = SPLIT ? first + STEPS / 2 : LAST;
+        if (first < FIRST || last > LAST) continue;
         __m256i dots[QUAD_TOKENS][2], high[QUAD_TOKENS][2];
         multiply_plane(planes[0], x, stride, 1, TOKENS, first, last, dots);
         if (!FOUR_BIT) multiply_plane(planes[1], x, stride, 16, TOKENS, first, last, high);
@@ -118,13 +122,41 @@ INLINE void load_two_scales(const uint8_t *scales, bool half, int part, __m256 d
 // Fetches the group that will be read GROUPS_AHEAD groups after the i-th of a tile's `count`: a pathway's are neither
 // side by side nor in tiles that are.
 INLINE void fetch_ahead(
-    const sp_product *product, const uint8_t *data, const uint8_t *next_data, int i, int count, size_t group_bytes) {
+    const sp_columns *columns, const uint8_t *data, const uint8_t *next_data, int i, int count, size_t group_bytes) {
     int ahead = i + GROUPS_AHEAD;
     const uint8_t *tile = ahead < count ? data : next_data;
     if (ahead >= count) ahead -= count;
     if (ahead >= count) return;
-    const uint8_t *bytes = tile + group_bytes * (size_t)(product->groups ? product->groups[ahead] : ahead);
+    const uint8_t *bytes = tile + group_bytes * (size_t)(columns->groups ? columns->groups[ahead] : ahead);
     for (size_t line = 0; line < group_bytes; line += 64) __builtin_prefetch(bytes + line);
+}
+
+// What the products of one tile in int8 share.
+typedef struct {
+    product_inputs inputs;
+    bool half_scales;
+    size_t scale_bytes;
+} tile_layout;
+
+// Adds the products of the steps [FIRST, LAST) of a group for `tokens` tokens; TOKENS as in multiply_block.
+INLINE void multiply_steps(
+    const tile_layout *layout, const uint8_t *bytes, size_t at, const int FIRST, const int LAST, int tokens,
+    const int TOKENS, const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT, __m256 sums[][2]) {
+    plane planes[2];
+    __m256 scales[2], seconds[2];
+    unpack_planes(bytes + layout->scale_bytes, FOUR_BIT, FIRST, LAST, planes);
+    load_two_scales(bytes, layout->half_scales, 0, scales);
+    load_two_scales(bytes, layout->half_scales, MINIMUM || SPLIT ? 1 : 0, seconds);
+#define GROUP(T, N)                                                                                                  \
+    multiply_group(                                                                                                  \
+        &layout->inputs, at + layout->inputs.width * (size_t)(T), planes, scales, seconds, FIRST, LAST, N, FOUR_BIT, \
+        MINIMUM, SPLIT, sums + (T))
+    if (TOKENS) {
+        GROUP(0, TOKENS);
+    } else {
+        for (int t = 0; t < tokens; t += QUAD_TOKENS) GROUP(t, QUAD_TOKENS);
+    }
+#undef GROUP
 }
 
 // One tile for `tokens` tokens in int8: TOKENS of them, at most QUAD_TOKENS, or where that is 0 at most BLOCK_TOKENS.
@@ -135,32 +167,29 @@ INLINE void multiply_block(
     const sp_matrix *matrix = product->matrix;
     const uint8_t *data = matrix->data + matrix->tile_bytes * (size_t)tile;
     const uint8_t *next_data = matrix->data + matrix->tile_bytes * (size_t)next_tile;
-    const bool half = matrix->half_scales;
-    const size_t scale_bytes = (size_t)(half ? 32 : 64) * (MINIMUM || SPLIT ? 2 : 1);
-    const size_t group_bytes = scale_bytes + (FOUR_BIT ? 256 : 512);
-    const int count = product->groups ? product->group_count : matrix->groups;
-    const product_inputs inputs = {input, (size_t)input->groups, matrix->zero};
+    const tile_layout layout = {
+        {input, (size_t)input->groups, matrix->zero},
+        matrix->half_scales,
+        (size_t)(matrix->half_scales ? 32 : 64) * (MINIMUM || SPLIT ? 2 : 1),
+    };
+    const size_t group_bytes = layout.scale_bytes + (FOUR_BIT ? 256 : 512);
+    const sp_columns *columns = &product->columns;
+    const int count = columns->groups ? columns->count : matrix->groups;
     __m256 sums[TOKENS ? TOKENS : BLOCK_TOKENS][2];
     for (int t = 0; t < (TOKENS ? TOKENS : tokens); t++) sums[t][0] = sums[t][1] = _mm256_setzero_ps();
     for (int i = 0; i < count; i++) {
-        const size_t group = (size_t)(product->groups ? product->groups[i] : i);
-        const uint8_t *bytes = data + group_bytes * group;
-        plane planes[2];
-        __m256 scales[2], seconds[2];
-        if (TOKENS) fetch_ahead(product, data, next_data, i, count, group_bytes);
-        unpack_planes(bytes + scale_bytes, FOUR_BIT, planes);
-        load_two_scales(bytes, half, 0, scales);
-        load_two_scales(bytes, half, MINIMUM || SPLIT ? 1 : 0, seconds);
-        const size_t at = (size_t)token * inputs.width + group;
-#define GROUP(T, N) \
-    multiply_group( \
-        &inputs, at + inputs.width * (size_t)(T), planes, scales, seconds, N, FOUR_BIT, MINIMUM, SPLIT, sums + (T))
-        if (TOKENS) {
-            GROUP(0, TOKENS);
-        } else {
-            for (int t = 0; t < tokens; t += QUAD_TOKENS) GROUP(t, QUAD_TOKENS);
+        const size_t group = (size_t)(columns->groups ? columns->groups[i] : i);
+        const size_t at = (size_t)token * layout.inputs.width + group;
+        if (TOKENS) fetch_ahead(columns, data, next_data, i, count, group_bytes);
+#define STEPS_OF_GROUP(FIRST, LAST) \
+    multiply_steps( \
+        &layout, data + group_bytes * group, at, FIRST, LAST, tokens, TOKENS, FOUR_BIT, MINIMUM, SPLIT, sums)
+        switch (sp_halves_of(columns, i)) {
+        case SP_FIRST_HALF: STEPS_OF_GROUP(0, STEPS / 2); break;
+        case SP_SECOND_HALF: STEPS_OF_GROUP(STEPS / 2, STEPS); break;
+        case SP_BOTH_HALVES: STEPS_OF_GROUP(0, STEPS); break;
         }
-#undef GROUP
+#undef STEPS_OF_GROUP
     }
     for (int t = 0; t < (TOKENS ? TOKENS : tokens); t++) {
         f32x16 sum;

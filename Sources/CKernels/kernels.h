@@ -50,6 +50,10 @@ enum {
 // Floats of one row's state: the weighted values, then the largest score and the sum of the weights.
 #define SP_ATTENTION_STATE(head_stride) ((size_t)(head_stride) + 16)
 
+static inline sp_halves sp_halves_of(const sp_columns *columns, int i) {
+    return columns->halves ? (sp_halves)columns->halves[i] : SP_BOTH_HALVES;
+}
+
 // The kernels of an instruction set by name, or the fastest for NULL; NULL where the processor lacks it.
 const sp_kernels *sp_kernels_named(const char *name);
 const sp_kernels *sp_pool_kernels(const sp_pool *pool);

@@ -23,11 +23,12 @@ INLINE void multiply_block(
     const size_t scale_bytes = (size_t)(half ? 32 : 64) * (MINIMUM || SPLIT ? 2 : 1);
     const size_t quant_bytes = FOUR_BIT ? 256 : 512;
     const size_t width = (size_t)input->groups;
-    const int count = product->groups ? product->group_count : matrix->groups;
+    const sp_columns *columns = &product->columns;
+    const int count = columns->groups ? columns->count : matrix->groups;
     f32x16 sums[8];
     for (int t = 0; t < TOKENS; t++) sums[t] = splat(0);
     for (int i = 0; i < count; i++) {
-        const size_t group = (size_t)(product->groups ? product->groups[i] : i);
+        const size_t group = (size_t)(columns->groups ? columns->groups[i] : i);
         const uint8_t *scales = data + (scale_bytes + quant_bytes) * group;
         const uint8_t *quants = scales + scale_bytes;
         u8x64 steps[8];

@@ -73,14 +73,18 @@ INLINE void multiply_float(
     const sp_matrix *matrix = product->matrix;
     const uint8_t *data = matrix->data + matrix->tile_bytes * (size_t)tile;
     const size_t width = (size_t)input->groups * SP_GROUP_COLUMNS;
-    const int count = product->groups ? product->group_count : matrix->groups;
+    const sp_columns *columns = &product->columns;
+    const int count = columns->groups ? columns->count : matrix->groups;
     const bool quantized = matrix->format > SP_PACKED_BF16;
     f32x16 sums[8];
     for (int t = 0; t < TOKENS; t++) sums[t] = splat(0);
     for (int i = 0; i < count; i++) {
-        const size_t group = (size_t)(product->groups ? product->groups[i] : i);
+        const size_t group = (size_t)(columns->groups ? columns->groups[i] : i);
         const float *x = input->values + (size_t)token * width + group * SP_GROUP_COLUMNS;
-        for (int column = 0; column < SP_GROUP_COLUMNS; column++) {
+        const sp_halves halves = sp_halves_of(columns, i);
+        const int first = halves == SP_SECOND_HALF ? SP_GROUP_COLUMNS / 2 : 0;
+        const int last = halves == SP_FIRST_HALF ? SP_GROUP_COLUMNS / 2 : SP_GROUP_COLUMNS;
+        for (int column = first; column < last; column++) {
             const f32x16 weights = quantized ? dequantize_column(matrix, data, group, column)
                                              : load_column(matrix, data, group * SP_GROUP_COLUMNS + (size_t)column);
 #pragma clang loop unroll(full)

@@ -20,7 +20,7 @@ typedef struct {
     const sp_matrix *matrix;
     sp_element_type type;
     const void *source;
-    int32_t rotary_pairs;
+    const sp_arrangement *arrangement;
     uint8_t *data;
     int32_t first_tile;
 } pack_step;
@@ -29,13 +29,13 @@ static void pack_task(void *context, int tile, int worker) {
     (void)worker;
     const pack_step *step = context;
     tile += step->first_tile;
-    sp_matrix_pack(step->matrix, step->type, step->source, step->rotary_pairs, step->data, tile, tile + 1);
+    sp_matrix_pack(step->matrix, step->type, step->source, step->arrangement, step->data, tile, tile + 1);
 }
 
 void sp_pack(
-    sp_pool *pool, const sp_matrix *matrix, sp_element_type type, const void *source, int32_t rotary_pairs,
-    uint8_t *data, int32_t first_tile, int32_t last_tile) {
-    pack_step step = {matrix, type, source, rotary_pairs, data, first_tile};
+    sp_pool *pool, const sp_matrix *matrix, sp_element_type type, const void *source,
+    const sp_arrangement *arrangement, uint8_t *data, int32_t first_tile, int32_t last_tile) {
+    pack_step step = {matrix, type, source, arrangement, data, first_tile};
     sp_pool_run(pool, last_tile - first_tile, pack_task, &step);
 }
 
@@ -99,8 +99,7 @@ typedef struct {
     int count;
     float epsilon;
     const sp_activations *destination;
-    const int32_t *groups;
-    int32_t group_count;
+    const sp_columns *columns;
 } token_step;
 
 static void quantize_task(void *context, int token, int worker) {
@@ -137,37 +136,56 @@ void sp_rms_norm(
     for_tokens(pool, tokens, norm_task, &step);
 }
 
-// The groups [first, last) of one token; the last group of a row may be half empty.
-static void swiglu_groups(const token_step *step, int token, int32_t first, int32_t last) {
-    const size_t row = step->stride * (size_t)token, start = (size_t)first * SP_GROUP_COLUMNS;
-    const size_t end = (size_t)last * SP_GROUP_COLUMNS;
-    const size_t count = (end < step->stride ? end : step->stride) - start;
+// The gated values of the columns [first, last) of one token; the last group of a row may be half empty.
+static void swiglu_columns(const token_step *step, int token, size_t first, size_t last) {
+    const size_t row = step->stride * (size_t)token;
+    if (last > step->stride) last = step->stride;
+    if (first >= last) return;
     step->kernels->swiglu(
-        step->x + row + start, step->second + row + start, token_values(step->destination, token) + start, (int)count);
+        step->x + row + first, step->second + row + first, token_values(step->destination, token) + first,
+        (int)(last - first));
+}
+
+// The groups [first, last) of one token, of which `halves` are computed and the others zero.
+static void swiglu_groups(const token_step *step, int token, int32_t first, int32_t last, sp_halves halves) {
+    const size_t start = (size_t)first * SP_GROUP_COLUMNS, end = (size_t)last * SP_GROUP_COLUMNS;
+    const size_t middle = start + SP_GROUP_COLUMNS / 2;
+    if (halves == SP_BOTH_HALVES) {
+        swiglu_columns(step, token, start, end);
+    } else {
+        memset(token_values(step->destination, token) + start, 0, SP_GROUP_COLUMNS * sizeof(float));
+        if (halves == SP_FIRST_HALF) swiglu_columns(step, token, start, middle);
+        else swiglu_columns(step, token, middle, end);
+    }
     if (step->destination->quants) step->kernels->quantize(step->destination, token, first, last);
 }
 
 static void swiglu_task(void *context, int token, int worker) {
     (void)worker;
     const token_step *step = context;
-    if (!step->groups) {
-        swiglu_groups(step, token, 0, step->destination->groups);
+    const sp_columns *columns = step->columns;
+    if (!columns->groups) {
+        swiglu_groups(step, token, 0, step->destination->groups, SP_BOTH_HALVES);
         return;
     }
-    for (int32_t i = 0; i < step->group_count;) {
-        const int32_t first = step->groups[i];
-        int32_t last = first;
-        while (i < step->group_count && step->groups[i] == last) i++, last++;
-        swiglu_groups(step, token, first, last);
+    for (int32_t i = 0; i < columns->count;) {
+        const int32_t first = columns->groups[i];
+        const sp_halves halves = sp_halves_of(columns, i++);
+        int32_t last = first + 1;
+        if (halves == SP_BOTH_HALVES) {
+            for (; i < columns->count && columns->groups[i] == last; i++, last++)
+                if (sp_halves_of(columns, i) != SP_BOTH_HALVES) break;
+        }
+        swiglu_groups(step, token, first, last, halves);
     }
 }
 
 void sp_swiglu(
-    sp_pool *pool, const float *gate, const float *up, size_t stride, int tokens, const int32_t *groups,
-    int32_t group_count, const sp_activations *destination) {
+    sp_pool *pool, const float *gate, const float *up, size_t stride, int tokens, const sp_columns *columns,
+    const sp_activations *destination) {
     token_step step = {
         .kernels = sp_pool_kernels(pool), .x = gate, .second = up, .stride = stride, .destination = destination,
-        .groups = groups, .group_count = group_count,
+        .columns = columns,
     };
     for_tokens(pool, tokens, swiglu_task, &step);
 }

@@ -75,11 +75,14 @@ size_t sp_matrix_layout(sp_matrix *matrix, sp_element_type type, int64_t rows, i
 }
 
 // The checkpoint row that lane `lane` of tile `tile` holds, or -1 for padding.
-static int64_t source_row(const sp_matrix *matrix, int32_t tile, int32_t lane, int32_t rotary_pairs) {
+static int64_t source_row(
+    const sp_matrix *matrix, int32_t tile, int32_t lane, const sp_arrangement *arrangement) {
+    const int32_t rotary_pairs = arrangement->rotary_pairs;
     int32_t block = tile / matrix->block_tiles;
     int32_t inner = (tile % matrix->block_tiles) * SP_TILE_ROWS + lane;
     if (inner >= matrix->block_rows) return -1;
     if (inner < 2 * rotary_pairs) inner = 2 * (inner % rotary_pairs) + inner / rotary_pairs;
+    if (arrangement->rows) return arrangement->rows[inner];
     return (int64_t)block * matrix->block_rows + inner;
 }
 
@@ -103,8 +106,11 @@ static float load_scale(const sp_matrix *matrix, const uint8_t *scales, int32_t 
     return value;
 }
 
+static int32_t source_column(const int32_t *columns, int32_t column) { return columns ? columns[column] : column; }
+
 static void pack_quantized_lane(
-    const sp_matrix *matrix, sp_element_type type, const uint8_t *row, uint8_t *tile, int32_t lane) {
+    const sp_matrix *matrix, sp_element_type type, const uint8_t *row, const int32_t *columns, uint8_t *tile,
+    int32_t lane) {
     bool four_bit = is_four_bit(matrix->format);
     for (int32_t group = 0; group < matrix->groups; group++) {
         sp_block block;
@@ -119,36 +125,41 @@ static void pack_quantized_lane(
         uint8_t *quants = scales + group_scale_bytes(matrix);
         for (int column = 0; column < SP_GROUP_COLUMNS; column++) {
             int step = column / 4, byte = 4 * lane + column % 4;
+            uint8_t quant =
+                block.quant[source_column(columns, SP_GROUP_COLUMNS * group + column) % SP_GROUP_COLUMNS];
             if (four_bit) {
-                quants[64 * (step / 2) + byte] |= (uint8_t)(block.quant[column] << (4 * (step % 2)));
+                quants[64 * (step / 2) + byte] |= (uint8_t)(quant << (4 * (step % 2)));
             } else {
-                quants[64 * step + byte] = block.quant[column];
+                quants[64 * step + byte] = quant;
             }
         }
     }
 }
 
-static void pack_float_lane(const sp_matrix *matrix, const uint8_t *row, uint8_t *tile, int32_t lane) {
+static void pack_float_lane(
+    const sp_matrix *matrix, const uint8_t *row, const int32_t *columns, uint8_t *tile, int32_t lane) {
     size_t size = matrix->format == SP_PACKED_F32 ? 4 : 2;
-    for (int32_t column = 0; column < matrix->columns; column++)
-        memcpy(tile + ((size_t)column * SP_TILE_ROWS + (size_t)lane) * size, row + (size_t)column * size, size);
+    for (int32_t column = 0; column < matrix->columns; column++) {
+        const uint8_t *value = row + (size_t)source_column(columns, column) * size;
+        memcpy(tile + ((size_t)column * SP_TILE_ROWS + (size_t)lane) * size, value, size);
+    }
 }
 
 void sp_matrix_pack(
-    const sp_matrix *matrix, sp_element_type type, const void *source, int32_t rotary_pairs, uint8_t *data,
-    int32_t first_tile, int32_t last_tile) {
+    const sp_matrix *matrix, sp_element_type type, const void *source, const sp_arrangement *arrangement,
+    uint8_t *data, int32_t first_tile, int32_t last_tile) {
     size_t row_bytes = (size_t)matrix->columns / (size_t)sp_type_block_size(type) * (size_t)sp_type_block_bytes(type);
     for (int32_t index = first_tile; index < last_tile; index++) {
         uint8_t *tile = data + matrix->tile_bytes * (size_t)index;
         memset(tile, 0, matrix->tile_bytes);
         for (int32_t lane = 0; lane < SP_TILE_ROWS; lane++) {
-            int64_t row = source_row(matrix, index, lane, rotary_pairs);
+            int64_t row = source_row(matrix, index, lane, arrangement);
             if (row < 0) continue;
             const uint8_t *bytes = (const uint8_t *)source + row_bytes * (size_t)row;
             if (is_float(matrix->format)) {
-                pack_float_lane(matrix, bytes, tile, lane);
+                pack_float_lane(matrix, bytes, arrangement->columns, tile, lane);
             } else {
-                pack_quantized_lane(matrix, type, bytes, tile, lane);
+                pack_quantized_lane(matrix, type, bytes, arrangement->columns, tile, lane);
             }
         }
     }

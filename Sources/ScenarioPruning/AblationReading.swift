@@ -1,13 +1,24 @@
 import Foundation
 import Transformer
 
-/// What a text's predictions make of ablations: one dense pass, then for each unit one pass from its layer on.
+/// What a text's predictions make of changes in one layer: one dense pass, then for each change one pass from its layer
+/// on.
 ///
-/// With z[t, v] the change of the logit of token v after position t when a unit is ablated, the Kullback-Leibler
-/// divergence of the dense distribution p from the ablated one is `log E_p exp(z) - E_p z` at each position. The
-/// expectations are taken over tokens drawn from p, so that the output head is read once for a text and not once for
-/// each unit.
+/// With z[t, v] the change of the logit of token v after position t, the Kullback-Leibler divergence of the dense
+/// distribution p from the changed one is `log E_p exp(z) - E_p z` at each position. The expectations are taken over
+/// tokens drawn from p, so that the output head is read once for a text and not once for each change.
 final class AblationReading {
+    /// A text read densely.
+    struct Text {
+        let tokenCount: Int
+        /// The residual streams entering each layer and leaving the last, `[layers + 1][tokens * width]`.
+        let residuals: [[Float]]
+        /// The normalised input of the output head, `[tokens * width]`.
+        fileprivate let final: [Float]
+        /// The output head's rows of tokens drawn from the predictions, `[tokens][draws][width]`.
+        fileprivate let rows: [Float]
+    }
+
     private let model: DecoderModel
     private let session: InferenceSession
     private let draws: Int
@@ -19,38 +30,52 @@ final class AblationReading {
         session = try InferenceSession(model)
     }
 
-    /// The mean over positions of the divergence that each ablation causes, in nats, `[ablations]`.
+    /// Reads a text densely.
+    func read(_ ids: [Int], generator: inout SplitMix64) throws -> Text {
+        try session.follow(nil)
+        var residuals = [try session.embeddings(of: ids)]
+        for layer in model.layers.indices {
+            residuals.append(try session.advance(residuals[layer], through: layer..<layer + 1))
+        }
+        let final = try session.finalHidden(residuals[model.layers.count], from: model.layers.count)
+        return Text(
+            tokenCount: ids.count, residuals: residuals, final: final, rows: try drawnRows(ids, using: &generator))
+    }
+
+    /// The mean over positions of the divergence that an ablation causes, in nats.
     ///
     /// - Parameters:
-    ///   - ids: the text; one position for each token.
-    ///   - ablations: pathways that differ from the dense model in one layer, and that layer.
-    ///   - onAblation: called after each.
-    func divergences(
-        of ids: [Int], ablations: [(layer: Int, pathway: Pathway)], generator: inout SplitMix64,
-        onAblation: () throws -> Void
-    ) throws -> [Double] {
+    ///   - pathway: differs from the dense model in `layer` alone.
+    func divergence(of text: Text, along pathway: Pathway, from layer: Int) throws -> Double {
+        try session.follow(pathway)
+        return divergence(of: text, final: try session.finalHidden(text.residuals[layer], from: layer))
+    }
+
+    /// The mean over positions of the divergence that a change of the residual stream causes, in nats.
+    ///
+    /// - Parameter change: what is added to the residual stream entering `layer`, `[tokens * width]`.
+    func divergence(of text: Text, adding change: [Float], before layer: Int) throws -> Double {
+        try session.follow(nil)
+        let changed = zip(text.residuals[layer], change).map { $0 + $1 }
+        return divergence(of: text, final: try session.finalHidden(changed, from: layer))
+    }
+
+    private func divergence(of text: Text, final: [Float]) -> Double {
         let width = model.configuration.width
-        let (inputs, dense) = try densePass(ids)
-        let rows = try drawnRows(ids, using: &generator)
-        return try ablations.map { layer, pathway in
-            try session.follow(pathway)
-            let ablated = try session.finalHidden(inputs[layer], from: layer)
-            var sum = 0.0
-            rows.withUnsafeBufferPointer { rows in
-                for token in ids.indices {
-                    let change = (token * width..<(token + 1) * width).map { ablated[$0] - dense[$0] }
-                    sum += change.withUnsafeBufferPointer { change in
-                        divergence(
-                            (0..<draws).map { draw in
-                                let row = rows[(token * draws + draw) * width..<(token * draws + draw + 1) * width]
-                                return Double(dotProduct(UnsafeBufferPointer(rebasing: row), change))
-                            })
-                    }
+        var sum = 0.0
+        text.rows.withUnsafeBufferPointer { rows in
+            for token in 0..<text.tokenCount {
+                let change = (token * width..<(token + 1) * width).map { final[$0] - text.final[$0] }
+                sum += change.withUnsafeBufferPointer { change in
+                    divergence(
+                        (0..<draws).map { draw in
+                            let row = rows[(token * draws + draw) * width..<(token * draws + draw + 1) * width]
+                            return Double(dotProduct(UnsafeBufferPointer(rebasing: row), change))
+                        })
                 }
             }
-            try onAblation()
-            return sum / Double(ids.count)
         }
+        return sum / Double(text.tokenCount)
     }
 
     /// `log E exp(z) - E z` over equally likely draws; their mean cancels, so z may be shifted.
@@ -59,16 +84,6 @@ final class AblationReading {
         let peak = changes.max() ?? 0
         let mean = changes.reduce(0, +) / count
         return peak + log(changes.reduce(0) { $0 + exp($1 - peak) } / count) - mean
-    }
-
-    /// The residual streams entering each layer, `[layers][tokens * width]`, and the normalised input of the output
-    /// head, `[tokens * width]`.
-    private func densePass(_ ids: [Int]) throws -> (inputs: [[Float]], final: [Float]) {
-        try session.follow(nil)
-        let last = model.configuration.layers - 1
-        var inputs = [try session.embeddings(of: ids)]
-        for layer in 0..<last { inputs.append(try session.advance(inputs[layer], through: layer..<layer + 1)) }
-        return (inputs, try session.finalHidden(inputs[last], from: last))
     }
 
     /// The output head's rows of tokens drawn from the dense predictions, `[tokens][draws][width]`.

@@ -1,12 +1,14 @@
 import Checkpoints
 import DomainBasis
 import Foundation
+import Transformer
 
 /// The files of an artifacts directory.
 enum ArtifactFiles {
     static let manifest = "manifest.json"
     static let probes = "probes.safetensors"
     static let temperatures = "temperatures.json"
+    static let channelOrder = "channel-order.safetensors"
     static let importance = "importance.safetensors"
     static let whitelist = "whitelist.json"
     /// Only while causal importance is measured.
@@ -125,6 +127,31 @@ enum ArtifactFiles {
             return LinearProbe(weights: Array(rows[range]), biases: Array(biases[range]))
         }
         return (result, accuracy.map(Double.init))
+    }
+
+    // MARK: - Channel order
+
+    /// The tensor `sources`, `[layers, channels]`.
+    static func writeChannelOrder(_ order: ChannelOrder, in directory: URL) throws {
+        let file = SafetensorsFile(tensors: [
+            "sources": .init(
+                shape: [order.sources.count, order.sources[0].count],
+                values: order.sources.flatMap { $0.map(Float.init) })
+        ])
+        try write(try file.encoded(), to: directory.appending(path: channelOrder))
+    }
+
+    static func readChannelOrder(in directory: URL) throws(PruningError) -> ChannelOrder {
+        let file = try read(channelOrder, in: directory)
+        guard let tensor = file.tensors["sources"], tensor.shape.count == 2, tensor.shape[1] > 0 else {
+            throw .unreadableArtifacts(directory.path, detail: "\(channelOrder) holds no tensor sources")
+        }
+        do {
+            return try ChannelOrder(
+                sources: tensor.values.chunks(of: tensor.shape[1]).map { $0.map { Int(exactly: $0) ?? -1 } })
+        } catch {
+            throw .inconsistentArtifacts("\(error)")
+        }
     }
 
     // MARK: - Importance

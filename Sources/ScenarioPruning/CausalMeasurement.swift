@@ -4,29 +4,34 @@ import Tokenizers
 import Transformer
 
 /// Causal importance: the mean KL divergence of the next-token distribution, dense to unit-replaced-by-its-domain-mean,
-/// over part of each domain's pool.
+/// over part of each domain's pool. Forward passes alone.
 ///
-/// Forward passes alone, each restarted from the ablated layer: a text of n tokens takes about n * units * layers / 2
-/// layer passes. See ``AblationReading`` for the estimate.
+/// Heads are replaced one at a time, each pass restarted from the ablated layer: a text of n tokens takes about
+/// n * heads * layers * layers / 2 layer passes.
+///
+/// Feed-forward blocks are too many for that. The divergence is quadratic in a small change of the residual stream, so
+/// what a block costs is near the variance of its write times how much its layer's predictions mind a change: its
+/// sensitivity, see ``LayerSensitivity``, which takes one pass for a layer instead of one for each block.
 public struct CausalMeasurement {
     /// How much is read.
     public struct Budget: Sendable, Codable, Equatable {
-        /// Tokens of each domain's pool that heads are measured on; 0 measures none.
+        /// Tokens of each domain's pool that heads are measured on.
         public var headTokens = 500
-        /// The same for feed-forward blocks, of which there are more.
-        public var blockTokens = 40
+        /// The same for the sensitivity of layers, by which feed-forward blocks are scored; 0 leaves them out.
+        public var sensitivityTokens = 500
         /// Next tokens drawn at each position.
         public var draws = 16
 
         public init() {}
 
-        func tokens(_ kind: UnitKind) -> Int { kind == .heads ? headTokens : blockTokens }
+        func tokens(_ kind: UnitKind) -> Int { kind == .heads ? headTokens : sensitivityTokens }
     }
 
     /// What has been measured so far; saved after each text, so that a stopped run goes on from there.
     package struct State: Codable, Equatable {
-        /// Divergences times tokens, `[layers * units * domains]`, and the tokens read, `[domains]`.
+        /// Divergences of heads, `[layers * heads * domains]`, and sensitivities, `[layers * domains]`, times tokens.
         var sums: [UnitKind: [Double]] = [:]
+        /// The tokens read, `[domains]`.
         var tokens: [UnitKind: [Int]] = [:]
         /// Texts done, `[domains]`.
         var texts: [UnitKind: [Int]] = [:]
@@ -72,11 +77,13 @@ public struct CausalMeasurement {
         self.texts = texts
     }
 
+    /// What is measured of each layer for a kind: every head, or the layer's sensitivity.
+    private func measuredPerLayer(_ kind: UnitKind) -> Int { kind == .heads ? model.configuration.heads : 1 }
+
     /// Passes over a text that all of it takes.
     var totalPasses: Int {
         UnitKind.allCases.reduce(0) { sum, kind in
-            let units = kind.count(model.configuration) * model.configuration.layers
-            return sum + units * (texts[kind] ?? []).reduce(0) { $0 + $1.count }
+            sum + measuredPerLayer(kind) * model.layers.count * (texts[kind] ?? []).reduce(0) { $0 + $1.count }
         }
     }
 
@@ -94,72 +101,92 @@ public struct CausalMeasurement {
         let reading = try AblationReading(model, draws: budget.draws)
         var passes = 0
         for kind in UnitKind.allCases where budget.tokens(kind) > 0 {
-            let units = kind.count(model.configuration) * model.configuration.layers
+            let values = measuredPerLayer(kind) * model.layers.count
             let domains = texts[kind]?.count ?? 0
-            state.sums[kind] = state.sums[kind] ?? Array(repeating: 0, count: units * domains)
+            state.sums[kind] = state.sums[kind] ?? Array(repeating: 0, count: values * domains)
             state.tokens[kind] = state.tokens[kind] ?? Array(repeating: 0, count: domains)
             state.texts[kind] = state.texts[kind] ?? Array(repeating: 0, count: domains)
             for (domain, pool) in (texts[kind] ?? []).enumerated() {
                 let done = state.texts[kind]![domain]
-                passes += done * units
+                passes += done * values
                 guard done < pool.count else { continue }
-                let ablations = try ablations(kind, domain: domain)
+                let ablations = kind == .heads ? try ablatedHeads(domain: domain) : []
                 for index in done..<pool.count {
                     // A generator for each text: a resumed run draws what an unbroken one would have.
                     var generator = SplitMix64(seed: seed &+ UInt64(index) &* 64 &+ UInt64(domain))
-                    let ids = pool[index]
-                    let divergences = try reading.divergences(
-                        of: ids, ablations: ablations, generator: &generator
-                    ) {
+                    let text = try reading.read(pool[index], generator: &generator)
+                    func onValue() {
                         passes += 1
                         onPass(passes)
                     }
-                    for (unit, value) in divergences.enumerated() {
-                        state.sums[kind]![unit * domains + domain] += value * Double(ids.count)
+                    let measured =
+                        switch kind {
+                        case .heads:
+                            try ablations.map { layer, pathway in
+                                defer { onValue() }
+                                return try reading.divergence(of: text, along: pathway, from: layer)
+                            }
+                        case .feedForward:
+                            try LayerSensitivity(model).measure(text, reading, using: &generator, onLayer: onValue)
+                        }
+                    for (i, value) in measured.enumerated() {
+                        state.sums[kind]![i * domains + domain] += value * Double(text.tokenCount)
                     }
-                    state.tokens[kind]![domain] += ids.count
+                    state.tokens[kind]![domain] += text.tokenCount
                     state.texts[kind]![domain] += 1
                     try save(state)
                 }
             }
-            result[kind].tables[.causal] = table(kind, state, domains: domains)
+            switch kind {
+            case .heads: result.heads.tables[.causal] = headTable(state, domains: domains)
+            case .feedForward: result.feedForward.tables[.causal] = try blockTable(state, domains: domains)
+            }
         }
         return result
     }
 
-    private func table(_ kind: UnitKind, _ state: State, domains: Int) -> UnitTable {
-        let tokens = state.tokens[kind] ?? []
-        let values = (state.sums[kind] ?? []).enumerated().map { Float($1 / Double(max(tokens[$0 % domains], 1))) }
+    private func headTable(_ state: State, domains: Int) -> UnitTable {
+        let tokens = state.tokens[.heads] ?? []
+        let values = (state.sums[.heads] ?? []).enumerated().map {
+            Float($1 / Double(max(tokens[$0 % domains], 1)))
+        }
         return UnitTable(
-            layers: model.configuration.layers, units: kind.count(model.configuration), domains: domains,
-            values: values)
+            layers: model.configuration.layers, units: model.configuration.heads, domains: domains, values: values)
     }
 
-    /// The dense model without each unit, which its domain's mean replaces, `[layers * units]`.
-    private func ablations(_ kind: UnitKind, domain: Int) throws -> [(layer: Int, pathway: Pathway)] {
-        let configuration = model.configuration
-        let units = kind.count(configuration)
-        let heads = Array(0..<configuration.heads)
+    /// The variance of each block's write times its layer's sensitivity, that of all domains: it differs little between
+    /// them, and is measured with less noise over all.
+    private func blockTable(_ state: State, domains: Int) throws -> UnitTable {
+        guard var table = importance.feedForward.tables[.fluctuation] else {
+            throw PruningError.unmeasuredCriterion(PruningCriterion.fluctuation.rawValue)
+        }
+        let tokens = (state.tokens[.feedForward] ?? []).reduce(0, +)
+        let sums = state.sums[.feedForward] ?? []
+        for layer in 0..<table.layers {
+            let sum = sums[layer * domains..<(layer + 1) * domains].reduce(0, +)
+            let sensitivity = Float(sum / Double(max(tokens, 1)))
+            for unit in 0..<table.units {
+                for domain in 0..<domains { table[layer, unit, domain] *= sensitivity }
+            }
+        }
+        return table
+    }
+
+    /// The dense model without each head, which its domain's mean replaces, `[layers * heads]`.
+    private func ablatedHeads(domain: Int) throws -> [(layer: Int, pathway: Pathway)] {
+        let heads = Array(0..<model.configuration.heads)
         return try model.layers.indices.flatMap { layer in
-            try (0..<units).map { unit in
-                let kept = Array(0..<units).filter { $0 != unit }
-                let bias = try kind.meanWrite(
-                    importance[kind].means[layer][domain], without: kept, in: layer, of: model)
+            try heads.map { head in
+                let kept = heads.filter { $0 != head }
+                let bias = try UnitKind.heads.meanWrite(
+                    importance.heads.means[layer][domain], without: kept, in: layer, of: model)
                 func inLayer<Value>(_ value: Value, elsewhere: Value) -> [Value] {
                     model.layers.indices.map { $0 == layer ? value : elsewhere }
                 }
-                let pathway =
-                    switch kind {
-                    case .heads:
-                        Pathway(
-                            keptHeads: inLayer(kept, elsewhere: heads), biases: inLayer(bias, elsewhere: []))
-                    case .feedForward:
-                        Pathway(
-                            keptHeads: inLayer(heads, elsewhere: heads),
-                            keptBlocks: inLayer(kept, elsewhere: Array(0..<units)),
-                            feedForwardBiases: inLayer(bias, elsewhere: []))
-                    }
-                return (layer, pathway)
+                return (
+                    layer,
+                    Pathway(keptHeads: inLayer(kept, elsewhere: heads), biases: inLayer(bias, elsewhere: []))
+                )
             }
         }
     }

@@ -103,7 +103,7 @@ package struct ImportanceMeasurement {
                     let mean = mean(layer, domain, i)
                     return max(0, square(layer, domain, i) - mean * mean) * writes[layer].columnSquares[i]
                 }
-            }.standardizedByLayer(),
+            },
             .wanda: table { layer, unit, domain in
                 writes[layer].sum(over: unit) { i in
                     square(layer, domain, i).squareRoot() * writes[layer].columnMagnitudes[i]

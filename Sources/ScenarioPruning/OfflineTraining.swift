@@ -25,6 +25,7 @@ public struct OfflineTraining {
     }
 
     public enum Stage: String, Sendable, CaseIterable {
+        case channelOrder = "channel order"
         case probes
         case calibration
         case importance
@@ -44,12 +45,12 @@ public struct OfflineTraining {
     static let toolVersion = "0.1.0"
     private static let mixedTexts = 120
 
-    private let model: DecoderModel
+    private var model: DecoderModel
     private let options: Options
     private let output: URL
     private let partial: URL
     private let onProgress: (Progress) -> Void
-    private let reader: FeatureReader
+    private var reader: FeatureReader
     /// Inputs alone, for probes.
     private let train: [TextPool]
     /// What pathways run on: questions with their answers.
@@ -106,6 +107,22 @@ public struct OfflineTraining {
     public func run() throws -> PruningArtifacts {
         let manifest = manifest
         try preparePartial(manifest)
+        let order = try stage(
+            .channelOrder, read: { try ArtifactFiles.readChannelOrder(in: partial) }, make: measureChannelOrder,
+            write: { try ArtifactFiles.writeChannelOrder($0, in: partial) })
+        return try measured(in: order).run(manifest)
+    }
+
+    /// The same training of the model in an order of its feed-forward channels.
+    private func measured(in order: ChannelOrder) throws -> OfflineTraining {
+        var result = self
+        result.model = try model.reloaded(channelOrder: order)
+        result.reader = try FeatureReader(result.model)
+        return result
+    }
+
+    /// Runs the stages after the first, whose order of channels the model has.
+    private func run(_ manifest: PruningArtifacts.Manifest) throws -> PruningArtifacts {
         let shape = ArtifactFiles.Shape(model.configuration, domains: options.domains.count)
         let (probes, accuracy) = try stage(
             .probes, read: { try ArtifactFiles.readProbes(in: partial, shape) }, make: trainProbes,
@@ -136,7 +153,7 @@ public struct OfflineTraining {
         try moveIntoPlace()
         return PruningArtifacts(
             manifest: manifest, probes: probes, validationAccuracy: accuracy, temperatures: temperatures,
-            importance: importance, whitelist: whitelist)
+            channelOrder: model.channelOrder!, importance: importance, whitelist: whitelist)
     }
 
     private func stage<Value>(
@@ -170,6 +187,22 @@ public struct OfflineTraining {
     }
 
     // MARK: - Stages
+
+    private func measureChannelOrder() throws -> ChannelOrder {
+        let model = model.channelOrder == nil ? model : try model.reloaded(channelOrder: nil)
+        let reader = try FeatureReader(model)
+        var measurement = ChannelOrderMeasurement(model, domains: answered.count)
+        let total = answered.reduce(0) { $0 + $1.texts.count }
+        var done = 0
+        for (domain, pool) in answered.enumerated() {
+            for text in pool.texts {
+                measurement.add(try reader.taps(over: text, of: .channels), domain: domain)
+                done += 1
+                onProgress(Progress(stage: .channelOrder, done: done, total: total, resumed: false))
+            }
+        }
+        return measurement.result
+    }
 
     private func trainProbes() throws -> ([LinearProbe], [Double]) {
         let layers = model.configuration.layers

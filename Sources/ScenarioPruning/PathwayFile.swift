@@ -3,7 +3,7 @@ import Transformer
 
 /// A compiled pathway as a file: JSON, for one model.
 public struct PathwayFile: Sendable, Codable, Equatable {
-    static let currentVersion = 1
+    static let currentVersion = 2
 
     public let formatVersion: Int
     public let model: ModelFingerprint
@@ -22,8 +22,8 @@ public struct PathwayFile: Sendable, Codable, Equatable {
         try encoder.encode(self).write(to: url, options: .atomic)
     }
 
-    /// Reads a pathway that was compiled for `model`.
-    public init(contentsOf url: URL, for model: DecoderModel) throws(PruningError) {
+    /// Reads a pathway, of whatever model: the way to learn which order of channels to load the model in.
+    public init(contentsOf url: URL) throws(PruningError) {
         guard let data = FileManager.default.contents(atPath: url.path) else {
             throw .unreadablePathway(url.path, detail: "the file cannot be read")
         }
@@ -34,10 +34,15 @@ public struct PathwayFile: Sendable, Codable, Equatable {
             throw .unreadablePathway(
                 url.path, detail: "format version \(file.formatVersion), expected \(Self.currentVersion)")
         }
-        guard file.model == model.fingerprint else {
-            throw .unreadablePathway(
-                url.path, detail: "it was compiled for model \(file.model), this is model \(model.fingerprint)")
-        }
         self = file
+    }
+
+    /// Reads a pathway that was compiled for `model`, in its order of channels.
+    public init(contentsOf url: URL, for model: DecoderModel) throws(PruningError) {
+        try self.init(contentsOf: url)
+        guard self.model == model.fingerprint else {
+            throw .unreadablePathway(
+                url.path, detail: "it was compiled for model \(self.model), this is model \(model.fingerprint)")
+        }
     }
 }

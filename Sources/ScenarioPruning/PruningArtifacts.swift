@@ -3,11 +3,11 @@ import DomainBasis
 import Foundation
 import Transformer
 
-/// What the offline stage leaves behind: probes, temperatures, head importance, whitelist.
+/// What the offline stage leaves behind: probes, temperatures, importance, the order of channels, whitelist.
 public struct PruningArtifacts: Sendable {
     /// Where the artifacts came from.
     public struct Manifest: Sendable, Codable, Equatable {
-        public static let currentVersion = 2
+        public static let currentVersion = 3
 
         public var formatVersion = Self.currentVersion
         public var model: ModelFingerprint
@@ -35,6 +35,8 @@ public struct PruningArtifacts: Sendable {
     /// Accuracy of each layer's probe on the validation pools.
     public let validationAccuracy: [Double]
     public let temperatures: [CalibrationRegime: RegimeCalibration]
+    /// The order of feed-forward channels that the importance of blocks is about.
+    public let channelOrder: ChannelOrder
     public let importance: ModelImportance
     public let whitelist: Whitelist
 
@@ -57,19 +59,27 @@ public struct PruningArtifacts: Sendable {
         (probes, validationAccuracy) = try ArtifactFiles.readProbes(in: directory, shape)
         temperatures = try ArtifactFiles.readJSON(
             [CalibrationRegime: RegimeCalibration].self, ArtifactFiles.temperatures, in: directory)
+        channelOrder = try ArtifactFiles.readChannelOrder(in: directory)
         importance = try ArtifactFiles.readImportance(in: directory, shape)
         whitelist = try ArtifactFiles.readJSON(Whitelist.self, ArtifactFiles.whitelist, in: directory)
         try check(shape)
     }
 
+    /// The order of feed-forward channels to load a model in whose feed-forward blocks are to be pruned.
+    public static func channelOrder(in directory: URL) throws(PruningError) -> ChannelOrder {
+        try ArtifactFiles.readChannelOrder(in: directory)
+    }
+
     init(
         manifest: Manifest, probes: [LinearProbe], validationAccuracy: [Double],
-        temperatures: [CalibrationRegime: RegimeCalibration], importance: ModelImportance, whitelist: Whitelist
+        temperatures: [CalibrationRegime: RegimeCalibration], channelOrder: ChannelOrder,
+        importance: ModelImportance, whitelist: Whitelist
     ) {
         self.manifest = manifest
         self.probes = probes
         self.validationAccuracy = validationAccuracy
         self.temperatures = temperatures
+        self.channelOrder = channelOrder
         self.importance = importance
         self.whitelist = whitelist
     }
@@ -85,6 +95,11 @@ public struct PruningArtifacts: Sendable {
             guard calibration.temperatures.count == shape.layers,
                 calibration.temperatures.allSatisfy({ $0 > 0 && $0.isFinite })
             else { throw .inconsistentArtifacts("\(regime.rawValue) needs \(shape.layers) positive temperatures") }
+        }
+        do {
+            try channelOrder.check(layers: shape.layers, channels: shape.configuration.feedForwardWidth)
+        } catch {
+            throw .inconsistentArtifacts("\(error)")
         }
         guard whitelist.heads.count == shape.layers,
             whitelist.heads.allSatisfy({ $0.allSatisfy((0..<shape.heads).contains) })

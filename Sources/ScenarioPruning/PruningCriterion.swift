@@ -4,13 +4,14 @@ import Transformer
 /// How heads and feed-forward blocks are scored for a scenario. Higher scores are kept.
 public enum PruningCriterion: String, Sendable, CaseIterable, Codable, CodingKeyRepresentable {
     /// How much the predictions move when the unit is replaced by its domain's mean: the mean KL divergence of the
-    /// next-token distribution from the dense model's, see ``CausalMeasurement``.
+    /// next-token distribution from the dense model's, measured for heads and estimated for feed-forward blocks, see
+    /// ``CausalMeasurement``.
     case causal
     /// The published method: how much of a unit's write, seen by the probes, lies along the scenario's domain axes,
     /// `E [ w_k^2 / (||w||^2 + 1e-8) ]` with `w = P_l W_u mean x_u`.
     case axisEnergy = "axis-energy"
-    /// The variance of a unit's inputs, weighted by the squared lengths of the projection's columns and standardised
-    /// in each layer (FLAP; An et al., 2024).
+    /// The variance of a unit's inputs, weighted by the squared lengths of the projection's columns; scores are
+    /// standardised in each layer (FLAP; An et al., 2024).
     case fluctuation
     /// The magnitudes of the projection's weights times the root mean square of their inputs, summed over a unit
     /// (Wanda; Sun et al., 2024).
@@ -63,6 +64,10 @@ extension PruningCriterion {
     /// Feed-forward blocks are pruned to less damage without it.
     static let layerBalance = 0.7
 
+    /// What a block's causal importance counts for beside a head's. Blocks are estimated one by one and pruned by the
+    /// hundred, and together they cost more than their sum by a larger factor than heads do.
+    static let blockWeight = 2.0
+
     /// A scenario's weight for each domain: its relevances, as published, or for causal importance its mixture.
     func weights(of diagnosis: Diagnosis) -> [Double] {
         guard self == .causal else { return diagnosis.weights }
@@ -96,8 +101,14 @@ extension PruningCriterion {
             }
         }
         guard let table = importance.tables[self] else { throw .unmeasuredCriterion(rawValue) }
-        let scores = table.mixed(by: weights)
-        return self == .causal && importance.kind == .heads
-            ? Self.balanced(scores, power: Self.layerBalance) : scores
+        switch self {
+        case .causal:
+            let scores = table.mixed(by: weights)
+            return importance.kind == .heads
+                ? Self.balanced(scores, power: Self.layerBalance)
+                : scores.map { $0.map { Self.blockWeight * $0 } }
+        case .fluctuation: return table.standardizedByLayer().mixed(by: weights)
+        default: return table.mixed(by: weights)
+        }
     }
 }

@@ -6,6 +6,8 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
     case wrongModel(artifacts: String, made: String, model: String, found: String)
     /// The artifacts do not fit the model's shape or themselves.
     case inconsistentArtifacts(String)
+    /// The model was loaded in another order of its feed-forward channels than the artifacts are about.
+    case otherChannelOrder
     case unreadablePathway(String, detail: String)
     case emptyDescription
     /// The artifacts hold no scores for a criterion.
@@ -22,6 +24,9 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
                 + "make artifacts for it with `subspacepath train`"
         case .inconsistentArtifacts(let detail):
             "the artifacts are inconsistent: \(detail); make them again with `subspacepath train`"
+        case .otherChannelOrder:
+            "feed-forward blocks can be pruned where the model is loaded with the artifacts' order of channels; "
+                + "pass PruningArtifacts.channelOrder(in:) to DecoderModel"
         case .unreadablePathway(let path, let detail):
             "cannot use the pathway \(path): \(detail); make one with `subspacepath compile --output`"
         case .unmeasuredCriterion(let name):

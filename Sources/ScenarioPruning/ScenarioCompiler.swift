@@ -112,6 +112,9 @@ public final class ScenarioCompiler {
         _ diagnosis: Diagnosis, _ options: CompilationOptions, diagnoseMilliseconds: Double = 0
     ) throws -> CompiledScenario {
         try options.budget.check()
+        guard !options.units.contains(.feedForward) || model.channelOrder == artifacts.channelOrder else {
+            throw PruningError.otherChannelOrder
+        }
         let clock = ContinuousClock()
         let start = clock.now
         let fraction = options.budget.fraction(breadth: diagnosis.breadth)
@@ -124,7 +127,7 @@ public final class ScenarioCompiler {
         let keptHeads = kept.removeValue(forKey: .heads) ?? everyHead
         let pathway = Pathway(
             keptHeads: keptHeads, biases: try biases(.heads, keptHeads, diagnosis, options),
-            keptBlocks: kept[.feedForward],
+            keptBlocks: kept[.feedForward], channelOrder: model.channelOrder,
             feedForwardBiases: try kept[.feedForward].map { try biases(.feedForward, $0, diagnosis, options) } ?? [])
         let pruned = pathway.prunedFraction(heads: model.configuration.heads)
         let removed = 1 - Double(PathwayCost(model, along: pathway).perToken) / Double(dense.perToken)

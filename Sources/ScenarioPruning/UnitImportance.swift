@@ -17,12 +17,12 @@ public struct UnitImportance: Sendable, Equatable {
 
     /// The mean input of the projection of `layer` over a mixture of domains, `[inputs]`.
     func mean(layer: Int, mixture: [Double]) -> [Float] {
-        let means = means[layer]
-        return means[0].indices.map { i in
-            var sum = 0.0
-            for (domain, weight) in mixture.enumerated() where weight != 0 { sum += weight * Double(means[domain][i]) }
-            return Float(sum)
+        var sums = Array(repeating: 0.0, count: means[layer][0].count)
+        for (domain, weight) in mixture.enumerated() where weight != 0 {
+            let values = means[layer][domain]
+            for i in sums.indices { sums[i] += weight * Double(values[i]) }
         }
+        return sums.map(Float.init)
     }
 }
 

@@ -48,7 +48,7 @@ public enum UnitKind: String, Sendable, CaseIterable, Codable, CodingKeyRepresen
         return matrices * inputs(of: unit, configuration).count * configuration.width
     }
 
-    /// What stands in for the units that are not `kept`: their means' write, `[width]`.
+    /// What stands in for the units that are not `kept`: their means' write, `[width]`, in the model's own arithmetic.
     ///
     /// - Parameter mean: the mean input of the projection, `[inputs]`.
     func meanWrite(
@@ -56,7 +56,8 @@ public enum UnitKind: String, Sendable, CaseIterable, Codable, CodingKeyRepresen
     ) throws(DecoderError) -> [Float] {
         var pruned = mean
         for unit in kept { for i in inputs(of: unit, model.configuration) { pruned[i] = 0 } }
-        return try projection(of: model.layers[layer]).multiply(pruned, on: model.pool)
+        return try projection(of: model.layers[layer]).multiply(
+            pruned, on: model.pool, precision: model.precision)
     }
 
     func moments(_ taps: MeanTaps) -> MeanTaps.Moments? {

@@ -8,6 +8,8 @@ public enum DecoderError: Error, Equatable, Sendable, CustomStringConvertible {
     case emptyInput
     /// A pathway for a model of another shape.
     case pathwayMismatch(expected: String, found: String)
+    /// An order of channels that does not fit the model, or a pathway of another order than the model's.
+    case channelOrder(String)
     /// The worker threads could not be started.
     case noWorkers(String)
     /// The machine has too little memory.
@@ -23,6 +25,8 @@ public enum DecoderError: Error, Equatable, Sendable, CustomStringConvertible {
             "there is no text to process"
         case .pathwayMismatch(let expected, let found):
             "the pathway does not fit the model: expected \(expected), found \(found)"
+        case .channelOrder(let detail):
+            "the order of the feed-forward channels does not fit: \(detail)"
         case .noWorkers(let detail):
             "cannot start worker threads: \(detail)"
         case .outOfMemory(let what):

@@ -21,7 +21,10 @@ public final class DecoderLayer: @unchecked Sendable {
     public let up: PackedMatrix
     public let down: PackedMatrix
 
-    init(_ index: Int, _ loader: TensorLoader, _ configuration: ModelConfiguration) throws {
+    /// - Parameter channelOrder: the checkpoint's channel in each place of the feed-forward; nil for its own order.
+    init(
+        _ index: Int, _ loader: TensorLoader, _ configuration: ModelConfiguration, channelOrder: [Int]? = nil
+    ) throws {
         let prefix = "blk.\(index)."
         let (width, headSize) = (configuration.width, configuration.headSize)
         let queryRows = configuration.heads * headSize
@@ -39,9 +42,16 @@ public final class DecoderLayer: @unchecked Sendable {
         keyBias = try loader.headBias(prefix + "attn_k.bias", of: key, rotaryPairs: pairs)
         valueBias = try loader.headBias(prefix + "attn_v.bias", of: value, rotaryPairs: 0)
         feedForwardNorm = try loader.vector(prefix + "ffn_norm.weight", count: width)
-        gate = try loader.matrix(prefix + "ffn_gate.weight", rows: configuration.feedForwardWidth, columns: width)
-        up = try loader.matrix(prefix + "ffn_up.weight", rows: configuration.feedForwardWidth, columns: width)
-        down = try loader.matrix(prefix + "ffn_down.weight", rows: width, columns: configuration.feedForwardWidth)
+        let order = channelOrder?.map(Int32.init)
+        gate = try loader.matrix(
+            prefix + "ffn_gate.weight", rows: configuration.feedForwardWidth, columns: width, rowOrder: order)
+        up = try loader.matrix(
+            prefix + "ffn_up.weight", rows: configuration.feedForwardWidth, columns: width, rowOrder: order)
+        down = try loader.matrix(
+            prefix + "ffn_down.weight", rows: width, columns: configuration.feedForwardWidth, columnOrder: order)
+        if down.hasSplitScales, let channelOrder, channelOrder != Array(channelOrder.indices) {
+            throw DecoderError.channelOrder("layer \(index) has scales that hold its channels where they are")
+        }
     }
 
     var byteCount: Int {
@@ -61,14 +71,15 @@ struct TensorLoader {
     }
 
     func matrix(
-        _ name: String, rows: Int, columns: Int, blockRows: Int? = nil, rotaryPairs: Int = 0
+        _ name: String, rows: Int, columns: Int, blockRows: Int? = nil, rotaryPairs: Int = 0,
+        rowOrder: [Int32]? = nil, columnOrder: [Int32]? = nil
     ) throws(CheckpointError) -> PackedMatrix {
         guard let tensor = file.tensor(name) else {
             throw CheckpointError(.missing, file: file.file.path, field: name, detail: "the model has no such tensor")
         }
         return try PackedMatrix(
             tensor, of: file, rows: rows, columns: columns, blockRows: blockRows, rotaryPairs: rotaryPairs,
-            arena: arena, pool: pool)
+            rowOrder: rowOrder, columnOrder: columnOrder, arena: arena, pool: pool)
     }
 
     func vector(_ name: String, count: Int) throws(CheckpointError) -> [Float] {

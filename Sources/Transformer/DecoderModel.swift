@@ -32,14 +32,26 @@ public final class DecoderModel: Sendable {
     public let parameterCount: Int
     /// Identifies the model's weights and tokenizer: see ``ModelFingerprint``.
     public let fingerprint: ModelFingerprint
+    /// How the feed-forward channels are ordered; nil for the checkpoint's order. Whatever speaks of channels or of
+    /// their blocks means this order.
+    public let channelOrder: ChannelOrder?
+    /// The file it was loaded from.
+    public let source: URL
 
     /// Loads a GGUF file and repacks its weights.
     ///
+    /// - Parameter channelOrder: how to order the feed-forward channels; nil for the checkpoint's order.
     /// - Throws: ``CheckpointError`` for the file, ``TokenizerError`` for its tokenizer, ``DecoderError`` for
-    ///   the machine.
-    public init(contentsOf url: URL, precision: Precision = .int8, threads: Int? = nil, instructionSet: String? = nil)
-        throws
-    {
+    ///   the machine and for an order that is not one of this model's channels.
+    public convenience init(
+        contentsOf url: URL, precision: Precision = .int8, threads: Int? = nil, instructionSet: String? = nil,
+        channelOrder: ChannelOrder? = nil
+    ) throws {
+        try self.init(
+            url, precision, try WorkerPool(threads: threads, instructionSet: instructionSet), channelOrder)
+    }
+
+    private init(_ url: URL, _ precision: Precision, _ pool: WorkerPool, _ channelOrder: ChannelOrder?) throws {
         let file = try GGUFFile(contentsOf: url)
         configuration = try ModelConfiguration(file)
         tokenizer = try Tokenizer(file)
@@ -50,8 +62,10 @@ public final class DecoderModel: Sendable {
         }
         chatTemplate = ChatTemplate(recognizing: try file.string("tokenizer.chat_template"))
         self.precision = precision
-        let pool = try WorkerPool(threads: threads, instructionSet: instructionSet)
         self.pool = pool
+        source = url
+        self.channelOrder = channelOrder
+        try channelOrder?.check(layers: configuration.layers, channels: configuration.feedForwardWidth)
         let (width, vocabulary) = (configuration.width, configuration.vocabularySize)
         let loader = TensorLoader(file, pool)
         embedding = try loader.matrix("token_embd.weight", rows: vocabulary, columns: width)
@@ -68,13 +82,22 @@ public final class DecoderModel: Sendable {
         rotary = RotaryEmbedding(configuration, factors: factors)
         var layers: [DecoderLayer] = []
         for index in 0..<configuration.layers {
-            layers.append(try DecoderLayer(index, loader, configuration))
+            layers.append(
+                try DecoderLayer(index, loader, configuration, channelOrder: channelOrder?.sources[index]))
         }
         self.layers = layers
         quantization = file.quantization
         parameterCount = file.parameterCount
         fingerprint = ModelFingerprint(file, configuration)
     }
+
+    /// The same model with its feed-forward channels in another order, loaded anew.
+    public func reloaded(channelOrder: ChannelOrder?) throws -> DecoderModel {
+        try DecoderModel(source, precision, pool, channelOrder)
+    }
+
+    /// Layers whose channels cannot be ordered, because their down projection has a scale for every 16 of them.
+    public var layersOfFixedOrder: Set<Int> { Set(layers.indices.filter { layers[$0].down.hasSplitScales }) }
 
     /// Bytes of the packed weights.
     public var weightBytes: Int {

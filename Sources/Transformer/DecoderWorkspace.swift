@@ -65,18 +65,18 @@ final class DecoderWorkspace {
 
     /// A matrix and where its product goes; pointers stay valid for as long as this workspace and the model.
     func product(
-        _ matrix: PackedMatrix, tiles: AlignedBuffer<Int32>? = nil, groups: AlignedBuffer<Int32>? = nil,
+        _ matrix: PackedMatrix, tiles: AlignedBuffer<Int32>? = nil, columns: PathwayPlan.Columns = .all,
         into output: AlignedBuffer<Float>, bias: AlignedBuffer<Float>? = nil, accumulate: Bool = false
     ) -> Product {
         Product(
-            matrix: matrix, tiles: tiles, groups: groups, output: output,
+            matrix: matrix, tiles: tiles, columns: columns, output: output,
             stride: output === residual ? residualStride : matrix.outputStride, bias: bias, accumulate: accumulate)
     }
 
     struct Product {
         let matrix: PackedMatrix
         let tiles: AlignedBuffer<Int32>?
-        let groups: AlignedBuffer<Int32>?
+        let columns: PathwayPlan.Columns
         let output: AlignedBuffer<Float>
         let stride: Int
         let bias: AlignedBuffer<Float>?
@@ -93,8 +93,8 @@ final class DecoderWorkspace {
                         at: index,
                         to: sp_product(
                             matrix: UnsafePointer(matrices.baseAddress! + index), tiles: product.tiles?.pointer,
-                            tile_count: Int32(product.tiles?.count ?? 0), groups: product.groups?.pointer,
-                            group_count: Int32(product.groups?.count ?? 0), output: product.output.pointer,
+                            tile_count: Int32(product.tiles?.count ?? 0), columns: product.columns.pointers,
+                            output: product.output.pointer,
                             output_stride: product.stride, bias: product.bias?.pointer, accumulate: product.accumulate))
                 }
                 var activations = input.activations
@@ -151,11 +151,10 @@ final class DecoderWorkspace {
         sp_quantize(pool, &activations, Int32(tokens))
     }
 
-    /// silu(gate) * up, of the channels in `groups` of 32; nil for all.
-    func gateValues(stride: Int, groups: AlignedBuffer<Int32>?, tokens: Int) {
+    /// silu(gate) * up, of the channels in `columns`.
+    func gateValues(stride: Int, columns: PathwayPlan.Columns, tokens: Int) {
         var activations = inner.activations
-        sp_swiglu(
-            pool, gate.pointer, up.pointer, stride, Int32(tokens), groups?.pointer, Int32(groups?.count ?? 0),
-            &activations)
+        var columns = columns.pointers
+        sp_swiglu(pool, gate.pointer, up.pointer, stride, Int32(tokens), &columns, &activations)
     }
 }

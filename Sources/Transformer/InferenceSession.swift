@@ -178,7 +178,7 @@ public final class InferenceSession {
         w.clear(heads: path.prunedHeads, tokens: tokens)
         w.quantizeHeads(tokens: tokens)
         w.multiply(
-            [w.product(layer.output, groups: path.outputGroups, into: w.residual, bias: path.bias, accumulate: true)],
+            [w.product(layer.output, columns: path.outputColumns, into: w.residual, bias: path.bias, accumulate: true)],
             w.heads, tokens: tokens)
     }
 
@@ -201,9 +201,9 @@ public final class InferenceSession {
                 w.product(layer.gate, tiles: path.tiles, into: w.gate),
                 w.product(layer.up, tiles: path.tiles, into: w.up),
             ], w.normed, tokens: tokens)
-        w.gateValues(stride: layer.gate.outputStride, groups: path.groups, tokens: tokens)
+        w.gateValues(stride: layer.gate.outputStride, columns: path.columns, tokens: tokens)
         w.multiply(
-            [w.product(layer.down, groups: path.groups, into: w.residual, bias: path.bias, accumulate: true)],
+            [w.product(layer.down, columns: path.columns, into: w.residual, bias: path.bias, accumulate: true)],
             w.inner, tokens: tokens)
     }
 

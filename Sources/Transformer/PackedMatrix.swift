@@ -18,16 +18,22 @@ public final class PackedMatrix: @unchecked Sendable {
     /// Floats from one row block (head) to the next in the output.
     var blockStride: Int { Int(matrix.block_tiles) * Int(SP_TILE_ROWS) }
     var groups: Int { Int(matrix.groups) }
+    /// Whether each half of a group of 32 columns has scales of its own, so that no column can change its half.
+    var hasSplitScales: Bool { matrix.format == SP_PACKED_U8_SPLIT }
     var isQuantized: Bool { matrix.format.rawValue > SP_PACKED_BF16.rawValue }
 
     /// - Parameters:
     ///   - blockRows: rows of one head; all rows where there are no heads.
     ///   - rotaryPairs: where the source stores rotary pairs side by side, how many pairs; they are packed with
     ///     the two halves apart.
+    ///   - rowOrder: the tensor's row for each packed one; nil for its own order. Only where there are no heads.
+    ///   - columnOrder: likewise for columns, each in its group of 32, or in its half where ``hasSplitScales``.
     init(
         _ tensor: GGUFTensor, of file: GGUFFile, rows: Int, columns: Int, blockRows: Int? = nil, rotaryPairs: Int = 0,
-        arena: WeightArena, pool: WorkerPool
+        rowOrder: [Int32]? = nil, columnOrder: [Int32]? = nil, arena: WeightArena, pool: WorkerPool
     ) throws(CheckpointError) {
+        precondition(rowOrder == nil || rowOrder!.count == rows && (blockRows ?? rows) == rows)
+        precondition(columnOrder == nil || columnOrder!.count == columns)
         func failure(_ reason: CheckpointError.Reason, _ detail: String) -> CheckpointError {
             CheckpointError(reason, file: file.file.path, field: tensor.name, detail: detail)
         }
@@ -47,12 +53,14 @@ public final class PackedMatrix: @unchecked Sendable {
         // discarded before its last row was read is only mapped once more.
         let source = file.bytes(of: tensor)
         let (tiles, tilesAtOnce) = (Int(matrix.tiles), max(1, (4 << 20) / Int(matrix.tile_bytes)))
-        for first in stride(from: 0, to: tiles, by: tilesAtOnce) {
-            let last = min(first + tilesAtOnce, tiles)
-            sp_pack(
-                pool.pointer, &matrix, type, source.baseAddress, Int32(rotaryPairs), memory, Int32(first), Int32(last))
-            file.file.discardPages(
-                of: tensor.range.lowerBound..<tensor.range.lowerBound + source.count / tiles * last)
+        withArrangement(rotaryPairs, rowOrder, columnOrder) { arrangement in
+            for first in stride(from: 0, to: tiles, by: tilesAtOnce) {
+                let last = min(first + tilesAtOnce, tiles)
+                sp_pack(
+                    pool.pointer, &matrix, type, source.baseAddress, arrangement, memory, Int32(first), Int32(last))
+                file.file.discardPages(
+                    of: tensor.range.lowerBound..<tensor.range.lowerBound + source.count / tiles * last)
+            }
         }
         file.file.discardPages(of: tensor.range)
         matrix.data = UnsafePointer(memory)
@@ -75,11 +83,15 @@ public final class PackedMatrix: @unchecked Sendable {
 }
 
 extension PackedMatrix {
-    /// W x in single precision, `[rows]`, for an `x` of `[columns]`; columns where x is zero are not read. Only for
-    /// matrices whose rows are one block.
-    public func multiply(_ x: [Float], on pool: WorkerPool) throws(DecoderError) -> [Float] {
+    /// W x, `[rows]`, for an `x` of `[columns]`; groups of 32 columns where x is zero are not read. Only for matrices
+    /// whose rows are one block.
+    ///
+    /// - Parameter precision: that of the product, as of a token's.
+    public func multiply(
+        _ x: [Float], on pool: WorkerPool, precision: DecoderModel.Precision = .float32
+    ) throws(DecoderError) -> [Float] {
         precondition(x.count == columns && matrix.block_rows == matrix.rows)
-        let input = try ActivationBuffer(width: columns, tokens: 1, quantized: false)
+        let input = try ActivationBuffer(width: columns, tokens: 1, quantized: precision == .int8)
         var groups: [Int32] = []
         for (index, value) in x.enumerated() where value != 0 {
             input.pointer[index] = value
@@ -94,12 +106,28 @@ extension PackedMatrix {
             product.output = output.pointer
             product.output_stride = outputStride
             var activations = input.activations
+            sp_quantize(pool.pointer, &activations, 1)
             groups.withUnsafeBufferPointer { groups in
-                product.groups = groups.baseAddress
-                product.group_count = Int32(groups.count)
+                product.columns = sp_columns(groups: groups.baseAddress, halves: nil, count: Int32(groups.count))
                 sp_multiply(pool.pointer, &product, 1, &activations, 1)
             }
         }
         return Array(UnsafeBufferPointer(start: output.pointer, count: rows))
+    }
+}
+
+/// Hands `body` an arrangement that is valid during the call.
+private func withArrangement(
+    _ rotaryPairs: Int, _ rows: [Int32]?, _ columns: [Int32]?, _ body: (UnsafePointer<sp_arrangement>) -> Void
+) {
+    func withPointer(_ order: [Int32]?, _ body: (UnsafePointer<Int32>?) -> Void) {
+        guard let order else { return body(nil) }
+        order.withUnsafeBufferPointer { body($0.baseAddress) }
+    }
+    withPointer(rows) { rows in
+        withPointer(columns) { columns in
+            var arrangement = sp_arrangement(rotary_pairs: Int32(rotaryPairs), rows: rows, columns: columns)
+            body(&arrangement)
+        }
     }
 }

@@ -6,8 +6,9 @@ import CKernels
 /// whose heads are all pruned is neither computed nor cached. A block of feed-forward channels that does not run
 /// costs nothing either: its gate and up rows and its down columns are skipped.
 public struct Pathway: Sendable, Equatable, Codable {
-    /// Feed-forward channels are kept or pruned in blocks of this many.
-    public static let blockChannels = Int(SP_GROUP_COLUMNS)
+    /// Feed-forward channels are kept or pruned in blocks of this many, in the model's order: a tile of the gate and up
+    /// projections, half a column group of the down projection.
+    public static let blockChannels = Int(SP_TILE_ROWS)
 
     /// The heads that run, `[layers][kept]`, ascending.
     public let keptHeads: [[Int]]
@@ -16,6 +17,8 @@ public struct Pathway: Sendable, Equatable, Codable {
     public let biases: [[Float]]
     /// The feed-forward blocks that run, `[layers][kept]`, ascending; nil for all of every layer.
     public let keptBlocks: [[Int]]?
+    /// The order of channels that ``keptBlocks`` speaks of, which must be the model's; nil for the checkpoint's.
+    public let channelOrder: ChannelOrder?
     /// Added to the residual stream after each layer's feed-forward, `[layers][width]`; empty for a layer that adds
     /// nothing, nil where none does.
     public let feedForwardBiases: [[Float]]?
@@ -24,11 +27,13 @@ public struct Pathway: Sendable, Equatable, Codable {
     ///   - biases: one vector for each layer, or an empty list where no layer adds anything.
     ///   - feedForwardBiases: likewise.
     public init(
-        keptHeads: [[Int]], biases: [[Float]] = [], keptBlocks: [[Int]]? = nil, feedForwardBiases: [[Float]] = []
+        keptHeads: [[Int]], biases: [[Float]] = [], keptBlocks: [[Int]]? = nil, channelOrder: ChannelOrder? = nil,
+        feedForwardBiases: [[Float]] = []
     ) {
         self.keptHeads = keptHeads.map { $0.sorted() }
         self.biases = biases.isEmpty ? Array(repeating: [], count: keptHeads.count) : biases
         self.keptBlocks = keptBlocks?.map { $0.sorted() }
+        self.channelOrder = keptBlocks == nil ? nil : channelOrder
         self.feedForwardBiases = feedForwardBiases.isEmpty ? nil : feedForwardBiases
     }
 

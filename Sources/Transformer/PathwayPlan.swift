@@ -1,6 +1,8 @@
 import CKernels
 import Checkpoints
 
+private let purpose = "a pathway"
+
 /// A pathway as lists of tiles and column groups: what the kernels walk. Making one moves no weight.
 final class PathwayPlan {
     struct Group {
@@ -12,8 +14,8 @@ final class PathwayPlan {
         /// The query heads that run; nil for all.
         let queryTiles: AlignedBuffer<Int32>?
         let keyValueTiles: AlignedBuffer<Int32>?
-        /// Column groups of the output projection that some running head writes; nil for all.
-        let outputGroups: AlignedBuffer<Int32>?
+        /// Columns of the output projection that some running head writes.
+        let outputColumns: Columns
         /// The heads that do not run.
         let prunedHeads: [Int]
         /// The key/value groups that have a running head.
@@ -26,12 +28,52 @@ final class PathwayPlan {
     struct FeedForward {
         /// Tiles of the gate and up projections that run; nil for all.
         let tiles: AlignedBuffer<Int32>?
-        /// The same channels as column groups of the down projection; nil for all.
-        let groups: AlignedBuffer<Int32>?
+        /// The same channels as columns of the down projection.
+        let columns: Columns
         /// Padded to the down projection's stride.
         let bias: AlignedBuffer<Float>?
 
-        var isEmpty: Bool { groups?.count == 0 }
+        var isEmpty: Bool { tiles?.count == 0 }
+    }
+
+    /// The columns of a matrix that a product reads.
+    struct Columns {
+        static let all = Columns(groups: nil, halves: nil)
+
+        /// Groups of 32, ascending; nil for all.
+        let groups: AlignedBuffer<Int32>?
+        /// Which halves of each, see `sp_halves`; nil for both of every group.
+        let halves: AlignedBuffer<UInt8>?
+
+        private init(groups: AlignedBuffer<Int32>?, halves: AlignedBuffer<UInt8>?) {
+            self.groups = groups
+            self.halves = halves
+        }
+
+        /// Whole groups, ascending.
+        init(groups: [Int]) throws(DecoderError) {
+            self.init(groups: try AlignedBuffer(groups.map(Int32.init), for: purpose), halves: nil)
+        }
+
+        /// Half groups, ascending.
+        init(halfGroups: [Int]) throws(DecoderError) {
+            var groups: [Int32] = []
+            var halves: [UInt8] = []
+            for half in halfGroups {
+                if groups.last != Int32(half / 2) {
+                    groups.append(Int32(half / 2))
+                    halves.append(0)
+                }
+                halves[halves.count - 1] |= UInt8((half % 2 == 0 ? SP_FIRST_HALF : SP_SECOND_HALF).rawValue)
+            }
+            self.init(
+                groups: try AlignedBuffer(groups, for: purpose), halves: try AlignedBuffer(halves, for: purpose))
+        }
+
+        /// What the kernels take; valid for as long as this plan.
+        var pointers: sp_columns {
+            sp_columns(groups: groups?.pointer, halves: halves?.pointer, count: Int32(groups?.count ?? 0))
+        }
     }
 
     let layers: [Layer]
@@ -44,6 +86,9 @@ final class PathwayPlan {
             pathway.feedForwardBiases?.count ?? layerCount,
         ] where count != layerCount {
             throw .pathwayMismatch(expected: "\(layerCount) layers", found: "\(count) layers")
+        }
+        guard pathway.keptBlocks == nil || pathway.channelOrder == model.channelOrder else {
+            throw .channelOrder("load the model with the pathway's")
         }
         var layers: [Layer] = []
         for (index, weights) in model.layers.enumerated() {
@@ -73,8 +118,6 @@ final class PathwayPlan {
         return try AlignedBuffer(bias + [Float](repeating: 0, count: stride - bias.count), for: purpose)
     }
 
-    private static let purpose = "a pathway"
-
     private static func feedForward(
         _ weights: DecoderLayer, _ kept: [Int]?, _ bias: [Float], _ index: Int, _ configuration: ModelConfiguration
     ) throws(DecoderError) -> FeedForward {
@@ -82,14 +125,10 @@ final class PathwayPlan {
         try check(
             kept ?? [], "feed-forward blocks", of: blocks, bias, width: configuration.width, layer: index)
         let bias = try padded(bias, to: weights.down.outputStride)
-        guard let kept, kept.count < blocks else { return FeedForward(tiles: nil, groups: nil, bias: bias) }
-        let perBlock = Pathway.blockChannels / Int(SP_TILE_ROWS)
-        let tiles = kept.flatMap { block in
-            (block * perBlock..<min((block + 1) * perBlock, Int(weights.gate.matrix.tiles))).map(Int32.init)
-        }
+        guard let kept, kept.count < blocks else { return FeedForward(tiles: nil, columns: .all, bias: bias) }
         return FeedForward(
-            tiles: try AlignedBuffer(tiles, for: purpose),
-            groups: try AlignedBuffer(kept.map(Int32.init), for: purpose), bias: bias)
+            tiles: try AlignedBuffer(kept.map(Int32.init), for: purpose), columns: try Columns(halfGroups: kept),
+            bias: bias)
     }
 
     private static func layer(
@@ -121,7 +160,7 @@ final class PathwayPlan {
             queryTiles: all ? nil : try AlignedBuffer(tiles(of: kept, in: weights.query), for: purpose),
             keyValueTiles: live.count == configuration.keyValueHeads
                 ? nil : try AlignedBuffer(tiles(of: live, in: weights.key), for: purpose),
-            outputGroups: all ? nil : try AlignedBuffer(written.sorted().map(Int32.init), for: purpose),
+            outputColumns: all ? .all : try Columns(groups: written.sorted()),
             prunedHeads: Set(0..<heads).subtracting(kept).sorted(),
             groups: groups,
             bias: try padded(bias, to: weights.output.outputStride),

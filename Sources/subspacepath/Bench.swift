@@ -66,7 +66,7 @@ struct Bench: ParsableCommand {
 
     private func pathway(_ decoder: DecoderModel) throws -> Pathway? {
         guard let prunedFraction else { return nil }
-        let compiler = try ScenarioCompiler(decoder, try artifacts.load(for: decoder, named: model.model))
+        let compiler = try ScenarioCompiler(decoder, try artifacts.load(for: decoder))
         let options = criterion.options(.fraction(prunedFraction), seed: seed)
         let compiled =
             try scenario.map { try compiler.compile($0, options) } ?? compiler.compile(compiler.domainAverage, options)
@@ -77,7 +77,8 @@ struct Bench: ParsableCommand {
     func run() throws {
         let clock = ContinuousClock()
         let start = clock.now
-        let decoder = try model.load()
+        let decoder =
+            prunedFraction == nil ? try model.load() : try model.load(toPrune: criterion.prune, by: artifacts)
         let loadSeconds = (clock.now - start).inSeconds
         let line = ProgressLine("repetitions")
         let report = try SpeedReport(

@@ -50,8 +50,8 @@ struct Compile: ParsableCommand {
     }
 
     func run() throws {
-        let decoder = try model.load()
-        let compiler = try ScenarioCompiler(decoder, try artifacts.load(for: decoder, named: model.model))
+        let decoder = try model.load(toPrune: criterion.prune, by: artifacts)
+        let compiler = try ScenarioCompiler(decoder, try artifacts.load(for: decoder))
         let compiled = try compiler.compile(scenario, criterion.options(budget.budget, seed: seed))
         if let output { try PathwayFile(compiled.pathway, for: decoder).write(to: URL(fileURLWithPath: output)) }
         Console.warn(compiled.warnings)

@@ -68,18 +68,23 @@ struct Generate: ParsableCommand {
         if scenario == nil, budget.isGiven { throw ValidationError("a pruning budget needs a --scenario") }
     }
 
-    private func chosenPathway(_ decoder: DecoderModel) throws -> Pathway? {
-        if let pathway { return try PathwayFile(contentsOf: URL(fileURLWithPath: pathway), for: decoder).pathway }
-        guard let scenario else { return nil }
-        let compiled = try ScenarioCompiler(decoder, try artifacts.load(for: decoder, named: model.model))
+    /// The model, and the pathway that it answers along.
+    private func load() throws -> (DecoderModel, Pathway?) {
+        if let pathway {
+            let url = URL(fileURLWithPath: pathway)
+            let decoder = try model.load(channelOrder: try PathwayFile(contentsOf: url).pathway.channelOrder)
+            return (decoder, try PathwayFile(contentsOf: url, for: decoder).pathway)
+        }
+        guard let scenario else { return (try model.load(), nil) }
+        let decoder = try model.load(toPrune: criterion.prune, by: artifacts)
+        let compiled = try ScenarioCompiler(decoder, try artifacts.load(for: decoder))
             .compile(scenario, criterion.options(budget.budget, seed: seed))
         Console.warn(compiled.warnings)
-        return compiled.pathway
+        return (decoder, compiled.pathway)
     }
 
     func run() throws {
-        let decoder = try model.load()
-        let pathway = try chosenPathway(decoder)
+        let (decoder, pathway) = try load()
         let ids =
             raw
             ? decoder.tokenizer.encode(prompt)

@@ -22,8 +22,11 @@ struct ModelOptions: ParsableArguments {
         }
     }
 
-    func load() throws -> DecoderModel {
-        try DecoderModel(contentsOf: try ModelLocation(model).file, precision: precision, threads: threads)
+    /// - Parameter channelOrder: how to order the feed-forward channels; nil for the checkpoint's order.
+    func load(channelOrder: ChannelOrder? = nil) throws -> DecoderModel {
+        try DecoderModel(
+            contentsOf: try ModelLocation(model).file, precision: precision, threads: threads,
+            channelOrder: channelOrder)
     }
 }
 
@@ -65,7 +68,8 @@ struct ModelLocation {
     }
 
     /// The model's name in `artifacts/` and `results/`: the file's name in lower case, without its quantisation.
-    func shortName(quantization: String) -> String {
+    func shortName() throws -> String {
+        let quantization = try GGUFFile(contentsOf: file).quantization
         var stem = file.deletingPathExtension().lastPathComponent.lowercased()
         for separator in [".", "-", "_"] {
             let suffix = separator + quantization.lowercased()

@@ -51,7 +51,7 @@ struct PerplexityCommand: ParsableCommand {
     }
 
     func run() throws {
-        let decoder = try model.load()
+        let decoder = budget.isGiven ? try model.load(toPrune: criterion.prune, by: artifacts) : try model.load()
         let url = URL(fileURLWithPath: input)
         let texts = try EvaluationText.read(url)
         let evaluation = budget.isGiven ? try pruned(decoder, texts, url) : try dense(decoder, texts, url)
@@ -84,7 +84,7 @@ struct PerplexityCommand: ParsableCommand {
 
     /// Texts of the same scenario share its pathway.
     private func pruned(_ decoder: DecoderModel, _ texts: [EvaluationText], _ url: URL) throws -> PerplexityEvaluation {
-        let compiler = try ScenarioCompiler(decoder, try artifacts.load(for: decoder, named: model.model))
+        let compiler = try ScenarioCompiler(decoder, try artifacts.load(for: decoder))
         let options = criterion.options(budget.budget, seed: seed)
         var sessions: [String: (session: InferenceSession, compiled: CompiledScenario)] = [:]
         var warnings: [String] = []

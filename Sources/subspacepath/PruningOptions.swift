@@ -12,12 +12,21 @@ struct ArtifactsOptions: ParsableArguments {
     @Option(help: "The artifacts directory that `train` made. (default: artifacts/<model>)")
     var artifacts: String?
 
-    func url(for model: DecoderModel, at location: ModelLocation) -> URL {
-        URL(fileURLWithPath: artifacts ?? "artifacts/\(location.shortName(quantization: model.quantization))")
+    func url(for model: ModelLocation) throws -> URL {
+        URL(fileURLWithPath: try artifacts ?? "artifacts/\(model.shortName())")
     }
 
-    func load(for model: DecoderModel, named name: String) throws -> PruningArtifacts {
-        try PruningArtifacts(contentsOf: url(for: model, at: try ModelLocation(name)), for: model)
+    func load(for model: DecoderModel) throws -> PruningArtifacts {
+        try PruningArtifacts(contentsOf: try url(for: try ModelLocation(model.source.path)), for: model)
+    }
+}
+
+extension ModelOptions {
+    /// Loads the model in the order of channels that pruning `kinds` by the artifacts takes.
+    func load(toPrune kinds: PrunedKinds, by artifacts: ArtifactsOptions) throws -> DecoderModel {
+        guard kinds.kinds.contains(.feedForward) else { return try load() }
+        let url = try artifacts.url(for: try ModelLocation(model))
+        return try load(channelOrder: try PruningArtifacts.channelOrder(in: url))
     }
 }
 

@@ -89,7 +89,7 @@ struct Run: ParsableCommand {
     }
 
     func run() throws {
-        let decoder = try model.load()
+        let decoder = try model.load(toPrune: criterion.prune, by: artifacts)
         let location = try ModelLocation(model.model)
         let data = URL(fileURLWithPath: dataDir)
         var strengths: [Double] = []
@@ -101,9 +101,9 @@ struct Run: ParsableCommand {
             seed: seed, compilation: criterion.options(.strength(0), seed: seed), scoring: scoring,
             comparesBlind: compareBlind)
         let sweep = try Sweep(
-            decoder, try artifacts.load(for: decoder, named: model.model), configuration, dataDirectory: data)
+            decoder, try artifacts.load(for: decoder), configuration, dataDirectory: data)
         let parent = URL(fileURLWithPath: resultsDir)
-            .appending(path: location.shortName(quantization: decoder.quantization))
+            .appending(path: try location.shortName())
         let folder = try ResultsFolder(in: parent, name: runName, configuration, resuming: resume)
         Console.note("results in \(folder.url.relativePath)")
         let (log, earlier) = try ResultsLog.resume(in: folder.url)

@@ -42,8 +42,9 @@ struct Train: ParsableCommand {
     @Option(help: "Tokens of each domain that heads' causal importance is measured on.")
     var causalTokens = CausalMeasurement.Budget().headTokens
 
-    @Option(help: "The same for feed-forward blocks; 0 leaves them out.")
-    var causalBlockTokens = CausalMeasurement.Budget().blockTokens
+    @Option(
+        help: "The same for the sensitivity of layers, by which feed-forward blocks are scored; 0 leaves them out.")
+    var sensitivityTokens = CausalMeasurement.Budget().sensitivityTokens
 
     @Option(help: "Layers whose heads are all kept. (default: 3, fewer for shallow models)")
     var foundationLayers: Int?
@@ -95,8 +96,8 @@ struct Train: ParsableCommand {
             throw ValidationError("--num-samples-per-domain is \(numSamplesPerDomain), expected at least 1")
         }
         if causalTokens < 1 { throw ValidationError("--causal-tokens is \(causalTokens), expected at least 1") }
-        if causalBlockTokens < 0 {
-            throw ValidationError("--causal-block-tokens is \(causalBlockTokens), expected 0 or more")
+        if sensitivityTokens < 0 {
+            throw ValidationError("--sensitivity-tokens is \(sensitivityTokens), expected 0 or more")
         }
         if let foundationLayers, foundationLayers < 0 {
             throw ValidationError("--foundation-layers is \(foundationLayers), expected 0 or more")
@@ -107,7 +108,7 @@ struct Train: ParsableCommand {
         let clock = ContinuousClock()
         let start = clock.now
         let decoder = try model.load()
-        let name = try ModelLocation(model.model).shortName(quantization: decoder.quantization)
+        let name = try ModelLocation(model.model).shortName()
         let output = URL(fileURLWithPath: outputDir ?? "artifacts/\(name)")
         var options = OfflineTraining.Options()
         options.dataDirectory = URL(fileURLWithPath: dataDir)
@@ -119,7 +120,7 @@ struct Train: ParsableCommand {
         options.causalBudget = nil
         if importance == .causal {
             var budget = CausalMeasurement.Budget()
-            (budget.headTokens, budget.blockTokens) = (causalTokens, causalBlockTokens)
+            (budget.headTokens, budget.sensitivityTokens) = (causalTokens, sensitivityTokens)
             options.causalBudget = budget
         }
         options.seed = seed

@@ -51,10 +51,18 @@ import Testing
         mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }
     }
 
+    private static func withOptionalPointer<Element>(
+        _ values: [Element]?, _ body: (UnsafePointer<Element>?) -> Void
+    ) {
+        guard let values else { return body(nil) }
+        values.withUnsafeBufferPointer { body($0.baseAddress) }
+    }
+
     /// y = W x for every token through the packed kernels.
     static func product(
         _ type: sp_element_type, _ weights: [UInt8], rows: Int, columns: Int, blockRows: Int, x: [Float], tokens: Int,
-        integers: Bool, instructionSet: String, threads: Int = 1, groups: [Int32]? = nil
+        integers: Bool, instructionSet: String, threads: Int = 1, groups: [Int32]? = nil, halves: [sp_halves]? = nil,
+        rowOrder: [Int32]? = nil, columnOrder: [Int32]? = nil
     ) -> (values: [Float], quantized: [Float]) {
         var matrix = sp_matrix()
         let bytes = sp_matrix_layout(&matrix, type, Int64(rows), Int64(columns), Int64(blockRows))
@@ -64,7 +72,12 @@ import Testing
             sp_tiles_free(data)
             sp_pool_destroy(pool)
         }
-        sp_pack(pool, &matrix, type, weights, 0, data, 0, matrix.tiles)
+        withOptionalPointer(rowOrder) { rows in
+            withOptionalPointer(columnOrder) { columns in
+                var arrangement = sp_arrangement(rotary_pairs: 0, rows: rows, columns: columns)
+                sp_pack(pool, &matrix, type, weights, &arrangement, data, 0, matrix.tiles)
+            }
+        }
         matrix.data = UnsafePointer(data)
         let groupCount = Int(matrix.groups)
         var values = [Float](repeating: 0, count: tokens * groupCount * 32)
@@ -93,10 +106,12 @@ import Testing
                                 step.output_stride = stride
                                 withUnsafePointer(to: matrix) { matrix in
                                     step.matrix = matrix
-                                    (groups ?? []).withUnsafeBufferPointer { list in
-                                        step.groups = groups == nil ? nil : list.baseAddress
-                                        step.group_count = Int32(list.count)
-                                        sp_multiply(pool, &step, 1, &input, Int32(tokens))
+                                    withOptionalPointer(groups) { list in
+                                        withOptionalPointer(halves?.map { UInt8($0.rawValue) }) { halves in
+                                            step.columns = sp_columns(
+                                                groups: list, halves: halves, count: Int32(groups?.count ?? 0))
+                                            sp_multiply(pool, &step, 1, &input, Int32(tokens))
+                                        }
                                     }
                                 }
                             }
@@ -195,6 +210,72 @@ import Testing
             ).values
         }
         #expect(run([0, 3]) == run(nil))
+    }
+
+    /// Half a group's columns alone give what the whole group does with zeros in the other half, for every number of
+    /// tokens that kernels treat differently.
+    @Test(arguments: instructionSets, types)
+    func skippedHalvesEqualZeroInputs(instructionSet: String, type: sp_element_type) {
+        var random = SplitMix(state: 12)
+        let columns = 256
+        let weights = Self.randomWeights(type, rows: 32, columns: columns, &random)
+        let groups: [Int32] = [0, 2, 3, 7], halves = [SP_SECOND_HALF, SP_FIRST_HALF, SP_BOTH_HALVES, SP_FIRST_HALF]
+        for tokens in [1, 2, 3, 4, 9, 70] {
+            var x = [Float](repeating: 0, count: tokens * columns)
+            for token in 0..<tokens {
+                for (group, halves) in zip(groups, halves) {
+                    for i in 0..<32 where halves.rawValue & (i < 16 ? 1 : 2) != 0 {
+                        x[token * columns + Int(group) * 32 + i] = Float(random.unit() - 0.5)
+                    }
+                }
+            }
+            for integers in [false, true] {
+                func run(_ groups: [Int32]?, _ halves: [sp_halves]?) -> [Float] {
+                    Self.product(
+                        type, weights, rows: 32, columns: columns, blockRows: 32, x: x, tokens: tokens,
+                        integers: integers, instructionSet: instructionSet, groups: groups, halves: halves
+                    ).values
+                }
+                #expect(run(groups, halves) == run(nil, nil), "\(tokens) tokens, integers: \(integers)")
+            }
+        }
+    }
+
+    /// A matrix packed in another order of rows and columns gives the same products in that order of rows, of inputs in
+    /// that order of columns: of integers to the bit.
+    @Test(arguments: types)
+    func packingInAnotherOrderMovesRowsAndColumns(type: sp_element_type) {
+        var random = SplitMix(state: 13)
+        let (rows, columns, tokens) = (64, 256, 3)
+        let weights = Self.randomWeights(type, rows: rows, columns: columns, &random)
+        // Backwards within each half of a group, which every format allows.
+        let rowOrder = (0..<Int32(rows)).map { row -> Int32 in row / 32 * 32 + 31 - row % 32 }
+        let columnOrder = (0..<Int32(columns)).map { column -> Int32 in column / 16 * 16 + 15 - column % 16 }
+        let x = (0..<tokens * columns).map { _ in Float(random.unit() - 0.5) }
+        let moved = (0..<tokens).flatMap { token -> [Float] in columnOrder.map { x[token * columns + Int($0)] } }
+        for integers in [false, true] {
+            func run(_ x: [Float], _ rowOrder: [Int32]?, _ columnOrder: [Int32]?) -> [Float] {
+                Self.product(
+                    type, weights, rows: rows, columns: columns, blockRows: rows, x: x, tokens: tokens,
+                    integers: integers, instructionSet: "portable", rowOrder: rowOrder, columnOrder: columnOrder
+                ).values
+            }
+            let plain = run(x, nil, nil)
+            let ordered = run(moved, rowOrder, columnOrder)
+            for token in 0..<tokens {
+                for row in 0..<rows {
+                    let (found, expected) = (
+                        ordered[token * rows + row], plain[token * rows + Int(rowOrder[row])]
+                    )
+                    if integers, sp_type_block_size(type) > 1 {
+                        #expect(found == expected)
+                    } else {
+                        // Sums of 256 products in another order, in single precision.
+                        #expect(abs(found - expected) < 1e-4 * max(1, abs(expected)))
+                    }
+                }
+            }
+        }
     }
 
     @Test func threadsDoNotChangeResults() {

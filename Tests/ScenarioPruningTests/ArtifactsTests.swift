@@ -30,7 +30,7 @@ private struct TinyTraining {
         options.domains = ["first", "second"]
         options.probe.epochs = 5
         var budget = CausalMeasurement.Budget()
-        (budget.headTokens, budget.blockTokens, budget.draws) = (10, 6, 4)
+        (budget.headTokens, budget.sensitivityTokens, budget.draws) = (10, 6, 4)
         options.causalBudget = budget
     }
 
@@ -51,6 +51,7 @@ private struct TinyTraining {
             #expect(read.manifest == made.manifest)
             #expect(read.probes == made.probes)
             #expect(read.importance == made.importance)
+            #expect(read.channelOrder == made.channelOrder)
             #expect(read.whitelist == made.whitelist)
             #expect(read.temperatures == made.temperatures)
             #expect(Set(read.temperatures.keys) == Set(CalibrationRegime.allCases))
@@ -85,7 +86,7 @@ private struct TinyTraining {
             }
             nonisolated(unsafe) var resumed: [OfflineTraining.Stage] = []
             _ = try training.run(output) { if $0.resumed { resumed.append($0.stage) } }
-            #expect(resumed == [.probes, .calibration])
+            #expect(resumed == [.channelOrder, .probes, .calibration])
             for name in try FileManager.default.contentsOfDirectory(atPath: whole.path) {
                 #expect(
                     try Data(contentsOf: whole.appending(path: name)) == Data(contentsOf: output.appending(path: name)))
@@ -175,7 +176,8 @@ private struct TinyTraining {
     private static let shipped = Fixtures.root.appending(path: "artifacts/smollm2-135m-instruct")
 
     private func compiler() throws -> (DecoderModel, ScenarioCompiler, PruningArtifacts) {
-        let model = try DecoderModel(contentsOf: Fixtures.defaultModel)
+        let model = try DecoderModel(
+            contentsOf: Fixtures.defaultModel, channelOrder: try PruningArtifacts.channelOrder(in: Self.shipped))
         let artifacts = try PruningArtifacts(contentsOf: Self.shipped, for: model)
         return (model, try ScenarioCompiler(model, artifacts), artifacts)
     }
@@ -228,7 +230,7 @@ private struct TinyTraining {
         var products = configuration.vocabularySize * configuration.width
         for (heads, blocks) in zip(compiled.pathway.keptHeads, try #require(compiled.pathway.keptBlocks)) {
             let groups = Set(heads.map { $0 / 3 }).count
-            products += 2 * (heads.count + groups) * 64 * 576 + 3 * blocks.count * 32 * 576
+            products += 2 * (heads.count + groups) * 64 * 576 + 3 * blocks.count * 16 * 576
         }
         let removed = 1 - Double(products) / 134_479_872
         #expect(abs(compiled.multiplyAddsRemoved - removed) < 1e-12)
@@ -302,6 +304,26 @@ private struct TinyTraining {
             #expect(try PathwayFile(contentsOf: url, for: model).pathway == pathway)
             let other = try Fixtures.tinyModel("llama-tiny")
             #expect(throws: PruningError.self) { try PathwayFile(contentsOf: url, for: other) }
+        }
+    }
+
+    /// A file of a pathway of blocks says which order of channels they are of.
+    @Test func pathwaysOfBlocksBelongToTheirOrder() throws {
+        let (model, compiler, artifacts) = try compiler()
+        var options = CompilationOptions()
+        options.units = [.heads, .feedForward]
+        options.budget = .fraction(0.2)
+        let pathway = try compiler.compile("A tax desk", options).pathway
+        try Fixtures.withTemporaryDirectory { folder in
+            let url = folder.appending(path: "tax.json")
+            try PathwayFile(pathway, for: model).write(to: url)
+            let read = try PathwayFile(contentsOf: url).pathway
+            #expect(read == pathway)
+            #expect(read.channelOrder == artifacts.channelOrder)
+            let plain = try model.reloaded(channelOrder: nil)
+            #expect(throws: DecoderError.self) { try InferenceSession(plain, along: read) }
+            let other = try ScenarioCompiler(plain, artifacts)
+            #expect(throws: PruningError.otherChannelOrder) { try other.compile("A tax desk", options) }
         }
     }
 }

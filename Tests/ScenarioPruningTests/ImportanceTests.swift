@@ -17,11 +17,11 @@ import Transformer
         }
     }
 
-    /// A unit's inputs of its projection in each layer: heads of 16, blocks of 32 in the tiny models.
+    /// A unit's inputs of its projection in each layer: heads of 16, blocks of 16 in the tiny models.
     private static func write(
         _ inputs: [Float], of unit: Int, _ kind: UnitKind, layer: Int, _ model: DecoderModel
     ) throws -> [Float] {
-        let size = kind == .heads ? model.configuration.headSize : 32
+        let size = kind == .heads ? model.configuration.headSize : Pathway.blockChannels
         var x = [Float](repeating: 0, count: inputs.count)
         for i in unit * size..<(unit + 1) * size { x[i] = inputs[i] }
         let weights = model.layers[layer]
@@ -57,11 +57,10 @@ import Transformer
                 return zip(sums, before).map { zip($0, $1).map { $0 - $1 } }
             }
         }
-        let units = kind == .heads ? configuration.heads : 3
+        let units = kind == .heads ? configuration.heads : 6
         for layer in 0..<configuration.layers {
             let projection = kind == .heads ? model.layers[layer].output : model.layers[layer].down
             let columns = (0..<projection.rows).map { projection.row($0) }
-            var fluctuations: [Double] = []
             for unit in 0..<units {
                 var (energy, answer, length) = (0.0, 0.0, 0.0)
                 for (normalized, written) in [(0, 1), (1, 0)] {
@@ -74,7 +73,7 @@ import Transformer
                     length += norm(whole) / norm(taps[written].residual(layer: layer)) / 2
                 }
                 var (fluctuation, magnitude) = (0.0, 0.0)
-                let size = kind == .heads ? configuration.headSize : 32
+                let size = kind == .heads ? configuration.headSize : Pathway.blockChannels
                 for i in unit * size..<(unit + 1) * size {
                     let values = tokens.map { Double($0[layer][i]) }
                     let mean = values.reduce(0, +) / Double(values.count)
@@ -83,7 +82,6 @@ import Transformer
                     magnitude += square.squareRoot() * columns.reduce(0) { $0 + Double(abs($1[i])) }
                     #expect(abs(Double(result.means[layer][0][i]) - mean) < 1e-5)
                 }
-                fluctuations.append(fluctuation)
                 // Both sides round to single precision at different places.
                 func expect(_ criterion: PruningCriterion, _ value: Double, within tolerance: Double) throws {
                     let found = Double(try #require(result.tables[criterion])[layer, unit, 0])
@@ -93,13 +91,7 @@ import Transformer
                 try expect(.sigmoidReference, answer, within: 1e-4)
                 try expect(.writeNorm, length, within: 1e-4)
                 try expect(.wanda, magnitude, within: 1e-3)
-            }
-            let mean = fluctuations.reduce(0, +) / Double(units)
-            let deviation =
-                (fluctuations.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(units)).squareRoot()
-            for (unit, value) in fluctuations.enumerated() {
-                let found = Double(try #require(result.tables[.fluctuation])[layer, unit, 0])
-                #expect(abs(found - (value - mean) / deviation) < 1e-2)
+                try expect(.fluctuation, fluctuation, within: 1e-3)
             }
         }
     }
@@ -146,7 +138,7 @@ import Transformer
         }
         let heads = measurement.result
         var budget = CausalMeasurement.Budget()
-        (budget.headTokens, budget.blockTokens, budget.draws) = (1000, 0, 4000)
+        (budget.headTokens, budget.sensitivityTokens, budget.draws) = (1000, 0, 4000)
         let causal = CausalMeasurement(
             model, ModelImportance(heads: heads, feedForward: heads), pools: [pool], budget: budget, seed: 1)
         let table = try #require(
@@ -163,6 +155,67 @@ import Transformer
                 let expected = try divergence(model, Pathway(keptHeads: kept, biases: biases), ids)
                 let found = Double(table[layer, head, 0])
                 #expect(abs(found - expected) < 0.02 * expected + 1e-6, "layer \(layer), head \(head)")
+            }
+        }
+    }
+
+    /// Blocks are scored by the variance of their write times their layer's sensitivity: half the trace of the Fisher
+    /// information, here from a change of every single value of the residual stream and whole distributions.
+    @Test func sensitivitiesEqualThoseOfEveryDirection() throws {
+        let model = try Fixtures.tinyModel("llama-tiny")
+        let configuration = model.configuration
+        let text = "the quick brown fox jumps"
+        let probes = (0..<configuration.layers).map { _ in
+            LinearProbe(weights: [[Float](repeating: 0, count: configuration.width)], biases: [0])
+        }
+        let taps = try FeatureReader(model).taps(over: text, of: .all)
+        let importances = UnitKind.allCases.map { kind in
+            var measurement = ImportanceMeasurement(kind, of: model, probes: probes)
+            measurement.add(normalized: taps, domain: 0)
+            measurement.add(asWritten: taps, domain: 0)
+            return measurement.result
+        }
+        // The same text again and again: each time with another random change.
+        let ids = model.tokenizer.encode(text)
+        var budget = CausalMeasurement.Budget()
+        (budget.headTokens, budget.sensitivityTokens, budget.draws) = (0, 60 * ids.count, 2000)
+        let causal = CausalMeasurement(
+            model, ModelImportance(heads: importances[0], feedForward: importances[1]),
+            pools: [TextPool(domain: "animals", texts: Array(repeating: text, count: 60))], budget: budget, seed: 1)
+        let blocks = try causal.run(resuming: .init(), save: { _ in }, onPass: { _ in }).feedForward
+        let session = try InferenceSession(model)
+        let rows = (0..<configuration.vocabularySize).map { model.outputHead.row($0) }
+        func logits(_ hidden: [Float]) -> [[Double]] {
+            ids.indices.map { token in
+                rows.map { row in
+                    row.indices.reduce(0) { $0 + Double(row[$1]) * Double(hidden[token * configuration.width + $1]) }
+                }
+            }
+        }
+        var residual = try session.embeddings(of: ids)
+        let dense = logits(try session.finalHidden(residual, from: 0))
+        for layer in 0..<configuration.layers {
+            residual = try session.advance(residual, through: layer..<layer + 1)
+            var trace = 0.0
+            let size: Float = 0.02
+            for i in residual.indices {
+                var changed = residual
+                changed[i] += size
+                for (p, q) in zip(dense, logits(try session.finalHidden(changed, from: layer + 1))) {
+                    let weights = p.map { exp($0 - p.max()!) }
+                    let sum = weights.reduce(0, +)
+                    let z = zip(q, p).map { $0 - $1 }
+                    let mean = zip(weights, z).reduce(0) { $0 + $1.0 * $1.1 } / sum
+                    trace += log(zip(weights, z).reduce(0) { $0 + $1.0 * exp($1.1 - mean) } / sum)
+                }
+            }
+            let expected = trace / Double(size * size) / Double(residual.count)
+            for unit in 0..<6 {
+                let found = Double(
+                    try #require(blocks.tables[.causal])[layer, unit, 0]
+                        / (try #require(blocks.tables[.fluctuation])[layer, unit, 0]))
+                // Sixty random changes, and what is not quadratic in a change of 0.05 nats.
+                #expect(abs(found / expected - 1) < 0.15, "layer \(layer): \(found) against \(expected)")
             }
         }
     }

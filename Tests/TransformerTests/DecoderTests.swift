@@ -136,7 +136,7 @@ import Transformer
         let width = model.configuration.feedForwardWidth
         let biases = try model.layers.enumerated().map { layer, weights in
             var x = Array(means[layer * width..<(layer + 1) * width])
-            for block in blocks[layer] { for i in 0..<32 { x[block * 32 + i] = 0 } }
+            for block in blocks[layer] { for i in 0..<16 { x[block * 16 + i] = 0 } }
             return try weights.down.multiply(x, on: model.pool)
         }
         let pathway = Pathway(
@@ -152,7 +152,7 @@ import Transformer
         let ids = model.tokenizer.encode("Acids give protons to bases.")
         let all = Pathway(
             keptHeads: Array(repeating: Array(0..<9), count: 30),
-            keptBlocks: Array(repeating: Array(0..<48), count: 30))
+            keptBlocks: Array(repeating: Array(0..<96), count: 30))
         let dense = try InferenceSession(model).logits(after: ids)
         #expect(try InferenceSession(model, along: all).logits(after: ids) == dense)
     }
@@ -183,7 +183,7 @@ import Transformer
         }
         let short = Pathway(keptHeads: [[0], [0], [0]], biases: [[1], [], []])
         #expect(throws: DecoderError.self) { try InferenceSession(model, along: short) }
-        for blocks in [[[0]], [[0], [0], [3]], [[0], [-1], [0]], [[0, 0], [0], [0]]] {
+        for blocks in [[[0]], [[0], [0], [6]], [[0], [-1], [0]], [[0, 0], [0], [0]]] {
             let pathway = Pathway(keptHeads: [[0], [0], [0]], keptBlocks: blocks)
             #expect(throws: DecoderError.self) { try InferenceSession(model, along: pathway) }
         }
@@ -202,7 +202,7 @@ import Transformer
             let ids = model.tokenizer.encode(text)
             let pathway = Pathway(
                 keptHeads: Array(repeating: [1, 3, 4, 7], count: 30),
-                keptBlocks: Array(repeating: [0, 1, 5, 30, 31, 47], count: 30))
+                keptBlocks: Array(repeating: [0, 1, 5, 30, 31, 60, 94], count: 30))
             results.append(try InferenceSession(model, along: pathway).logits(after: ids))
             if threads == 2 {
                 let session = try InferenceSession(model, along: pathway)
@@ -271,7 +271,7 @@ import Transformer
 
     @Test func aSessionFollowsOnePathwayAfterAnother() throws {
         let model = try Fixtures.tinyModel("llama-tiny")
-        let pathway = Pathway(keptHeads: [[0], [1], [0, 3]], keptBlocks: [[0], [0, 1, 2], [2]])
+        let pathway = Pathway(keptHeads: [[0], [1], [0, 3]], keptBlocks: [[0], [0, 1, 2], [5]])
         let session = try InferenceSession(model)
         let dense = try session.logits(after: [5, 6, 7])
         try session.follow(pathway)

@@ -11,8 +11,8 @@
 
 // Packs a run of tiles in parallel; the parameters are those of sp_matrix_pack.
 void sp_pack(
-    sp_pool *pool, const sp_matrix *matrix, sp_element_type type, const void *source, int32_t rotary_pairs,
-    uint8_t *data, int32_t first_tile, int32_t last_tile);
+    sp_pool *pool, const sp_matrix *matrix, sp_element_type type, const void *source,
+    const sp_arrangement *arrangement, uint8_t *data, int32_t first_tile, int32_t last_tile);
 
 // Input vectors of a matrix product, [tokens][groups * 32], zero-padded. The integer form is filled where
 // `quants` is not NULL: x = scale * quant for each group of 32.
@@ -25,13 +25,26 @@ typedef struct {
     int32_t *half_sums;      // [tokens][groups * 2]  sums of 16 quants
 } sp_activations;
 
+// Which columns a product reads: groups of 32, or halves of them.
+typedef struct {
+    const int32_t *groups;   // ascending; NULL for all of them, whole
+    const uint8_t *halves;   // [count] of sp_halves for each of `groups`; NULL for both of every one
+    int32_t count;
+} sp_columns;
+
+// The inputs of a half that is not read must be zero: a kernel may read it after all.
+typedef enum {
+    SP_FIRST_HALF = 1,
+    SP_SECOND_HALF = 2,
+    SP_BOTH_HALVES = 3,
+} sp_halves;
+
 // One matrix product: output[token][16 * t + lane] (+)= matrix row of tile t . input[token] + bias.
 typedef struct {
     const sp_matrix *matrix;
     const int32_t *tiles;    // which tiles to compute; NULL for all
     int32_t tile_count;
-    const int32_t *groups;   // which groups of columns to read; NULL for all
-    int32_t group_count;
+    sp_columns columns;
     float *output;
     size_t output_stride;    // per token
     const float *bias;       // [tiles * 16], or NULL
@@ -50,11 +63,11 @@ void sp_rms_norm(
     sp_pool *pool, const float *x, size_t stride, int tokens, const float *weight, int count, float epsilon,
     const sp_activations *destination);
 
-// destination = silu(gate) * up, then its integer form. gate and up are [tokens][stride]. Only the listed groups of
-// 32 columns, ascending, are written; NULL for all.
+// destination = silu(gate) * up, then its integer form. gate and up are [tokens][stride]. Only the groups of `columns`
+// are written, with zeros in a half that is not among them.
 void sp_swiglu(
-    sp_pool *pool, const float *gate, const float *up, size_t stride, int tokens, const int32_t *groups,
-    int32_t group_count, const sp_activations *destination);
+    sp_pool *pool, const float *gate, const float *up, size_t stride, int tokens, const sp_columns *columns,
+    const sp_activations *destination);
 
 // How cached keys and values are stored. In both, keys lie in blocks of 16 positions.
 //   float32:   keys [position / 16][head_stride][position % 16], values [position][head_stride]

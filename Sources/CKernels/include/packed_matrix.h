@@ -51,12 +51,20 @@ typedef struct {
 // are not usable: non-positive, too large, or columns not a multiple of the type's block.
 size_t sp_matrix_layout(sp_matrix *matrix, sp_element_type type, int64_t rows, int64_t columns, int64_t block_rows);
 
-// Packs the tiles [first_tile, last_tile) into `data` from checkpoint rows. Where `rotary_pairs` is not 0,
-// the first `rotary_pairs * 2` rows of each block are stored as adjacent rotary pairs in the source and are
-// packed with the two halves apart (row 2i+j of the source becomes row j * rotary_pairs + i).
+// Where a packed row or column stands in the checkpoint.
+typedef struct {
+    // Where not 0, the first `rotary_pairs * 2` rows of each block are stored as adjacent rotary pairs in the source
+    // and are packed with the two halves apart (row 2i+j of the source becomes row j * rotary_pairs + i).
+    int32_t rotary_pairs;
+    const int32_t *rows;      // [rows], the source's row for each packed one, for matrices of one block; NULL for its own
+    // [columns], likewise. A column stays in its group of 32, which has its scales; in SP_PACKED_U8_SPLIT in its half.
+    const int32_t *columns;
+} sp_arrangement;
+
+// Packs the tiles [first_tile, last_tile) into `data` from checkpoint rows.
 void sp_matrix_pack(
-    const sp_matrix *matrix, sp_element_type type, const void *source, int32_t rotary_pairs, uint8_t *data,
-    int32_t first_tile, int32_t last_tile);
+    const sp_matrix *matrix, sp_element_type type, const void *source, const sp_arrangement *arrangement,
+    uint8_t *data, int32_t first_tile, int32_t last_tile);
 
 // Writes row `row` (counted without padding) as floats to destination[columns].
 void sp_matrix_row(const sp_matrix *matrix, int32_t row, float *destination);

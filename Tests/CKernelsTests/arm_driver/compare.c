@@ -169,7 +169,8 @@ static void compare_products(sp_pool *pool, sp_pool *portable) {
         const size_t bytes = sp_matrix_layout(&matrix, type, rows, columns, shapes[i % 4].block_rows);
         if (bytes == 0) continue;
         uint8_t *weights = make_weights(type, (size_t)rows * (size_t)columns, fill), *data = sp_tiles_allocate(bytes);
-        sp_pack(pool, &matrix, type, weights, 0, data, 0, matrix.tiles);
+        const sp_arrangement arrangement = {0};
+        sp_pack(pool, &matrix, type, weights, &arrangement, data, 0, matrix.tiles);
         matrix.data = data;
         sp_activations input = make_activations(matrix.groups, tokens);
         for (int j = 0; j < tokens * matrix.groups * 32; j++) {
@@ -188,8 +189,7 @@ static void compare_products(sp_pool *pool, sp_pool *portable) {
         part.accumulate = true;
         part.tiles = tiles;
         part.tile_count = matrix.tiles > 2 ? 2 : 0;
-        part.groups = groups;
-        part.group_count = matrix.groups > 5 ? 3 : 1;
+        part.columns = (sp_columns){.groups = groups, .count = matrix.groups > 5 ? 3 : 1};
         compare_product(pool, portable, type, part, &input, tokens, false);
         compare_product(pool, portable, type, part, &floats, tokens, false);
         free(bias);
@@ -228,9 +228,14 @@ static void compare_norm_and_swiglu(sp_pool *pool, sp_pool *portable, int count,
     sp_rms_norm(pool, x, stride, tokens, weight, count, 1e-5f, &found);
     sp_rms_norm(portable, x, stride, tokens, weight, count, 1e-5f, &expected);
     expect_same_activations(pool, "rms_norm", count, &found, &expected, tokens);
-    sp_swiglu(pool, gate, x, stride, tokens, NULL, 0, &found);
-    sp_swiglu(portable, gate, x, stride, tokens, NULL, 0, &expected);
-    expect_same_activations(pool, "swiglu", count, &found, &expected, tokens);
+    const int32_t first[] = {0};
+    const uint8_t second_half[] = {SP_SECOND_HALF};
+    const sp_columns parts[] = {{.groups = NULL}, {.groups = first, .halves = second_half, .count = 1}};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        sp_swiglu(pool, gate, x, stride, tokens, &parts[i], &found);
+        sp_swiglu(portable, gate, x, stride, tokens, &parts[i], &expected);
+        expect_same_activations(pool, "swiglu", count, &found, &expected, tokens);
+    }
     free(x);
     free(weight);
     free(gate);

@@ -10,7 +10,7 @@ from tokenizer_cases import train_vocabulary
 
 TOKENS = 24
 # Channels of a feed-forward block.
-BLOCK = 32
+BLOCK = 16
 
 
 def permute(weight, heads):
@@ -163,10 +163,11 @@ def write_model(folder, name, model, architecture, extra=None, seed=0):
     pruned[1, [2, 3]] = 1
     pruned[2, [0, 3]] = 1
     means = random.normal(0, 0.5, (layers, heads, size)).astype(np.float32)
-    # Feed-forward blocks of 32 channels; in the last layer all of them.
+    # Feed-forward blocks of 16 channels: a second half of a group of 32, a first one and a whole group; in the last
+    # layer all of them.
     pruned_blocks = np.zeros((layers, config.intermediate_size // BLOCK), np.int32)
-    pruned_blocks[0, 1] = 1
-    pruned_blocks[1, [0, 2]] = 1
+    pruned_blocks[0, 3] = 1
+    pruned_blocks[1, [0, 4, 5]] = 1
     pruned_blocks[2] = 1
     block_means = random.normal(0, 0.5, (*pruned_blocks.shape, BLOCK)).astype(np.float32)
     residual, head_means, channels = taps(model, ids)
