@@ -119,24 +119,34 @@ INLINE void load_two_scales(const uint8_t *scales, bool half, int part, __m256 d
     memcpy(destination, &v, sizeof v);
 }
 
-// Fetches the group that will be read GROUPS_AHEAD groups after the i-th of a tile's `count`: a pathway's are neither
-// side by side nor in tiles that are.
-INLINE void fetch_ahead(
-    const sp_columns *columns, const uint8_t *data, const uint8_t *next_data, int i, int count, size_t group_bytes) {
-    int ahead = i + GROUPS_AHEAD;
-    const uint8_t *tile = ahead < count ? data : next_data;
-    if (ahead >= count) ahead -= count;
-    if (ahead >= count) return;
-    const uint8_t *bytes = tile + group_bytes * (size_t)(columns->groups ? columns->groups[ahead] : ahead);
-    for (size_t line = 0; line < group_bytes; line += 64) __builtin_prefetch(bytes + line);
-}
-
 // What the products of one tile in int8 share.
 typedef struct {
     product_inputs inputs;
     bool half_scales;
     size_t scale_bytes;
+    size_t quant_bytes;     // of a group
 } tile_layout;
+
+static inline size_t group_bytes(const tile_layout *layout) { return layout->scale_bytes + layout->quant_bytes; }
+
+// Fetches the group that will be read GROUPS_AHEAD groups after the i-th of a tile's `count`: a pathway's are neither
+// side by side nor in tiles that are.
+INLINE void fetch_ahead(
+    const sp_columns *columns, const tile_layout *layout, const uint8_t *data, const uint8_t *next_data, int i,
+    int count) {
+    int ahead = i + GROUPS_AHEAD;
+    const uint8_t *tile = ahead < count ? data : next_data;
+    if (ahead >= count) ahead -= count;
+    if (ahead >= count) return;
+    const uint8_t *bytes = tile + group_bytes(layout) * (size_t)(columns->groups ? columns->groups[ahead] : ahead);
+    const sp_halves halves = sp_halves_of(columns, ahead);
+    const uint8_t *quants = bytes + layout->scale_bytes;
+    const size_t middle = layout->quant_bytes / 2;
+    const uint8_t *first = quants + (halves == SP_SECOND_HALF ? middle : 0);
+    const uint8_t *last = quants + (halves == SP_FIRST_HALF ? middle : layout->quant_bytes);
+    for (; bytes < quants; bytes += 64) __builtin_prefetch(bytes);
+    for (; first < last; first += 64) __builtin_prefetch(first);
+}
 
 // Adds the products of the steps [FIRST, LAST) of a group for `tokens` tokens; TOKENS as in multiply_block.
 INLINE void multiply_steps(
@@ -171,8 +181,8 @@ INLINE void multiply_block(
         {input, (size_t)input->groups, matrix->zero},
         matrix->half_scales,
         (size_t)(matrix->half_scales ? 32 : 64) * (MINIMUM || SPLIT ? 2 : 1),
+        FOUR_BIT ? 256 : 512,
     };
-    const size_t group_bytes = layout.scale_bytes + (FOUR_BIT ? 256 : 512);
     const sp_columns *columns = &product->columns;
     const int count = columns->groups ? columns->count : matrix->groups;
     __m256 sums[TOKENS ? TOKENS : BLOCK_TOKENS][2];
@@ -180,10 +190,10 @@ INLINE void multiply_block(
     for (int i = 0; i < count; i++) {
         const size_t group = (size_t)(columns->groups ? columns->groups[i] : i);
         const size_t at = (size_t)token * layout.inputs.width + group;
-        if (TOKENS) fetch_ahead(columns, data, next_data, i, count, group_bytes);
+        if (TOKENS) fetch_ahead(columns, &layout, data, next_data, i, count);
 #define STEPS_OF_GROUP(FIRST, LAST) \
     multiply_steps( \
-        &layout, data + group_bytes * group, at, FIRST, LAST, tokens, TOKENS, FOUR_BIT, MINIMUM, SPLIT, sums)
+        &layout, data + group_bytes(&layout) * group, at, FIRST, LAST, tokens, TOKENS, FOUR_BIT, MINIMUM, SPLIT, sums)
         switch (sp_halves_of(columns, i)) {
         case SP_FIRST_HALF: STEPS_OF_GROUP(0, STEPS / 2); break;
         case SP_SECOND_HALF: STEPS_OF_GROUP(STEPS / 2, STEPS); break;
