@@ -16,7 +16,8 @@ typedef struct {
     // The integer form of the groups [first_group, last_group) of one token.
     void (*quantize)(const sp_activations *input, int token, int32_t first_group, int32_t last_group);
     void (*rms_norm)(const float *x, const float *weight, int count, float epsilon, float *destination);
-    void (*swiglu)(const float *gate, const float *up, float *destination, int count);
+    // One half of each of `groups` groups: gate and up from `step` floats to `step` floats, destination in its groups.
+    void (*swiglu)(const float *gate, const float *up, size_t step, float *destination, int groups);
     // destination = head with its first 2 * pairs values rotated; both hold head_stride floats.
     void (*rotate)(
         const float *head, const float *cosines, const float *sines, int pairs, int head_stride, float *destination);

@@ -39,10 +39,9 @@ static void rms_norm(const float *x, const float *weight, int count, float epsil
     for (; i < count; i++) destination[i] = x[i] * scale * weight[i];
 }
 
-// count is a multiple of 16: both inputs are rows of whole tiles.
-static void swiglu(const float *gate, const float *up, float *destination, int count) {
-    for (int i = 0; i < count; i += 16) {
-        f32x16 g = load_floats(gate + i);
-        store_floats(destination + i, g / (splat(1) + exponential(-g)) * load_floats(up + i));
+static void swiglu(const float *gate, const float *up, size_t step, float *destination, int groups) {
+    for (int i = 0; i < groups; i++, gate += step, up += step, destination += SP_GROUP_COLUMNS) {
+        f32x16 g = load_floats(gate);
+        store_floats(destination, g / (splat(1) + exponential(-g)) * load_floats(up));
     }
 }

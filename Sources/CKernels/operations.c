@@ -100,6 +100,7 @@ typedef struct {
     float epsilon;
     const sp_activations *destination;
     const sp_columns *columns;
+    const sp_half_layout *halves;
 } token_step;
 
 static void quantize_task(void *context, int token, int worker) {
@@ -136,27 +137,25 @@ void sp_rms_norm(
     for_tokens(pool, tokens, norm_task, &step);
 }
 
-// The gated values of the columns [first, last) of one token; the last group of a row may be half empty.
-static void swiglu_columns(const token_step *step, int token, size_t first, size_t last) {
-    const size_t row = step->stride * (size_t)token;
-    if (last > step->stride) last = step->stride;
-    if (first >= last) return;
+// One half of the groups [first, last) of one token; the last group of a row may have no second half.
+static void swiglu_half(const token_step *step, int token, int32_t first, int32_t last, size_t half) {
+    const sp_half_layout *layout = step->halves;
+    const size_t start = layout->group * (size_t)first + layout->second * half;
+    if (layout->group * (size_t)(last - 1) + layout->second * half >= step->stride) last--;
+    const size_t row = step->stride * (size_t)token, column = SP_GROUP_COLUMNS * ((size_t)first * 2 + half) / 2;
     step->kernels->swiglu(
-        step->x + row + first, step->second + row + first, token_values(step->destination, token) + first,
-        (int)(last - first));
+        step->x + row + start, step->second + row + start, layout->group,
+        token_values(step->destination, token) + column, last - first);
 }
 
 // The groups [first, last) of one token, of which `halves` are computed and the others zero.
 static void swiglu_groups(const token_step *step, int token, int32_t first, int32_t last, sp_halves halves) {
-    const size_t start = (size_t)first * SP_GROUP_COLUMNS, end = (size_t)last * SP_GROUP_COLUMNS;
-    const size_t middle = start + SP_GROUP_COLUMNS / 2;
-    if (halves == SP_BOTH_HALVES) {
-        swiglu_columns(step, token, start, end);
-    } else {
-        memset(token_values(step->destination, token) + start, 0, SP_GROUP_COLUMNS * sizeof(float));
-        if (halves == SP_FIRST_HALF) swiglu_columns(step, token, start, middle);
-        else swiglu_columns(step, token, middle, end);
+    if (halves != SP_BOTH_HALVES) {
+        float *values = token_values(step->destination, token) + (size_t)first * SP_GROUP_COLUMNS;
+        memset(values, 0, (size_t)(last - first) * SP_GROUP_COLUMNS * sizeof *values);
     }
+    if (halves & SP_FIRST_HALF) swiglu_half(step, token, first, last, 0);
+    if (halves & SP_SECOND_HALF) swiglu_half(step, token, first, last, 1);
     if (step->destination->quants) step->kernels->quantize(step->destination, token, first, last);
 }
 
@@ -172,20 +171,18 @@ static void swiglu_task(void *context, int token, int worker) {
         const int32_t first = columns->groups[i];
         const sp_halves halves = sp_halves_of(columns, i++);
         int32_t last = first + 1;
-        if (halves == SP_BOTH_HALVES) {
-            for (; i < columns->count && columns->groups[i] == last; i++, last++)
-                if (sp_halves_of(columns, i) != SP_BOTH_HALVES) break;
-        }
+        for (; i < columns->count && columns->groups[i] == last; i++, last++)
+            if (sp_halves_of(columns, i) != halves) break;
         swiglu_groups(step, token, first, last, halves);
     }
 }
 
 void sp_swiglu(
-    sp_pool *pool, const float *gate, const float *up, size_t stride, int tokens, const sp_columns *columns,
-    const sp_activations *destination) {
+    sp_pool *pool, const float *gate, const float *up, size_t stride, const sp_half_layout *layout, int tokens,
+    const sp_columns *columns, const sp_activations *destination) {
     token_step step = {
         .kernels = sp_pool_kernels(pool), .x = gate, .second = up, .stride = stride, .destination = destination,
-        .columns = columns,
+        .columns = columns, .halves = layout,
     };
     for_tokens(pool, tokens, swiglu_task, &step);
 }

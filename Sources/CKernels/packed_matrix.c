@@ -114,7 +114,8 @@ static void pack_quantized_lane(
     bool four_bit = is_four_bit(matrix->format);
     for (int32_t group = 0; group < matrix->groups; group++) {
         sp_block block;
-        sp_read_block(type, row, (size_t)group, &block);
+        const int32_t source_group = source_column(columns, SP_GROUP_COLUMNS * group) / SP_GROUP_COLUMNS;
+        sp_read_block(type, row, (size_t)source_group, &block);
         uint8_t *scales = tile + group_bytes(matrix) * (size_t)group;
         store_scale(matrix, scales, lane, block.scale[0]);
         if (matrix->format == SP_PACKED_U8_SPLIT) {

@@ -1,7 +1,6 @@
 import Transformer
 
-/// Measures an order of feed-forward channels: each group of 32 by the variance of what its channels write, averaged
-/// over the domains.
+/// Measures an order of feed-forward channels: by the variance of what they write, averaged over the domains.
 struct ChannelOrderMeasurement {
     private struct Sums {
         /// Over tokens, `[layers][channels]`.
@@ -39,7 +38,7 @@ struct ChannelOrderMeasurement {
                 square * domains.reduce(0) { $0 + variance($1, layer, channel) }
             }
         }
-        return ChannelOrder(byFalling: strengths, fixed: model.layersOfFixedOrder)
+        return ChannelOrder(byFalling: strengths, fixed: model.layersOfFixedGroups)
     }
 
     private func variance(_ sums: Sums, _ layer: Int, _ channel: Int) -> Double {

@@ -42,15 +42,14 @@ public final class DecoderLayer: @unchecked Sendable {
         keyBias = try loader.headBias(prefix + "attn_k.bias", of: key, rotaryPairs: pairs)
         valueBias = try loader.headBias(prefix + "attn_v.bias", of: value, rotaryPairs: 0)
         feedForwardNorm = try loader.vector(prefix + "ffn_norm.weight", count: width)
-        let order = channelOrder?.map(Int32.init)
-        gate = try loader.matrix(
-            prefix + "ffn_gate.weight", rows: configuration.feedForwardWidth, columns: width, rowOrder: order)
-        up = try loader.matrix(
-            prefix + "ffn_up.weight", rows: configuration.feedForwardWidth, columns: width, rowOrder: order)
+        let channels = configuration.feedForwardWidth
+        let rows = FeedForwardLayout(width: channels).rows(of: channelOrder ?? Array(0..<channels))
+        gate = try loader.matrix(prefix + "ffn_gate.weight", rows: channels, columns: width, rowOrder: rows)
+        up = try loader.matrix(prefix + "ffn_up.weight", rows: channels, columns: width, rowOrder: rows)
         down = try loader.matrix(
-            prefix + "ffn_down.weight", rows: width, columns: configuration.feedForwardWidth, columnOrder: order)
-        if down.hasSplitScales, let channelOrder, channelOrder != Array(channelOrder.indices) {
-            throw DecoderError.channelOrder("layer \(index) has scales that hold its channels where they are")
+            prefix + "ffn_down.weight", rows: width, columns: channels, columnOrder: channelOrder?.map(Int32.init))
+        if down.hasSplitScales, let channelOrder, !ChannelOrder.keepsHalves(channelOrder) {
+            throw DecoderError.channelOrder("layer \(index) has scales that hold its channels in their halves")
         }
     }
 

@@ -96,8 +96,8 @@ public final class DecoderModel: Sendable {
         try DecoderModel(source, precision, pool, channelOrder)
     }
 
-    /// Layers whose channels cannot be ordered, because their down projection has a scale for every 16 of them.
-    public var layersOfFixedOrder: Set<Int> { Set(layers.indices.filter { layers[$0].down.hasSplitScales }) }
+    /// Layers whose channels cannot move within a group, because their down projection has a scale for every 16 of them.
+    public var layersOfFixedGroups: Set<Int> { Set(layers.indices.filter { layers[$0].down.hasSplitScales }) }
 
     /// Bytes of the packed weights.
     public var weightBytes: Int {

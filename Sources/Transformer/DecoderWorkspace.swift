@@ -155,6 +155,7 @@ final class DecoderWorkspace {
     func gateValues(stride: Int, columns: PathwayPlan.Columns, tokens: Int) {
         var activations = inner.activations
         var columns = columns.pointers
-        sp_swiglu(pool, gate.pointer, up.pointer, stride, Int32(tokens), &columns, &activations)
+        var halves = FeedForwardLayout(width: configuration.feedForwardWidth).halves
+        sp_swiglu(pool, gate.pointer, up.pointer, stride, &halves, Int32(tokens), &columns, &activations)
     }
 }

@@ -18,7 +18,7 @@ public final class PackedMatrix: @unchecked Sendable {
     /// Floats from one row block (head) to the next in the output.
     var blockStride: Int { Int(matrix.block_tiles) * Int(SP_TILE_ROWS) }
     var groups: Int { Int(matrix.groups) }
-    /// Whether each half of a group of 32 columns has scales of its own, so that no column can change its half.
+    /// Whether each half of a group of 32 columns has scales of its own, so that a column cannot change its half.
     var hasSplitScales: Bool { matrix.format == SP_PACKED_U8_SPLIT }
     var isQuantized: Bool { matrix.format.rawValue > SP_PACKED_BF16.rawValue }
 
@@ -27,7 +27,7 @@ public final class PackedMatrix: @unchecked Sendable {
     ///   - rotaryPairs: where the source stores rotary pairs side by side, how many pairs; they are packed with
     ///     the two halves apart.
     ///   - rowOrder: the tensor's row for each packed one; nil for its own order. Only where there are no heads.
-    ///   - columnOrder: likewise for columns, each in its group of 32, or in its half where ``hasSplitScales``.
+    ///   - columnOrder: likewise for columns; see ``ChannelOrder`` for what may move where.
     init(
         _ tensor: GGUFTensor, of file: GGUFFile, rows: Int, columns: Int, blockRows: Int? = nil, rotaryPairs: Int = 0,
         rowOrder: [Int32]? = nil, columnOrder: [Int32]? = nil, arena: WeightArena, pool: WorkerPool

@@ -126,8 +126,10 @@ final class PathwayPlan {
             kept ?? [], "feed-forward blocks", of: blocks, bias, width: configuration.width, layer: index)
         let bias = try padded(bias, to: weights.down.outputStride)
         guard let kept, kept.count < blocks else { return FeedForward(tiles: nil, columns: .all, bias: bias) }
+        let layout = FeedForwardLayout(width: configuration.feedForwardWidth)
         return FeedForward(
-            tiles: try AlignedBuffer(kept.map(Int32.init), for: purpose), columns: try Columns(halfGroups: kept),
+            tiles: try AlignedBuffer(kept.map(layout.tile).sorted().map(Int32.init), for: purpose),
+            columns: try Columns(halfGroups: kept),
             bias: bias)
     }
 

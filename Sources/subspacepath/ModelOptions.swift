@@ -68,8 +68,10 @@ struct ModelLocation {
     }
 
     /// The model's name in `artifacts/` and `results/`: the file's name in lower case, without its quantisation.
-    func shortName() throws -> String {
-        let quantization = try GGUFFile(contentsOf: file).quantization
+    ///
+    /// - Parameter quantization: of a model that is loaded; nil to read the file's header for it.
+    func shortName(quantization: String? = nil) throws -> String {
+        let quantization = try quantization ?? GGUFFile(contentsOf: file).quantization
         var stem = file.deletingPathExtension().lastPathComponent.lowercased()
         for separator in [".", "-", "_"] {
             let suffix = separator + quantization.lowercased()

@@ -12,12 +12,13 @@ struct ArtifactsOptions: ParsableArguments {
     @Option(help: "The artifacts directory that `train` made. (default: artifacts/<model>)")
     var artifacts: String?
 
-    func url(for model: ModelLocation) throws -> URL {
-        URL(fileURLWithPath: try artifacts ?? "artifacts/\(model.shortName())")
+    func url(for model: ModelLocation, quantization: String? = nil) throws -> URL {
+        URL(fileURLWithPath: try artifacts ?? "artifacts/\(model.shortName(quantization: quantization))")
     }
 
     func load(for model: DecoderModel) throws -> PruningArtifacts {
-        try PruningArtifacts(contentsOf: try url(for: try ModelLocation(model.source.path)), for: model)
+        let url = try url(for: try ModelLocation(model.source.path), quantization: model.quantization)
+        return try PruningArtifacts(contentsOf: url, for: model)
     }
 }
 

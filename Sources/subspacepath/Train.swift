@@ -108,7 +108,7 @@ struct Train: ParsableCommand {
         let clock = ContinuousClock()
         let start = clock.now
         let decoder = try model.load()
-        let name = try ModelLocation(model.model).shortName()
+        let name = try ModelLocation(model.model).shortName(quantization: decoder.quantization)
         let output = URL(fileURLWithPath: outputDir ?? "artifacts/\(name)")
         var options = OfflineTraining.Options()
         options.dataDirectory = URL(fileURLWithPath: dataDir)

@@ -63,11 +63,17 @@ void sp_rms_norm(
     sp_pool *pool, const float *x, size_t stride, int tokens, const float *weight, int count, float epsilon,
     const sp_activations *destination);
 
-// destination = silu(gate) * up, then its integer form. gate and up are [tokens][stride]. Only the groups of `columns`
-// are written, with zeros in a half that is not among them.
+// Where the halves of groups stand in a row: half h of group g from group * g + second * h on.
+typedef struct {
+    size_t group;
+    size_t second;
+} sp_half_layout;
+
+// destination = silu(gate) * up, then its integer form. gate and up are [tokens][stride], in halves of groups that stand
+// where `layout` says. Only the groups of `columns` are written, with zeros in a half that is not among them.
 void sp_swiglu(
-    sp_pool *pool, const float *gate, const float *up, size_t stride, int tokens, const sp_columns *columns,
-    const sp_activations *destination);
+    sp_pool *pool, const float *gate, const float *up, size_t stride, const sp_half_layout *layout, int tokens,
+    const sp_columns *columns, const sp_activations *destination);
 
 // How cached keys and values are stored. In both, keys lie in blocks of 16 positions.
 //   float32:   keys [position / 16][head_stride][position % 16], values [position][head_stride]

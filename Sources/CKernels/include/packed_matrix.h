@@ -57,7 +57,8 @@ typedef struct {
     // and are packed with the two halves apart (row 2i+j of the source becomes row j * rotary_pairs + i).
     int32_t rotary_pairs;
     const int32_t *rows;      // [rows], the source's row for each packed one, for matrices of one block; NULL for its own
-    // [columns], likewise. A column stays in its group of 32, which has its scales; in SP_PACKED_U8_SPLIT in its half.
+    // [columns], likewise. A group of 32 holds the columns of one group of the source, which share their scales; in
+    // SP_PACKED_U8_SPLIT a half holds those of the same half of it.
     const int32_t *columns;
 } sp_arrangement;
 

@@ -228,12 +228,13 @@ static void compare_norm_and_swiglu(sp_pool *pool, sp_pool *portable, int count,
     sp_rms_norm(pool, x, stride, tokens, weight, count, 1e-5f, &found);
     sp_rms_norm(portable, x, stride, tokens, weight, count, 1e-5f, &expected);
     expect_same_activations(pool, "rms_norm", count, &found, &expected, tokens);
+    const sp_half_layout halves = {.group = SP_GROUP_COLUMNS, .second = SP_TILE_ROWS};
     const int32_t first[] = {0};
     const uint8_t second_half[] = {SP_SECOND_HALF};
     const sp_columns parts[] = {{.groups = NULL}, {.groups = first, .halves = second_half, .count = 1}};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        sp_swiglu(pool, gate, x, stride, tokens, &parts[i], &found);
-        sp_swiglu(portable, gate, x, stride, tokens, &parts[i], &expected);
+        sp_swiglu(pool, gate, x, stride, &halves, tokens, &parts[i], &found);
+        sp_swiglu(portable, gate, x, stride, &halves, tokens, &parts[i], &expected);
         expect_same_activations(pool, "swiglu", count, &found, &expected, tokens);
     }
     free(x);
