@@ -127,18 +127,18 @@ typedef struct {
     size_t quant_bytes;     // of a group
 } tile_layout;
 
-static inline size_t group_bytes(const tile_layout *layout) { return layout->scale_bytes + layout->quant_bytes; }
-
 // Fetches the group that will be read GROUPS_AHEAD groups after the i-th of a tile's `count`: a pathway's are neither
 // side by side nor in tiles that are.
 INLINE void fetch_ahead(
-    const sp_columns *columns, const tile_layout *layout, const uint8_t *data, const uint8_t *next_data, int i,
-    int count) {
+    const sp_product *product, const tile_layout *layout, int32_t tile, int32_t next_tile, int i, int count) {
+    const sp_columns *columns = &product->columns;
     int ahead = i + GROUPS_AHEAD;
-    const uint8_t *tile = ahead < count ? data : next_data;
-    if (ahead >= count) ahead -= count;
+    if (ahead >= count) {
+        ahead -= count;
+        tile = next_tile;
+    }
     if (ahead >= count) return;
-    const uint8_t *bytes = tile + group_bytes(layout) * (size_t)(columns->groups ? columns->groups[ahead] : ahead);
+    const uint8_t *bytes = sp_matrix_group(product->matrix, tile, columns->groups ? columns->groups[ahead] : ahead);
     const sp_halves halves = sp_halves_of(columns, ahead);
     const uint8_t *quants = bytes + layout->scale_bytes;
     const size_t middle = layout->quant_bytes / 2;
@@ -175,8 +175,6 @@ INLINE void multiply_block(
     const sp_product *product, const sp_activations *input, int32_t tile, int32_t next_tile, int token, int tokens,
     const int TOKENS, const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT) {
     const sp_matrix *matrix = product->matrix;
-    const uint8_t *data = matrix->data + matrix->tile_bytes * (size_t)tile;
-    const uint8_t *next_data = matrix->data + matrix->tile_bytes * (size_t)next_tile;
     const tile_layout layout = {
         {input, (size_t)input->groups, matrix->zero},
         matrix->half_scales,
@@ -188,12 +186,12 @@ INLINE void multiply_block(
     __m256 sums[TOKENS ? TOKENS : BLOCK_TOKENS][2];
     for (int t = 0; t < (TOKENS ? TOKENS : tokens); t++) sums[t][0] = sums[t][1] = _mm256_setzero_ps();
     for (int i = 0; i < count; i++) {
-        const size_t group = (size_t)(columns->groups ? columns->groups[i] : i);
-        const size_t at = (size_t)token * layout.inputs.width + group;
-        if (TOKENS) fetch_ahead(columns, &layout, data, next_data, i, count);
+        const int32_t group = columns->groups ? columns->groups[i] : i;
+        const uint8_t *bytes = sp_matrix_group(matrix, tile, group);
+        const size_t at = (size_t)token * layout.inputs.width + (size_t)group;
+        if (TOKENS) fetch_ahead(product, &layout, tile, next_tile, i, count);
 #define STEPS_OF_GROUP(FIRST, LAST) \
-    multiply_steps( \
-        &layout, data + group_bytes(&layout) * group, at, FIRST, LAST, tokens, TOKENS, FOUR_BIT, MINIMUM, SPLIT, sums)
+    multiply_steps(&layout, bytes, at, FIRST, LAST, tokens, TOKENS, FOUR_BIT, MINIMUM, SPLIT, sums)
         switch (sp_halves_of(columns, i)) {
         case SP_FIRST_HALF: STEPS_OF_GROUP(0, STEPS / 2); break;
         case SP_SECOND_HALF: STEPS_OF_GROUP(STEPS / 2, STEPS); break;

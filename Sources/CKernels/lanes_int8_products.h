@@ -18,18 +18,16 @@ INLINE void multiply_block(
     const sp_product *product, const sp_activations *input, int32_t tile, int token, const int TOKENS,
     const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT) {
     const sp_matrix *matrix = product->matrix;
-    const uint8_t *data = matrix->data + matrix->tile_bytes * (size_t)tile;
     const bool half = matrix->half_scales;
     const size_t scale_bytes = (size_t)(half ? 32 : 64) * (MINIMUM || SPLIT ? 2 : 1);
-    const size_t quant_bytes = FOUR_BIT ? 256 : 512;
     const size_t width = (size_t)input->groups;
     const sp_columns *columns = &product->columns;
     const int count = columns->groups ? columns->count : matrix->groups;
     f32x16 sums[8];
     for (int t = 0; t < TOKENS; t++) sums[t] = splat(0);
     for (int i = 0; i < count; i++) {
-        const size_t group = (size_t)(columns->groups ? columns->groups[i] : i);
-        const uint8_t *scales = data + (scale_bytes + quant_bytes) * group;
+        const int32_t group = columns->groups ? columns->groups[i] : i;
+        const uint8_t *scales = sp_matrix_group(matrix, tile, group);
         const uint8_t *quants = scales + scale_bytes;
         u8x64 steps[8];
         if (FOUR_BIT) unpack_u4(quants, steps);
@@ -38,7 +36,7 @@ INLINE void multiply_block(
         const f32x16 second = MINIMUM || SPLIT ? load_scales(scales, half, 1) : scale;
 #pragma clang loop unroll(full)
         for (int t = 0; t < TOKENS; t++) {
-            const size_t at = (size_t)(token + t) * width + group;
+            const size_t at = (size_t)(token + t) * width + (size_t)group;
             const int8_t *x = input->quants + at * SP_GROUP_COLUMNS;
             const f32x16 x_scale = splat(input->scales[at]);
             const int32_t *half_sums = input->half_sums + 2 * at;

@@ -1,6 +1,6 @@
 // Matrix products of one tile over 16 lanes: part of lanes.h.
 
-// Where the scales of a group start, and how many bytes apart two groups' scales are.
+// A group's scales, or their second part: minimums, or the scales of the second half.
 INLINE f32x16 load_scales(const uint8_t *scales, bool half, int part) {
     return half ? load_halves(scales + 32 * part) : load_floats(scales + 64 * part);
 }
@@ -38,40 +38,38 @@ INLINE void finish(const sp_product *product, int32_t tile, int token, f32x16 su
 #include "lanes_int8_products.h"
 #endif
 
-INLINE f32x16 load_column(const sp_matrix *matrix, const uint8_t *data, size_t column) {
-    if (matrix->format == SP_PACKED_F32) return load_floats(data + 64 * column);
-    if (matrix->format == SP_PACKED_F16) return load_halves(data + 32 * column);
+// The 16 rows' weights of one column of a group that is not quantised, as floats.
+INLINE f32x16 load_column(const sp_matrix *matrix, const uint8_t *group, int column) {
+    if (matrix->format == SP_PACKED_F32) return load_floats(group + 64 * column);
+    if (matrix->format == SP_PACKED_F16) return load_halves(group + 32 * column);
     u16x16 bits;
-    memcpy(&bits, data + 32 * column, sizeof bits);
+    memcpy(&bits, group + 32 * column, sizeof bits);
     u32x16 wide = __builtin_convertvector(bits, u32x16) << 16;
     f32x16 value;
     memcpy(&value, &wide, sizeof value);
     return value;
 }
 
-// The 16 rows' weights of one column of a quantised group, as floats.
-INLINE f32x16 dequantize_column(const sp_matrix *matrix, const uint8_t *data, size_t group, int column) {
+// The same of a quantised group.
+INLINE f32x16 dequantize_column(const sp_matrix *matrix, const uint8_t *group, int column) {
     const bool four_bit = matrix->format <= SP_PACKED_U4_MINIMUM;
     const bool minimum = matrix->format == SP_PACKED_U4_MINIMUM || matrix->format == SP_PACKED_U8_MINIMUM;
     const bool split = matrix->format == SP_PACKED_U8_SPLIT;
-    const size_t scale_bytes = (size_t)(matrix->half_scales ? 32 : 64) * (minimum || split ? 2 : 1);
-    const uint8_t *scales = data + (scale_bytes + (four_bit ? 256 : 512)) * group;
-    const uint8_t *quants = scales + scale_bytes;
+    const uint8_t *quants = group + (size_t)(matrix->half_scales ? 32 : 64) * (minimum || split ? 2 : 1);
     const int step = column / 4;
     u32x16 words;
     memcpy(&words, quants + 64 * (four_bit ? step / 2 : step), sizeof words);
     words >>= (uint32_t)(8 * (column % 4) + (four_bit ? 4 * (step % 2) : 0));
     words &= four_bit ? 0x0f : 0xff;
     f32x16 quant = to_float((i32x16)words - matrix->zero);
-    f32x16 value = quant * load_scales(scales, matrix->half_scales, split && column >= 16 ? 1 : 0);
-    return minimum ? value + load_scales(scales, matrix->half_scales, 1) : value;
+    f32x16 value = quant * load_scales(group, matrix->half_scales, split && column >= 16 ? 1 : 0);
+    return minimum ? value + load_scales(group, matrix->half_scales, 1) : value;
 }
 
 // One tile for `TOKENS` tokens in float32.
 INLINE void multiply_float(
     const sp_product *product, const sp_activations *input, int32_t tile, int token, const int TOKENS) {
     const sp_matrix *matrix = product->matrix;
-    const uint8_t *data = matrix->data + matrix->tile_bytes * (size_t)tile;
     const size_t width = (size_t)input->groups * SP_GROUP_COLUMNS;
     const sp_columns *columns = &product->columns;
     const int count = columns->groups ? columns->count : matrix->groups;
@@ -79,16 +77,16 @@ INLINE void multiply_float(
     f32x16 sums[8];
     for (int t = 0; t < TOKENS; t++) sums[t] = splat(0);
     for (int i = 0; i < count; i++) {
-        const size_t group = (size_t)(columns->groups ? columns->groups[i] : i);
-        const float *x = input->values + (size_t)token * width + group * SP_GROUP_COLUMNS;
+        const int32_t group = columns->groups ? columns->groups[i] : i;
+        const uint8_t *weights = sp_matrix_group(matrix, tile, group);
+        const float *x = input->values + (size_t)token * width + (size_t)group * SP_GROUP_COLUMNS;
         const sp_halves halves = sp_halves_of(columns, i);
         const int first = halves == SP_SECOND_HALF ? SP_GROUP_COLUMNS / 2 : 0;
         const int last = halves == SP_FIRST_HALF ? SP_GROUP_COLUMNS / 2 : SP_GROUP_COLUMNS;
         for (int column = first; column < last; column++) {
-            const f32x16 weights = quantized ? dequantize_column(matrix, data, group, column)
-                                             : load_column(matrix, data, group * SP_GROUP_COLUMNS + (size_t)column);
+            const f32x16 w = quantized ? dequantize_column(matrix, weights, column) : load_column(matrix, weights, column);
 #pragma clang loop unroll(full)
-            for (int t = 0; t < TOKENS; t++) sums[t] += weights * splat(x[(size_t)t * width + (size_t)column]);
+            for (int t = 0; t < TOKENS; t++) sums[t] += w * splat(x[(size_t)t * width + (size_t)column]);
         }
     }
     for (int t = 0; t < TOKENS; t++) finish(product, tile, token + t, sums[t]);

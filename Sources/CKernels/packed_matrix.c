@@ -34,10 +34,6 @@ static size_t group_scale_bytes(const sp_matrix *matrix) {
     return (size_t)SP_TILE_ROWS * (matrix->half_scales ? 2 : 4) * (pair ? 2 : 1);
 }
 
-static size_t group_bytes(const sp_matrix *matrix) {
-    return group_scale_bytes(matrix) + group_quant_bytes(matrix->format);
-}
-
 static sp_packed_format packed_format(sp_element_type type) {
     switch (type) {
     case SP_TYPE_F32: return SP_PACKED_F32;
@@ -51,11 +47,21 @@ static sp_packed_format packed_format(sp_element_type type) {
     return traits.has_minimum ? SP_PACKED_U8_MINIMUM : SP_PACKED_U8;
 }
 
-size_t sp_matrix_layout(sp_matrix *matrix, sp_element_type type, int64_t rows, int64_t columns, int64_t block_rows) {
+// The panels' shift for blocks of so many columns.
+static int32_t panel_shift(int64_t columns, int64_t block_columns) {
+    if (block_columns == columns) return SP_ONE_PANEL;
+    int32_t shift = 0;
+    while (shift < SP_ONE_PANEL && (int64_t)SP_GROUP_COLUMNS << shift < block_columns) shift++;
+    return (int64_t)SP_GROUP_COLUMNS << shift == block_columns ? shift : SP_ONE_PANEL;
+}
+
+size_t sp_matrix_layout(
+    sp_matrix *matrix, sp_element_type type, int64_t rows, int64_t columns, int64_t block_rows, int64_t block_columns) {
     const int64_t limit = INT32_MAX / 2;
     int block = sp_type_block_size(type);
     if (block == 0 || rows <= 0 || columns <= 0 || rows > limit || columns > limit) return 0;
     if (block_rows <= 0 || rows % block_rows != 0 || columns % block != 0) return 0;
+    if (block_columns <= 0 || columns % block_columns != 0) return 0;
     sp_block_traits traits = sp_block_traits_of(type);
     *matrix = (sp_matrix){
         .format = packed_format(type),
@@ -70,8 +76,12 @@ size_t sp_matrix_layout(sp_matrix *matrix, sp_element_type type, int64_t rows, i
     int64_t tiles = rows / block_rows * matrix->block_tiles;
     if (tiles > limit / SP_TILE_ROWS) return 0;
     matrix->tiles = (int32_t)tiles;
-    matrix->tile_bytes = (group_bytes(matrix) * (size_t)matrix->groups + 63) / 64 * 64;
-    return matrix->tile_bytes * (size_t)tiles;
+    matrix->panel_shift = panel_shift(columns, block_columns);
+    matrix->group_bytes = group_scale_bytes(matrix) + group_quant_bytes(matrix->format);
+    const size_t panels = matrix->panel_shift == SP_ONE_PANEL ? 1 : (size_t)matrix->groups >> matrix->panel_shift;
+    matrix->tile_bytes = (matrix->group_bytes * ((size_t)matrix->groups / panels) + 63) / 64 * 64;
+    matrix->panel_bytes = matrix->tile_bytes * (size_t)tiles;
+    return matrix->panel_bytes * panels;
 }
 
 // The checkpoint row that lane `lane` of tile `tile` holds, or -1 for padding.
@@ -106,17 +116,22 @@ static float load_scale(const sp_matrix *matrix, const uint8_t *scales, int32_t 
     return value;
 }
 
+// The same place as sp_matrix_group gives, while a matrix is packed.
+static uint8_t *writable_group(const sp_matrix *matrix, int32_t tile, int32_t group) {
+    return (uint8_t *)(uintptr_t)sp_matrix_group(matrix, tile, group);
+}
+
 static int32_t source_column(const int32_t *columns, int32_t column) { return columns ? columns[column] : column; }
 
 static void pack_quantized_lane(
-    const sp_matrix *matrix, sp_element_type type, const uint8_t *row, const int32_t *columns, uint8_t *tile,
+    const sp_matrix *matrix, sp_element_type type, const uint8_t *row, const int32_t *columns, int32_t tile,
     int32_t lane) {
     bool four_bit = is_four_bit(matrix->format);
     for (int32_t group = 0; group < matrix->groups; group++) {
         sp_block block;
         const int32_t source_group = source_column(columns, SP_GROUP_COLUMNS * group) / SP_GROUP_COLUMNS;
         sp_read_block(type, row, (size_t)source_group, &block);
-        uint8_t *scales = tile + group_bytes(matrix) * (size_t)group;
+        uint8_t *scales = writable_group(matrix, tile, group);
         store_scale(matrix, scales, lane, block.scale[0]);
         if (matrix->format == SP_PACKED_U8_SPLIT) {
             store_scale(matrix, scales, SP_TILE_ROWS + lane, block.scale[1]);
@@ -138,11 +153,12 @@ static void pack_quantized_lane(
 }
 
 static void pack_float_lane(
-    const sp_matrix *matrix, const uint8_t *row, const int32_t *columns, uint8_t *tile, int32_t lane) {
+    const sp_matrix *matrix, const uint8_t *row, const int32_t *columns, int32_t tile, int32_t lane) {
     size_t size = matrix->format == SP_PACKED_F32 ? 4 : 2;
     for (int32_t column = 0; column < matrix->columns; column++) {
         const uint8_t *value = row + (size_t)source_column(columns, column) * size;
-        memcpy(tile + ((size_t)column * SP_TILE_ROWS + (size_t)lane) * size, value, size);
+        uint8_t *group = writable_group(matrix, tile, column / SP_GROUP_COLUMNS);
+        memcpy(group + ((size_t)(column % SP_GROUP_COLUMNS) * SP_TILE_ROWS + (size_t)lane) * size, value, size);
     }
 }
 
@@ -150,40 +166,43 @@ void sp_matrix_pack(
     const sp_matrix *matrix, sp_element_type type, const void *source, const sp_arrangement *arrangement,
     uint8_t *data, int32_t first_tile, int32_t last_tile) {
     size_t row_bytes = (size_t)matrix->columns / (size_t)sp_type_block_size(type) * (size_t)sp_type_block_bytes(type);
-    for (int32_t index = first_tile; index < last_tile; index++) {
-        uint8_t *tile = data + matrix->tile_bytes * (size_t)index;
-        memset(tile, 0, matrix->tile_bytes);
+    sp_matrix packed = *matrix;
+    packed.data = data;
+    for (int32_t tile = first_tile; tile < last_tile; tile++) {
+        for (int32_t group = 0; group < packed.groups; group++)
+            memset(writable_group(&packed, tile, group), 0, packed.group_bytes);
         for (int32_t lane = 0; lane < SP_TILE_ROWS; lane++) {
-            int64_t row = source_row(matrix, index, lane, arrangement);
+            int64_t row = source_row(&packed, tile, lane, arrangement);
             if (row < 0) continue;
             const uint8_t *bytes = (const uint8_t *)source + row_bytes * (size_t)row;
-            if (is_float(matrix->format)) {
-                pack_float_lane(matrix, bytes, arrangement->columns, tile, lane);
+            if (is_float(packed.format)) {
+                pack_float_lane(&packed, bytes, arrangement->columns, tile, lane);
             } else {
-                pack_quantized_lane(matrix, type, bytes, arrangement->columns, tile, lane);
+                pack_quantized_lane(&packed, type, bytes, arrangement->columns, tile, lane);
             }
         }
     }
 }
 
-static float float_element(const sp_matrix *matrix, const uint8_t *tile, int32_t column, int32_t lane) {
-    size_t index = (size_t)column * SP_TILE_ROWS + (size_t)lane;
+static float float_element(const sp_matrix *matrix, int32_t tile, int32_t column, int32_t lane) {
+    const uint8_t *group = sp_matrix_group(matrix, tile, column / SP_GROUP_COLUMNS);
+    size_t index = (size_t)(column % SP_GROUP_COLUMNS) * SP_TILE_ROWS + (size_t)lane;
     float value;
     if (matrix->format == SP_PACKED_F32) {
-        memcpy(&value, tile + 4 * index, sizeof value);
+        memcpy(&value, group + 4 * index, sizeof value);
         return value;
     }
     uint16_t bits;
-    memcpy(&bits, tile + 2 * index, sizeof bits);
+    memcpy(&bits, group + 2 * index, sizeof bits);
     if (matrix->format == SP_PACKED_F16) return sp_half_to_float(bits);
     uint32_t wide = (uint32_t)bits << 16;
     memcpy(&value, &wide, sizeof value);
     return value;
 }
 
-static float quantized_element(const sp_matrix *matrix, const uint8_t *tile, int32_t column, int32_t lane) {
-    int32_t group = column / SP_GROUP_COLUMNS, inner = column % SP_GROUP_COLUMNS;
-    const uint8_t *scales = tile + group_bytes(matrix) * (size_t)group;
+static float quantized_element(const sp_matrix *matrix, int32_t tile, int32_t column, int32_t lane) {
+    int32_t inner = column % SP_GROUP_COLUMNS;
+    const uint8_t *scales = sp_matrix_group(matrix, tile, column / SP_GROUP_COLUMNS);
     const uint8_t *quants = scales + group_scale_bytes(matrix);
     int step = inner / 4, byte = 4 * lane + inner % 4;
     int quant = is_four_bit(matrix->format) ? (quants[64 * (step / 2) + byte] >> (4 * (step % 2))) & 0x0f
@@ -199,8 +218,7 @@ static float quantized_element(const sp_matrix *matrix, const uint8_t *tile, int
 
 void sp_matrix_row(const sp_matrix *matrix, int32_t row, float *destination) {
     int32_t inner = row % matrix->block_rows;
-    int32_t index = row / matrix->block_rows * matrix->block_tiles + inner / SP_TILE_ROWS;
-    const uint8_t *tile = matrix->data + matrix->tile_bytes * (size_t)index;
+    int32_t tile = row / matrix->block_rows * matrix->block_tiles + inner / SP_TILE_ROWS;
     int32_t lane = inner % SP_TILE_ROWS;
     for (int32_t column = 0; column < matrix->columns; column++) {
         destination[column] = is_float(matrix->format) ? float_element(matrix, tile, column, lane)

@@ -37,7 +37,8 @@ public final class DecoderLayer: @unchecked Sendable {
         key = try loader.matrix(
             prefix + "attn_k.weight", rows: groupRows, columns: width, blockRows: headSize, rotaryPairs: pairs)
         value = try loader.matrix(prefix + "attn_v.weight", rows: groupRows, columns: width, blockRows: headSize)
-        output = try loader.matrix(prefix + "attn_output.weight", rows: width, columns: queryRows)
+        output = try loader.matrix(
+            prefix + "attn_output.weight", rows: width, columns: queryRows, blockColumns: headSize)
         queryBias = try loader.headBias(prefix + "attn_q.bias", of: query, rotaryPairs: pairs)
         keyBias = try loader.headBias(prefix + "attn_k.bias", of: key, rotaryPairs: pairs)
         valueBias = try loader.headBias(prefix + "attn_v.bias", of: value, rotaryPairs: 0)
@@ -70,14 +71,15 @@ struct TensorLoader {
     }
 
     func matrix(
-        _ name: String, rows: Int, columns: Int, blockRows: Int? = nil, rotaryPairs: Int = 0,
-        rowOrder: [Int32]? = nil, columnOrder: [Int32]? = nil
+        _ name: String, rows: Int, columns: Int, blockRows: Int? = nil, blockColumns: Int? = nil,
+        rotaryPairs: Int = 0, rowOrder: [Int32]? = nil, columnOrder: [Int32]? = nil
     ) throws(CheckpointError) -> PackedMatrix {
         guard let tensor = file.tensor(name) else {
             throw CheckpointError(.missing, file: file.file.path, field: name, detail: "the model has no such tensor")
         }
         return try PackedMatrix(
-            tensor, of: file, rows: rows, columns: columns, blockRows: blockRows, rotaryPairs: rotaryPairs,
+            tensor, of: file, rows: rows, columns: columns, blockRows: blockRows,
+            blockColumns: blockColumns, rotaryPairs: rotaryPairs,
             rowOrder: rowOrder, columnOrder: columnOrder, arena: arena, pool: pool)
     }
 

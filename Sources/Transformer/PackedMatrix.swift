@@ -24,13 +24,16 @@ public final class PackedMatrix: @unchecked Sendable {
 
     /// - Parameters:
     ///   - blockRows: rows of one head; all rows where there are no heads.
+    ///   - blockColumns: likewise for columns.
     ///   - rotaryPairs: where the source stores rotary pairs side by side, how many pairs; they are packed with
     ///     the two halves apart.
     ///   - rowOrder: the tensor's row for each packed one; nil for its own order. Only where there are no heads.
     ///   - columnOrder: likewise for columns; see ``ChannelOrder`` for what may move where.
     init(
-        _ tensor: GGUFTensor, of file: GGUFFile, rows: Int, columns: Int, blockRows: Int? = nil, rotaryPairs: Int = 0,
-        rowOrder: [Int32]? = nil, columnOrder: [Int32]? = nil, arena: WeightArena, pool: WorkerPool
+        _ tensor: GGUFTensor, of file: GGUFFile, rows: Int, columns: Int, blockRows: Int? = nil,
+        blockColumns: Int? = nil,
+        rotaryPairs: Int = 0, rowOrder: [Int32]? = nil, columnOrder: [Int32]? = nil, arena: WeightArena,
+        pool: WorkerPool
     ) throws(CheckpointError) {
         precondition(rowOrder == nil || rowOrder!.count == rows && (blockRows ?? rows) == rows)
         precondition(columnOrder == nil || columnOrder!.count == columns)
@@ -42,7 +45,8 @@ public final class PackedMatrix: @unchecked Sendable {
         }
         let type = sp_element_type(tensor.type.rawValue)
         var matrix = sp_matrix()
-        let bytes = sp_matrix_layout(&matrix, type, Int64(rows), Int64(columns), Int64(blockRows ?? rows))
+        let bytes = sp_matrix_layout(
+            &matrix, type, Int64(rows), Int64(columns), Int64(blockRows ?? rows), Int64(blockColumns ?? columns))
         guard bytes > 0 else {
             throw failure(.unsupported, "cannot be repacked: [\(rows), \(columns)] of \(tensor.type)")
         }
@@ -52,7 +56,7 @@ public final class PackedMatrix: @unchecked Sendable {
         // A few megabytes at a time, so that little of the file is in memory beside its packed form. A page
         // discarded before its last row was read is only mapped once more.
         let source = file.bytes(of: tensor)
-        let (tiles, tilesAtOnce) = (Int(matrix.tiles), max(1, (4 << 20) / Int(matrix.tile_bytes)))
+        let (tiles, tilesAtOnce) = (Int(matrix.tiles), max(1, (4 << 20) * Int(matrix.tiles) / bytes))
         withArrangement(rotaryPairs, rowOrder, columnOrder) { arrangement in
             for first in stride(from: 0, to: tiles, by: tilesAtOnce) {
                 let last = min(first + tilesAtOnce, tiles)

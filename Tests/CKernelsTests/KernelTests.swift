@@ -60,12 +60,14 @@ import Testing
 
     /// y = W x for every token through the packed kernels.
     static func product(
-        _ type: sp_element_type, _ weights: [UInt8], rows: Int, columns: Int, blockRows: Int, x: [Float], tokens: Int,
+        _ type: sp_element_type, _ weights: [UInt8], rows: Int, columns: Int, blockRows: Int, blockColumns: Int? = nil,
+        x: [Float], tokens: Int,
         integers: Bool, instructionSet: String, threads: Int = 1, groups: [Int32]? = nil, halves: [sp_halves]? = nil,
         rowOrder: [Int32]? = nil, columnOrder: [Int32]? = nil
     ) -> (values: [Float], quantized: [Float]) {
         var matrix = sp_matrix()
-        let bytes = sp_matrix_layout(&matrix, type, Int64(rows), Int64(columns), Int64(blockRows))
+        let bytes = sp_matrix_layout(
+            &matrix, type, Int64(rows), Int64(columns), Int64(blockRows), Int64(blockColumns ?? columns))
         let data = sp_tiles_allocate(bytes)!
         let pool = sp_pool_create(Int32(threads), instructionSet)!
         defer {
@@ -136,9 +138,11 @@ import Testing
     func productsAgreeWithDoublePrecision(instructionSet: String, type: sp_element_type) {
         var random = SplitMix(state: UInt64(type.rawValue) + 7)
         let block = Int(sp_type_block_size(type))
-        // Odd sizes: rows that do not fill a tile, heads of 24 rows, columns that do not fill a group.
-        for (rows, columns, blockRows, tokens) in [
-            (1, 256, 1, 1), (72, 512, 24, 3), (50, block == 1 ? 77 : 256, 50, 15),
+        // Odd sizes: rows that do not fill a tile, heads of 24 rows, columns that do not fill a group; panels of two
+        // groups, and blocks of columns that have none.
+        for (rows, columns, blockRows, blockColumns, tokens) in [
+            (1, 256, 1, 256, 1), (72, 512, 24, 512, 3), (50, block == 1 ? 77 : 256, 50, block == 1 ? 7 : 256, 15),
+            (48, 512, 48, 64, 5), (16, 768, 16, 96, 1),
         ] {
             let weights = Self.randomWeights(type, rows: rows, columns: columns, &random)
             var floats = [Float](repeating: 0, count: rows * columns)
@@ -146,8 +150,8 @@ import Testing
             let x = (0..<tokens * columns).map { _ in Float(random.unit() - 0.5) * 4 }
             for integers in [false, true] {
                 let (found, quantized) = Self.product(
-                    type, weights, rows: rows, columns: columns, blockRows: blockRows, x: x, tokens: tokens,
-                    integers: integers, instructionSet: instructionSet)
+                    type, weights, rows: rows, columns: columns, blockRows: blockRows, blockColumns: blockColumns,
+                    x: x, tokens: tokens, integers: integers, instructionSet: instructionSet)
                 let input = integers && block > 1 ? quantized : x
                 for token in 0..<tokens {
                     for row in 0..<rows {
@@ -291,11 +295,12 @@ import Testing
 
     @Test func unusableSizesAreRefused() {
         var matrix = sp_matrix()
-        #expect(sp_matrix_layout(&matrix, SP_TYPE_Q4_1, 0, 32, 1) == 0)
-        #expect(sp_matrix_layout(&matrix, SP_TYPE_Q4_1, 16, 33, 16) == 0)
-        #expect(sp_matrix_layout(&matrix, SP_TYPE_Q4_1, 16, 32, 5) == 0)
-        #expect(sp_matrix_layout(&matrix, SP_TYPE_F32, 1 << 40, 32, 16) == 0)
-        #expect(sp_matrix_layout(&matrix, sp_element_type(99), 16, 32, 16) == 0)
+        #expect(sp_matrix_layout(&matrix, SP_TYPE_Q4_1, 0, 32, 1, 32) == 0)
+        #expect(sp_matrix_layout(&matrix, SP_TYPE_Q4_1, 16, 33, 16, 33) == 0)
+        #expect(sp_matrix_layout(&matrix, SP_TYPE_Q4_1, 16, 32, 5, 32) == 0)
+        #expect(sp_matrix_layout(&matrix, SP_TYPE_Q4_1, 16, 64, 16, 48) == 0)
+        #expect(sp_matrix_layout(&matrix, SP_TYPE_F32, 1 << 40, 32, 16, 32) == 0)
+        #expect(sp_matrix_layout(&matrix, sp_element_type(99), 16, 32, 16, 32) == 0)
     }
 }
 
