@@ -19,14 +19,15 @@ typedef __m256i plane[STEPS][2];
 
 // The steps [FIRST, LAST) of a group's planes.
 INLINE void unpack_planes(
-    const uint8_t *quants, const bool FOUR_BIT, const int FIRST, const int LAST, plane planes[2]) {
+    const sp_group *group, const bool FOUR_BIT, const int FIRST, const int LAST, plane planes[2]) {
     const __m256i nibble = _mm256_set1_epi8(0x0f);
-    const int share = FOUR_BIT ? 2 : 1;
+    const int share = FOUR_BIT ? 2 : 1, runs = STEPS / 2 / share;
 #pragma clang loop unroll(full)
     for (int i = FIRST / share; i < LAST / share; i++) {
+        const uint8_t *quants = group->halves[i / runs] + 64 * (i % runs);
 #pragma clang loop unroll(full)
         for (int part = 0; part < 2; part++) {
-            const __m256i bytes = _mm256_loadu_si256((const __m256i *)(quants + 64 * i + 32 * part));
+            const __m256i bytes = _mm256_loadu_si256((const __m256i *)(quants + 32 * part));
             const __m256i low = _mm256_and_si256(bytes, nibble);
             const __m256i high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), nibble);
             if (FOUR_BIT) {
@@ -74,6 +75,7 @@ typedef struct {
     const sp_activations *input;
     size_t width;   // groups of a token's inputs
     int32_t zero;
+    bool half_scales;
 } product_inputs;
 
 // Adds the products of the steps [FIRST, LAST) of one group, all of them or a half, with TOKENS tokens, the first of
@@ -119,18 +121,10 @@ INLINE void load_two_scales(const uint8_t *scales, bool half, int part, __m256 d
     memcpy(destination, &v, sizeof v);
 }
 
-// What the products of one tile in int8 share.
-typedef struct {
-    product_inputs inputs;
-    bool half_scales;
-    size_t scale_bytes;
-    size_t quant_bytes;     // of a group
-} tile_layout;
-
 // Fetches the group that will be read GROUPS_AHEAD groups after the i-th of a tile's `count`: a pathway's are neither
 // side by side nor in tiles that are.
-INLINE void fetch_ahead(
-    const sp_product *product, const tile_layout *layout, int32_t tile, int32_t next_tile, int i, int count) {
+INLINE void fetch_ahead(const sp_product *product, int32_t tile, int32_t next_tile, int i, int count) {
+    const sp_matrix *matrix = product->matrix;
     const sp_columns *columns = &product->columns;
     int ahead = i + GROUPS_AHEAD;
     if (ahead >= count) {
@@ -138,29 +132,28 @@ INLINE void fetch_ahead(
         tile = next_tile;
     }
     if (ahead >= count) return;
-    const uint8_t *bytes = sp_matrix_group(product->matrix, tile, columns->groups ? columns->groups[ahead] : ahead);
+    const sp_group group = sp_matrix_group(matrix, tile, columns->groups ? columns->groups[ahead] : ahead);
     const sp_halves halves = sp_halves_of(columns, ahead);
-    const uint8_t *quants = bytes + layout->scale_bytes;
-    const size_t middle = layout->quant_bytes / 2;
-    const uint8_t *first = quants + (halves == SP_SECOND_HALF ? middle : 0);
-    const uint8_t *last = quants + (halves == SP_FIRST_HALF ? middle : layout->quant_bytes);
-    for (; bytes < quants; bytes += 64) __builtin_prefetch(bytes);
-    for (; first < last; first += 64) __builtin_prefetch(first);
+    for (size_t line = 0; line < matrix->scale_bytes; line += 64) __builtin_prefetch(group.scales + line);
+    for (int half = 0; half < 2; half++) {
+        if (!(halves & (half == 0 ? SP_FIRST_HALF : SP_SECOND_HALF))) continue;
+        for (size_t line = 0; line < matrix->half_bytes; line += 64) __builtin_prefetch(group.halves[half] + line);
+    }
 }
 
 // Adds the products of the steps [FIRST, LAST) of a group for `tokens` tokens; TOKENS as in multiply_block.
 INLINE void multiply_steps(
-    const tile_layout *layout, const uint8_t *bytes, size_t at, const int FIRST, const int LAST, int tokens,
+    const product_inputs *inputs, const sp_group *group, size_t at, const int FIRST, const int LAST, int tokens,
     const int TOKENS, const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT, __m256 sums[][2]) {
     plane planes[2];
     __m256 scales[2], seconds[2];
-    unpack_planes(bytes + layout->scale_bytes, FOUR_BIT, FIRST, LAST, planes);
-    load_two_scales(bytes, layout->half_scales, 0, scales);
-    load_two_scales(bytes, layout->half_scales, MINIMUM || SPLIT ? 1 : 0, seconds);
+    unpack_planes(group, FOUR_BIT, FIRST, LAST, planes);
+    load_two_scales(group->scales, inputs->half_scales, 0, scales);
+    load_two_scales(group->scales, inputs->half_scales, MINIMUM || SPLIT ? 1 : 0, seconds);
 #define GROUP(T, N)                                                                                                  \
     multiply_group(                                                                                                  \
-        &layout->inputs, at + layout->inputs.width * (size_t)(T), planes, scales, seconds, FIRST, LAST, N, FOUR_BIT, \
-        MINIMUM, SPLIT, sums + (T))
+        inputs, at + inputs->width * (size_t)(T), planes, scales, seconds, FIRST, LAST, N, FOUR_BIT, MINIMUM, SPLIT, \
+        sums + (T))
     if (TOKENS) {
         GROUP(0, TOKENS);
     } else {
@@ -175,23 +168,18 @@ INLINE void multiply_block(
     const sp_product *product, const sp_activations *input, int32_t tile, int32_t next_tile, int token, int tokens,
     const int TOKENS, const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT) {
     const sp_matrix *matrix = product->matrix;
-    const tile_layout layout = {
-        {input, (size_t)input->groups, matrix->zero},
-        matrix->half_scales,
-        (size_t)(matrix->half_scales ? 32 : 64) * (MINIMUM || SPLIT ? 2 : 1),
-        FOUR_BIT ? 256 : 512,
-    };
+    const product_inputs inputs = {input, (size_t)input->groups, matrix->zero, matrix->half_scales};
     const sp_columns *columns = &product->columns;
     const int count = columns->groups ? columns->count : matrix->groups;
     __m256 sums[TOKENS ? TOKENS : BLOCK_TOKENS][2];
     for (int t = 0; t < (TOKENS ? TOKENS : tokens); t++) sums[t][0] = sums[t][1] = _mm256_setzero_ps();
     for (int i = 0; i < count; i++) {
-        const int32_t group = columns->groups ? columns->groups[i] : i;
-        const uint8_t *bytes = sp_matrix_group(matrix, tile, group);
-        const size_t at = (size_t)token * layout.inputs.width + (size_t)group;
-        if (TOKENS) fetch_ahead(product, &layout, tile, next_tile, i, count);
+        const int32_t index = columns->groups ? columns->groups[i] : i;
+        const sp_group group = sp_matrix_group(matrix, tile, index);
+        const size_t at = (size_t)token * inputs.width + (size_t)index;
+        if (TOKENS) fetch_ahead(product, tile, next_tile, i, count);
 #define STEPS_OF_GROUP(FIRST, LAST) \
-    multiply_steps(&layout, bytes, at, FIRST, LAST, tokens, TOKENS, FOUR_BIT, MINIMUM, SPLIT, sums)
+    multiply_steps(&inputs, &group, at, FIRST, LAST, tokens, TOKENS, FOUR_BIT, MINIMUM, SPLIT, sums)
         switch (sp_halves_of(columns, i)) {
         case SP_FIRST_HALF: STEPS_OF_GROUP(0, STEPS / 2); break;
         case SP_SECOND_HALF: STEPS_OF_GROUP(STEPS / 2, STEPS); break;

@@ -1,16 +1,16 @@
 // Matrix products of one tile in int8 over 16 lanes, for instruction sets that keep 8 tokens' sums in registers: part
 // of lanes.h.
 
-INLINE void unpack_u4(const uint8_t *quants, u8x64 steps[8]) {
+INLINE void unpack_u4(const sp_group *group, u8x64 steps[8]) {
     for (int i = 0; i < 4; i++) {
-        u8x64 pair = load_bytes(quants + 64 * i);
+        u8x64 pair = load_bytes(group->halves[i / 2] + 64 * (i % 2));
         steps[2 * i] = pair & 0x0f;
         steps[2 * i + 1] = pair >> 4;
     }
 }
 
-INLINE void unpack_u8(const uint8_t *quants, u8x64 steps[8]) {
-    for (int i = 0; i < 8; i++) steps[i] = load_bytes(quants + 64 * i);
+INLINE void unpack_u8(const sp_group *group, u8x64 steps[8]) {
+    for (int i = 0; i < 8; i++) steps[i] = load_bytes(group->halves[i / 4] + 64 * (i % 4));
 }
 
 // One tile for `TOKENS` tokens in int8. FOUR_BIT, MINIMUM and SPLIT are constants at every call.
@@ -19,24 +19,22 @@ INLINE void multiply_block(
     const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT) {
     const sp_matrix *matrix = product->matrix;
     const bool half = matrix->half_scales;
-    const size_t scale_bytes = (size_t)(half ? 32 : 64) * (MINIMUM || SPLIT ? 2 : 1);
     const size_t width = (size_t)input->groups;
     const sp_columns *columns = &product->columns;
     const int count = columns->groups ? columns->count : matrix->groups;
     f32x16 sums[8];
     for (int t = 0; t < TOKENS; t++) sums[t] = splat(0);
     for (int i = 0; i < count; i++) {
-        const int32_t group = columns->groups ? columns->groups[i] : i;
-        const uint8_t *scales = sp_matrix_group(matrix, tile, group);
-        const uint8_t *quants = scales + scale_bytes;
+        const int32_t index = columns->groups ? columns->groups[i] : i;
+        const sp_group group = sp_matrix_group(matrix, tile, index);
         u8x64 steps[8];
-        if (FOUR_BIT) unpack_u4(quants, steps);
-        else unpack_u8(quants, steps);
-        const f32x16 scale = load_scales(scales, half, 0);
-        const f32x16 second = MINIMUM || SPLIT ? load_scales(scales, half, 1) : scale;
+        if (FOUR_BIT) unpack_u4(&group, steps);
+        else unpack_u8(&group, steps);
+        const f32x16 scale = load_scales(group.scales, half, 0);
+        const f32x16 second = MINIMUM || SPLIT ? load_scales(group.scales, half, 1) : scale;
 #pragma clang loop unroll(full)
         for (int t = 0; t < TOKENS; t++) {
-            const size_t at = (size_t)(token + t) * width + (size_t)group;
+            const size_t at = (size_t)(token + t) * width + (size_t)index;
             const int8_t *x = input->quants + at * SP_GROUP_COLUMNS;
             const f32x16 x_scale = splat(input->scales[at]);
             const int32_t *half_sums = input->half_sums + 2 * at;

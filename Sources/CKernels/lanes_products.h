@@ -39,11 +39,13 @@ INLINE void finish(const sp_product *product, int32_t tile, int token, f32x16 su
 #endif
 
 // The 16 rows' weights of one column of a group that is not quantised, as floats.
-INLINE f32x16 load_column(const sp_matrix *matrix, const uint8_t *group, int column) {
-    if (matrix->format == SP_PACKED_F32) return load_floats(group + 64 * column);
-    if (matrix->format == SP_PACKED_F16) return load_halves(group + 32 * column);
+INLINE f32x16 load_column(const sp_matrix *matrix, const sp_group *group, int column) {
+    const uint8_t *half = group->halves[column / (SP_GROUP_COLUMNS / 2)];
+    column %= SP_GROUP_COLUMNS / 2;
+    if (matrix->format == SP_PACKED_F32) return load_floats(half + 64 * column);
+    if (matrix->format == SP_PACKED_F16) return load_halves(half + 32 * column);
     u16x16 bits;
-    memcpy(&bits, group + 32 * column, sizeof bits);
+    memcpy(&bits, half + 32 * column, sizeof bits);
     u32x16 wide = __builtin_convertvector(bits, u32x16) << 16;
     f32x16 value;
     memcpy(&value, &wide, sizeof value);
@@ -51,19 +53,18 @@ INLINE f32x16 load_column(const sp_matrix *matrix, const uint8_t *group, int col
 }
 
 // The same of a quantised group.
-INLINE f32x16 dequantize_column(const sp_matrix *matrix, const uint8_t *group, int column) {
+INLINE f32x16 dequantize_column(const sp_matrix *matrix, const sp_group *group, int column) {
     const bool four_bit = matrix->format <= SP_PACKED_U4_MINIMUM;
     const bool minimum = matrix->format == SP_PACKED_U4_MINIMUM || matrix->format == SP_PACKED_U8_MINIMUM;
-    const bool split = matrix->format == SP_PACKED_U8_SPLIT;
-    const uint8_t *quants = group + (size_t)(matrix->half_scales ? 32 : 64) * (minimum || split ? 2 : 1);
-    const int step = column / 4;
+    const int half = column / (SP_GROUP_COLUMNS / 2), step = column % (SP_GROUP_COLUMNS / 2) / 4;
     u32x16 words;
-    memcpy(&words, quants + 64 * (four_bit ? step / 2 : step), sizeof words);
+    memcpy(&words, group->halves[half] + 64 * (four_bit ? step / 2 : step), sizeof words);
     words >>= (uint32_t)(8 * (column % 4) + (four_bit ? 4 * (step % 2) : 0));
     words &= four_bit ? 0x0f : 0xff;
     f32x16 quant = to_float((i32x16)words - matrix->zero);
-    f32x16 value = quant * load_scales(group, matrix->half_scales, split && column >= 16 ? 1 : 0);
-    return minimum ? value + load_scales(group, matrix->half_scales, 1) : value;
+    const int part = matrix->format == SP_PACKED_U8_SPLIT ? half : 0;
+    f32x16 value = quant * load_scales(group->scales, matrix->half_scales, part);
+    return minimum ? value + load_scales(group->scales, matrix->half_scales, 1) : value;
 }
 
 // One tile for `TOKENS` tokens in float32.
@@ -77,14 +78,14 @@ INLINE void multiply_float(
     f32x16 sums[8];
     for (int t = 0; t < TOKENS; t++) sums[t] = splat(0);
     for (int i = 0; i < count; i++) {
-        const int32_t group = columns->groups ? columns->groups[i] : i;
-        const uint8_t *weights = sp_matrix_group(matrix, tile, group);
-        const float *x = input->values + (size_t)token * width + (size_t)group * SP_GROUP_COLUMNS;
+        const int32_t index = columns->groups ? columns->groups[i] : i;
+        const sp_group group = sp_matrix_group(matrix, tile, index);
+        const float *x = input->values + (size_t)token * width + (size_t)index * SP_GROUP_COLUMNS;
         const sp_halves halves = sp_halves_of(columns, i);
         const int first = halves == SP_SECOND_HALF ? SP_GROUP_COLUMNS / 2 : 0;
         const int last = halves == SP_FIRST_HALF ? SP_GROUP_COLUMNS / 2 : SP_GROUP_COLUMNS;
         for (int column = first; column < last; column++) {
-            const f32x16 w = quantized ? dequantize_column(matrix, weights, column) : load_column(matrix, weights, column);
+            const f32x16 w = quantized ? dequantize_column(matrix, &group, column) : load_column(matrix, &group, column);
 #pragma clang loop unroll(full)
             for (int t = 0; t < TOKENS; t++) sums[t] += w * splat(x[(size_t)t * width + (size_t)column]);
         }

@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #endif
 
-enum { STEPS = SP_GROUP_COLUMNS / 4 };
+enum { HALF = SP_GROUP_COLUMNS / 2 };
 
 static bool is_float(sp_packed_format format) { return format <= SP_PACKED_BF16; }
 
@@ -19,15 +19,15 @@ static bool is_four_bit(sp_packed_format format) {
     return format == SP_PACKED_U4 || format == SP_PACKED_U4_MINIMUM;
 }
 
-// Bytes of one group of a tile, for the quants (or floats) and for the scales and minimums.
-static size_t group_quant_bytes(sp_packed_format format) {
-    const size_t weights = SP_TILE_ROWS * SP_GROUP_COLUMNS;
+// Bytes of the weights of half a group of a tile.
+static size_t half_bytes(sp_packed_format format) {
+    const size_t weights = SP_TILE_ROWS * SP_GROUP_COLUMNS / 2;
     if (format == SP_PACKED_F32) return weights * 4;
     if (is_float(format)) return weights * 2;
     return is_four_bit(format) ? weights / 2 : weights;
 }
 
-static size_t group_scale_bytes(const sp_matrix *matrix) {
+static size_t scale_bytes(const sp_matrix *matrix) {
     if (is_float(matrix->format)) return 0;
     bool pair = matrix->format == SP_PACKED_U4_MINIMUM || matrix->format == SP_PACKED_U8_MINIMUM
         || matrix->format == SP_PACKED_U8_SPLIT;
@@ -77,9 +77,15 @@ size_t sp_matrix_layout(
     if (tiles > limit / SP_TILE_ROWS) return 0;
     matrix->tiles = (int32_t)tiles;
     matrix->panel_shift = panel_shift(columns, block_columns);
-    matrix->group_bytes = group_scale_bytes(matrix) + group_quant_bytes(matrix->format);
+    matrix->scale_bytes = scale_bytes(matrix);
+    matrix->half_bytes = half_bytes(matrix->format);
     const size_t panels = matrix->panel_shift == SP_ONE_PANEL ? 1 : (size_t)matrix->groups >> matrix->panel_shift;
-    matrix->tile_bytes = (matrix->group_bytes * ((size_t)matrix->groups / panels) + 63) / 64 * 64;
+    const size_t groups = (size_t)matrix->groups / panels, group_bytes = matrix->scale_bytes + 2 * matrix->half_bytes;
+    const bool halves_apart = block_columns == SP_GROUP_COLUMNS / 2;
+    matrix->first_stride = halves_apart ? matrix->scale_bytes + matrix->half_bytes : group_bytes;
+    matrix->second_start = halves_apart ? groups * matrix->first_stride : matrix->scale_bytes + matrix->half_bytes;
+    matrix->second_stride = halves_apart ? matrix->half_bytes : group_bytes;
+    matrix->tile_bytes = (group_bytes * groups + 63) / 64 * 64;
     matrix->panel_bytes = matrix->tile_bytes * (size_t)tiles;
     return matrix->panel_bytes * panels;
 }
@@ -116,10 +122,8 @@ static float load_scale(const sp_matrix *matrix, const uint8_t *scales, int32_t 
     return value;
 }
 
-// The same place as sp_matrix_group gives, while a matrix is packed.
-static uint8_t *writable_group(const sp_matrix *matrix, int32_t tile, int32_t group) {
-    return (uint8_t *)(uintptr_t)sp_matrix_group(matrix, tile, group);
-}
+// A part of a group that is being packed.
+static uint8_t *writable(const uint8_t *part) { return (uint8_t *)(uintptr_t)part; }
 
 static int32_t source_column(const int32_t *columns, int32_t column) { return columns ? columns[column] : column; }
 
@@ -131,16 +135,17 @@ static void pack_quantized_lane(
         sp_block block;
         const int32_t source_group = source_column(columns, SP_GROUP_COLUMNS * group) / SP_GROUP_COLUMNS;
         sp_read_block(type, row, (size_t)source_group, &block);
-        uint8_t *scales = writable_group(matrix, tile, group);
+        const sp_group packed = sp_matrix_group(matrix, tile, group);
+        uint8_t *scales = writable(packed.scales);
         store_scale(matrix, scales, lane, block.scale[0]);
         if (matrix->format == SP_PACKED_U8_SPLIT) {
             store_scale(matrix, scales, SP_TILE_ROWS + lane, block.scale[1]);
         } else if (matrix->format == SP_PACKED_U4_MINIMUM || matrix->format == SP_PACKED_U8_MINIMUM) {
             store_scale(matrix, scales, SP_TILE_ROWS + lane, block.minimum);
         }
-        uint8_t *quants = scales + group_scale_bytes(matrix);
         for (int column = 0; column < SP_GROUP_COLUMNS; column++) {
-            int step = column / 4, byte = 4 * lane + column % 4;
+            uint8_t *quants = writable(packed.halves[column / HALF]);
+            int step = column % HALF / 4, byte = 4 * lane + column % 4;
             uint8_t quant =
                 block.quant[source_column(columns, SP_GROUP_COLUMNS * group + column) % SP_GROUP_COLUMNS];
             if (four_bit) {
@@ -157,8 +162,9 @@ static void pack_float_lane(
     size_t size = matrix->format == SP_PACKED_F32 ? 4 : 2;
     for (int32_t column = 0; column < matrix->columns; column++) {
         const uint8_t *value = row + (size_t)source_column(columns, column) * size;
-        uint8_t *group = writable_group(matrix, tile, column / SP_GROUP_COLUMNS);
-        memcpy(group + ((size_t)(column % SP_GROUP_COLUMNS) * SP_TILE_ROWS + (size_t)lane) * size, value, size);
+        const sp_group group = sp_matrix_group(matrix, tile, column / SP_GROUP_COLUMNS);
+        uint8_t *half = writable(group.halves[column % SP_GROUP_COLUMNS / HALF]);
+        memcpy(half + ((size_t)(column % HALF) * SP_TILE_ROWS + (size_t)lane) * size, value, size);
     }
 }
 
@@ -169,8 +175,11 @@ void sp_matrix_pack(
     sp_matrix packed = *matrix;
     packed.data = data;
     for (int32_t tile = first_tile; tile < last_tile; tile++) {
-        for (int32_t group = 0; group < packed.groups; group++)
-            memset(writable_group(&packed, tile, group), 0, packed.group_bytes);
+        for (int32_t index = 0; index < packed.groups; index++) {
+            const sp_group group = sp_matrix_group(&packed, tile, index);
+            memset(writable(group.scales), 0, packed.scale_bytes);
+            for (int half = 0; half < 2; half++) memset(writable(group.halves[half]), 0, packed.half_bytes);
+        }
         for (int32_t lane = 0; lane < SP_TILE_ROWS; lane++) {
             int64_t row = source_row(&packed, tile, lane, arrangement);
             if (row < 0) continue;
@@ -185,15 +194,16 @@ void sp_matrix_pack(
 }
 
 static float float_element(const sp_matrix *matrix, int32_t tile, int32_t column, int32_t lane) {
-    const uint8_t *group = sp_matrix_group(matrix, tile, column / SP_GROUP_COLUMNS);
-    size_t index = (size_t)(column % SP_GROUP_COLUMNS) * SP_TILE_ROWS + (size_t)lane;
+    const sp_group group = sp_matrix_group(matrix, tile, column / SP_GROUP_COLUMNS);
+    const uint8_t *half = group.halves[column % SP_GROUP_COLUMNS / HALF];
+    size_t index = (size_t)(column % HALF) * SP_TILE_ROWS + (size_t)lane;
     float value;
     if (matrix->format == SP_PACKED_F32) {
-        memcpy(&value, group + 4 * index, sizeof value);
+        memcpy(&value, half + 4 * index, sizeof value);
         return value;
     }
     uint16_t bits;
-    memcpy(&bits, group + 2 * index, sizeof bits);
+    memcpy(&bits, half + 2 * index, sizeof bits);
     if (matrix->format == SP_PACKED_F16) return sp_half_to_float(bits);
     uint32_t wide = (uint32_t)bits << 16;
     memcpy(&value, &wide, sizeof value);
@@ -202,13 +212,13 @@ static float float_element(const sp_matrix *matrix, int32_t tile, int32_t column
 
 static float quantized_element(const sp_matrix *matrix, int32_t tile, int32_t column, int32_t lane) {
     int32_t inner = column % SP_GROUP_COLUMNS;
-    const uint8_t *scales = sp_matrix_group(matrix, tile, column / SP_GROUP_COLUMNS);
-    const uint8_t *quants = scales + group_scale_bytes(matrix);
-    int step = inner / 4, byte = 4 * lane + inner % 4;
+    const sp_group group = sp_matrix_group(matrix, tile, column / SP_GROUP_COLUMNS);
+    const uint8_t *scales = group.scales, *quants = group.halves[inner / HALF];
+    int step = inner % HALF / 4, byte = 4 * lane + inner % 4;
     int quant = is_four_bit(matrix->format) ? (quants[64 * (step / 2) + byte] >> (4 * (step % 2))) & 0x0f
                                             : quants[64 * step + byte];
     if (matrix->format == SP_PACKED_U8_SPLIT) {
-        float scale = load_scale(matrix, scales, inner < 16 ? lane : SP_TILE_ROWS + lane);
+        float scale = load_scale(matrix, scales, inner < HALF ? lane : SP_TILE_ROWS + lane);
         return scale * (float)(quant - matrix->zero);
     }
     float value = load_scale(matrix, scales, lane) * (float)(quant - matrix->zero);

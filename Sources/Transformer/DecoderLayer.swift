@@ -48,7 +48,9 @@ public final class DecoderLayer: @unchecked Sendable {
         gate = try loader.matrix(prefix + "ffn_gate.weight", rows: channels, columns: width, rowOrder: rows)
         up = try loader.matrix(prefix + "ffn_up.weight", rows: channels, columns: width, rowOrder: rows)
         down = try loader.matrix(
-            prefix + "ffn_down.weight", rows: width, columns: channels, columnOrder: channelOrder?.map(Int32.init))
+            prefix + "ffn_down.weight", rows: width, columns: channels,
+            blockColumns: channels % Pathway.blockChannels == 0 ? Pathway.blockChannels : nil,
+            columnOrder: channelOrder?.map(Int32.init))
         if down.hasSplitScales, let channelOrder, !ChannelOrder.keepsHalves(channelOrder) {
             throw DecoderError.channelOrder("layer \(index) has scales that hold its channels in their halves")
         }

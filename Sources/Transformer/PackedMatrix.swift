@@ -24,7 +24,7 @@ public final class PackedMatrix: @unchecked Sendable {
 
     /// - Parameters:
     ///   - blockRows: rows of one head; all rows where there are no heads.
-    ///   - blockColumns: likewise for columns.
+    ///   - blockColumns: how many columns a pathway keeps or leaves out together; all where it leaves out none.
     ///   - rotaryPairs: where the source stores rotary pairs side by side, how many pairs; they are packed with
     ///     the two halves apart.
     ///   - rowOrder: the tensor's row for each packed one; nil for its own order. Only where there are no heads.

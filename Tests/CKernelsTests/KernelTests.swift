@@ -142,7 +142,7 @@ import Testing
         // groups, and blocks of columns that have none.
         for (rows, columns, blockRows, blockColumns, tokens) in [
             (1, 256, 1, 256, 1), (72, 512, 24, 512, 3), (50, block == 1 ? 77 : 256, 50, block == 1 ? 7 : 256, 15),
-            (48, 512, 48, 64, 5), (16, 768, 16, 96, 1),
+            (48, 512, 48, 64, 5), (16, 768, 16, 96, 1), (32, 512, 32, 16, 9),
         ] {
             let weights = Self.randomWeights(type, rows: rows, columns: columns, &random)
             var floats = [Float](repeating: 0, count: rows * columns)
@@ -236,8 +236,9 @@ import Testing
             for integers in [false, true] {
                 func run(_ groups: [Int32]?, _ halves: [sp_halves]?) -> [Float] {
                     Self.product(
-                        type, weights, rows: 32, columns: columns, blockRows: 32, x: x, tokens: tokens,
-                        integers: integers, instructionSet: instructionSet, groups: groups, halves: halves
+                        type, weights, rows: 32, columns: columns, blockRows: 32,
+                        blockColumns: groups == nil ? columns : 16, x: x, tokens: tokens, integers: integers,
+                        instructionSet: instructionSet, groups: groups, halves: halves
                     ).values
                 }
                 #expect(run(groups, halves) == run(nil, nil), "\(tokens) tokens, integers: \(integers)")

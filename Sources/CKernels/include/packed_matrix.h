@@ -9,9 +9,10 @@
 //                                                                            and 2i+1 in the high ones of run i)
 //   float tile:      [group][column 0..31][row 0..15]
 //
-// A product reads a tile from its first byte to its last, which is what a processor prefetches best. Where columns come
-// in blocks (the inputs of attention heads), the groups of a block lie in a panel of their own, all of its tiles one after
-// another: the columns of a head that does not run are then a contiguous run as well, instead of a hole in every tile.
+// A product reads a tile from its first byte to its last, which is what a processor prefetches best. Columns that may be
+// left out would be holes in every tile, so they lie together. Those of an attention head have a panel of their own, all
+// of its tiles one after another. Where halves of groups may be left out, a tile has the scales and first halves of all
+// its groups, then the second halves of all.
 
 #ifndef CKERNELS_PACKED_MATRIX_H
 #define CKERNELS_PACKED_MATRIX_H
@@ -45,7 +46,11 @@ typedef struct {
     int32_t tiles;
     int32_t groups;         // groups of 32 columns, the last one padded with zeros
     int32_t panel_shift;    // a panel has 1 << panel_shift groups; SP_ONE_PANEL where it has all of them
-    size_t group_bytes;
+    size_t scale_bytes;     // of a group
+    size_t half_bytes;      // of the weights of half a group
+    size_t first_stride;    // from a group's scales and first half to the next group's
+    size_t second_start;    // from a tile's start to the second half of its first group
+    size_t second_stride;
     size_t tile_bytes;      // from a tile to the next of its panel
     size_t panel_bytes;
     const uint8_t *data;    // [panels][tiles][tile_bytes], 64-byte aligned
@@ -53,16 +58,23 @@ typedef struct {
 
 enum { SP_ONE_PANEL = 30 };
 
-// Where a group of a tile starts.
-static inline const uint8_t *sp_matrix_group(const sp_matrix *matrix, int32_t tile, int32_t group) {
+// Where the parts of one group of a tile are.
+typedef struct {
+    const uint8_t *scales;
+    const uint8_t *halves[2];
+} sp_group;
+
+static inline sp_group sp_matrix_group(const sp_matrix *matrix, int32_t tile, int32_t group) {
     const size_t panel = (size_t)group >> matrix->panel_shift;
     const size_t inner = (size_t)group - (panel << matrix->panel_shift);
-    return matrix->data + matrix->panel_bytes * panel + matrix->tile_bytes * (size_t)tile + matrix->group_bytes * inner;
+    const uint8_t *start = matrix->data + matrix->panel_bytes * panel + matrix->tile_bytes * (size_t)tile;
+    const uint8_t *scales = start + matrix->first_stride * inner;
+    return (sp_group){scales, {scales + matrix->scale_bytes, start + matrix->second_start + matrix->second_stride * inner}};
 }
 
 // Fills every field of `matrix` but `data` for a [rows, columns] matrix of `type` whose rows come in
-// blocks of `block_rows` (a divisor of `rows`) and whose columns in blocks of `block_columns` (of `columns`; they have
-// panels of their own where they are 32 times a power of two). Returns the bytes that `data` needs, or 0 where the sizes
+// blocks of `block_rows` (a divisor of `rows`) and of `block_columns` columns (of `columns`) that may be left out of a
+// product: all of them, half a group, or several groups, which have panels where they are a power of two. Returns the bytes that `data` needs, or 0 where the sizes
 // are not usable: non-positive, too large, or columns not a multiple of the type's block.
 size_t sp_matrix_layout(
     sp_matrix *matrix, sp_element_type type, int64_t rows, int64_t columns, int64_t block_rows, int64_t block_columns);

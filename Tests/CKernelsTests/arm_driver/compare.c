@@ -166,7 +166,7 @@ static void compare_products(sp_pool *pool, sp_pool *portable) {
         const int rows = shapes[i % 4].rows, tokens = shapes[i % 4].tokens, columns = shapes[i % 4].columns;
         const weight_fill fill = (weight_fill)(i / 4 % FILLS);
         sp_matrix matrix;
-        const size_t bytes = sp_matrix_layout(&matrix, type, rows, columns, shapes[i % 4].block_rows, columns == 512 ? 64 : columns);
+        const size_t bytes = sp_matrix_layout(&matrix, type, rows, columns, shapes[i % 4].block_rows, columns == 512 ? 64 : columns == 256 ? 16 : columns);
         if (bytes == 0) continue;
         uint8_t *weights = make_weights(type, (size_t)rows * (size_t)columns, fill), *data = sp_tiles_allocate(bytes);
         const sp_arrangement arrangement = {0};
