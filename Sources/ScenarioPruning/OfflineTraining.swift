@@ -110,11 +110,11 @@ public struct OfflineTraining {
         let order = try stage(
             .channelOrder, read: { try ArtifactFiles.readChannelOrder(in: partial) }, make: measureChannelOrder,
             write: { try ArtifactFiles.writeChannelOrder($0, in: partial) })
-        return try measured(in: order).run(manifest)
+        return try reordered(by: order).runRemainingStages(manifest)
     }
 
     /// The same training of the model in an order of its feed-forward channels.
-    private func measured(in order: ChannelOrder) throws -> OfflineTraining {
+    private func reordered(by order: ChannelOrder) throws -> OfflineTraining {
         var result = self
         result.model = try model.reloaded(channelOrder: order)
         result.reader = try FeatureReader(result.model)
@@ -122,7 +122,7 @@ public struct OfflineTraining {
     }
 
     /// Runs the stages after the first, whose order of channels the model has.
-    private func run(_ manifest: PruningArtifacts.Manifest) throws -> PruningArtifacts {
+    private func runRemainingStages(_ manifest: PruningArtifacts.Manifest) throws -> PruningArtifacts {
         let shape = ArtifactFiles.Shape(model.configuration, domains: options.domains.count)
         let (probes, accuracy) = try stage(
             .probes, read: { try ArtifactFiles.readProbes(in: partial, shape) }, make: trainProbes,

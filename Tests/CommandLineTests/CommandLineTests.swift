@@ -57,25 +57,27 @@ private struct Tool {
         }
     }
 
-    @Test func generateFollowsACompiledPathway() throws {
+    @Test(arguments: ["heads", "heads,feed-forward"])
+    func generateFollowsACompiledPathway(kinds: String) throws {
         try Fixtures.withTemporaryDirectory { folder in
             let pathway = folder.appending(path: "pathway.json").path
-            let scenario = "A tutor for school chemistry"
-            let compiled = try Tool([
-                "compile", "--scenario", scenario, "--pruned-fraction", "0.2", "--output", pathway, "--json",
-            ]).json()
+            let budget = ["--scenario", "A tutor for school chemistry", "--pruned-fraction", "0.2", "--prune", kinds]
+            let compiled = try Tool(["compile", "--output", pathway, "--json"] + budget).json()
             #expect((compiled["keptHeads"] as? [[Int]])?.count == 30)
+            #expect((compiled["keptBlocks"] as? [[Int]])?.count == (kinds == "heads" ? nil : 30))
             #expect((compiled["domains"] as? [String: Double])?.count == 6)
             #expect(
                 Set(try #require(compiled["milliseconds"] as? [String: Any]).keys).isSuperset(of: [
                     "diagnose", "compile",
                 ]))
+            let removed = kinds == "heads" ? "prunedFraction" : "multiplyAddsRemoved"
+            #expect(abs(try #require(compiled[removed] as? Double) - 0.2) < 0.01)
             let arguments = ["generate", "--prompt", "What is an acid?", "--max-new-tokens", "8", "--json"]
             let fromFile = try Tool(arguments + ["--pathway", pathway]).json()
-            let fromScenario = try Tool(arguments + ["--scenario", scenario, "--pruned-fraction", "0.2"]).json()
+            let fromScenario = try Tool(arguments + budget).json()
             #expect(fromFile["text"] as? String == fromScenario["text"] as? String)
             #expect(fromFile["newTokens"] as? Int == 8)
-            #expect(abs(try #require(fromFile["prunedFraction"] as? Double) - 0.2) < 0.01)
+            #expect(fromFile["prunedFraction"] as? Double == compiled["prunedFraction"] as? Double)
         }
     }
 
