@@ -132,7 +132,7 @@ INLINE void fetch_ahead(const sp_product *product, int32_t tile, int32_t next_ti
         tile = next_tile;
     }
     if (ahead >= count) return;
-    const sp_group group = sp_matrix_group(matrix, tile, columns->groups ? columns->groups[ahead] : ahead);
+    const sp_group group = sp_matrix_group(matrix, tile, sp_group_index(columns, ahead));
     const sp_halves halves = sp_halves_of(columns, ahead);
     for (size_t line = 0; line < matrix->scale_bytes; line += 64) __builtin_prefetch(group.scales + line);
     for (int half = 0; half < 2; half++) {
@@ -170,11 +170,11 @@ INLINE void multiply_block(
     const sp_matrix *matrix = product->matrix;
     const product_inputs inputs = {input, (size_t)input->groups, matrix->zero, matrix->half_scales};
     const sp_columns *columns = &product->columns;
-    const int count = columns->groups ? columns->count : matrix->groups;
+    const int count = sp_group_count(product);
     __m256 sums[TOKENS ? TOKENS : BLOCK_TOKENS][2];
     for (int t = 0; t < (TOKENS ? TOKENS : tokens); t++) sums[t][0] = sums[t][1] = _mm256_setzero_ps();
     for (int i = 0; i < count; i++) {
-        const int32_t index = columns->groups ? columns->groups[i] : i;
+        const int32_t index = sp_group_index(columns, i);
         const sp_group group = sp_matrix_group(matrix, tile, index);
         const size_t at = (size_t)token * inputs.width + (size_t)index;
         if (TOKENS) fetch_ahead(product, tile, next_tile, i, count);

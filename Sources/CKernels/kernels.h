@@ -51,6 +51,15 @@ enum {
 // Floats of one row's state: the weighted values, then the largest score and the sum of the weights.
 #define SP_ATTENTION_STATE(head_stride) ((size_t)(head_stride) + 16)
 
+// How many groups a product reads of each tile, and which the i-th is.
+static inline int sp_group_count(const sp_product *product) {
+    return product->columns.groups ? product->columns.count : product->matrix->groups;
+}
+
+static inline int32_t sp_group_index(const sp_columns *columns, int i) {
+    return columns->groups ? columns->groups[i] : i;
+}
+
 static inline sp_halves sp_halves_of(const sp_columns *columns, int i) {
     return columns->halves ? (sp_halves)columns->halves[i] : SP_BOTH_HALVES;
 }

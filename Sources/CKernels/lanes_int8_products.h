@@ -21,11 +21,11 @@ INLINE void multiply_block(
     const bool half = matrix->half_scales;
     const size_t width = (size_t)input->groups;
     const sp_columns *columns = &product->columns;
-    const int count = columns->groups ? columns->count : matrix->groups;
+    const int count = sp_group_count(product);
     f32x16 sums[8];
     for (int t = 0; t < TOKENS; t++) sums[t] = splat(0);
     for (int i = 0; i < count; i++) {
-        const int32_t index = columns->groups ? columns->groups[i] : i;
+        const int32_t index = sp_group_index(columns, i);
         const sp_group group = sp_matrix_group(matrix, tile, index);
         u8x64 steps[8];
         if (FOUR_BIT) unpack_u4(&group, steps);

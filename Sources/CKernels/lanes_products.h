@@ -40,8 +40,8 @@ INLINE void finish(const sp_product *product, int32_t tile, int token, f32x16 su
 
 // The 16 rows' weights of one column of a group that is not quantised, as floats.
 INLINE f32x16 load_column(const sp_matrix *matrix, const sp_group *group, int column) {
-    const uint8_t *half = group->halves[column / (SP_GROUP_COLUMNS / 2)];
-    column %= SP_GROUP_COLUMNS / 2;
+    const uint8_t *half = group->halves[column / SP_HALF_COLUMNS];
+    column %= SP_HALF_COLUMNS;
     if (matrix->format == SP_PACKED_F32) return load_floats(half + 64 * column);
     if (matrix->format == SP_PACKED_F16) return load_halves(half + 32 * column);
     u16x16 bits;
@@ -56,7 +56,7 @@ INLINE f32x16 load_column(const sp_matrix *matrix, const sp_group *group, int co
 INLINE f32x16 dequantize_column(const sp_matrix *matrix, const sp_group *group, int column) {
     const bool four_bit = matrix->format <= SP_PACKED_U4_MINIMUM;
     const bool minimum = matrix->format == SP_PACKED_U4_MINIMUM || matrix->format == SP_PACKED_U8_MINIMUM;
-    const int half = column / (SP_GROUP_COLUMNS / 2), step = column % (SP_GROUP_COLUMNS / 2) / 4;
+    const int half = column / SP_HALF_COLUMNS, step = column % SP_HALF_COLUMNS / 4;
     u32x16 words;
     memcpy(&words, group->halves[half] + 64 * (four_bit ? step / 2 : step), sizeof words);
     words >>= (uint32_t)(8 * (column % 4) + (four_bit ? 4 * (step % 2) : 0));
@@ -73,19 +73,20 @@ INLINE void multiply_float(
     const sp_matrix *matrix = product->matrix;
     const size_t width = (size_t)input->groups * SP_GROUP_COLUMNS;
     const sp_columns *columns = &product->columns;
-    const int count = columns->groups ? columns->count : matrix->groups;
+    const int count = sp_group_count(product);
     const bool quantized = matrix->format > SP_PACKED_BF16;
     f32x16 sums[8];
     for (int t = 0; t < TOKENS; t++) sums[t] = splat(0);
     for (int i = 0; i < count; i++) {
-        const int32_t index = columns->groups ? columns->groups[i] : i;
+        const int32_t index = sp_group_index(columns, i);
         const sp_group group = sp_matrix_group(matrix, tile, index);
         const float *x = input->values + (size_t)token * width + (size_t)index * SP_GROUP_COLUMNS;
         const sp_halves halves = sp_halves_of(columns, i);
-        const int first = halves == SP_SECOND_HALF ? SP_GROUP_COLUMNS / 2 : 0;
-        const int last = halves == SP_FIRST_HALF ? SP_GROUP_COLUMNS / 2 : SP_GROUP_COLUMNS;
+        const int first = halves == SP_SECOND_HALF ? SP_HALF_COLUMNS : 0;
+        const int last = halves == SP_FIRST_HALF ? SP_HALF_COLUMNS : SP_GROUP_COLUMNS;
         for (int column = first; column < last; column++) {
-            const f32x16 w = quantized ? dequantize_column(matrix, &group, column) : load_column(matrix, &group, column);
+            const f32x16 w =
+                quantized ? dequantize_column(matrix, &group, column) : load_column(matrix, &group, column);
 #pragma clang loop unroll(full)
             for (int t = 0; t < TOKENS; t++) sums[t] += w * splat(x[(size_t)t * width + (size_t)column]);
         }

@@ -100,7 +100,7 @@ typedef struct {
     float epsilon;
     const sp_activations *destination;
     const sp_columns *columns;
-    const sp_half_layout *halves;
+    const sp_half_layout *layout;
 } token_step;
 
 static void quantize_task(void *context, int token, int worker) {
@@ -139,10 +139,10 @@ void sp_rms_norm(
 
 // One half of the groups [first, last) of one token; the last group of a row may have no second half.
 static void swiglu_half(const token_step *step, int token, int32_t first, int32_t last, size_t half) {
-    const sp_half_layout *layout = step->halves;
+    const sp_half_layout *layout = step->layout;
     const size_t start = layout->group * (size_t)first + layout->second * half;
     if (layout->group * (size_t)(last - 1) + layout->second * half >= step->stride) last--;
-    const size_t row = step->stride * (size_t)token, column = SP_GROUP_COLUMNS * ((size_t)first * 2 + half) / 2;
+    const size_t row = step->stride * (size_t)token, column = SP_GROUP_COLUMNS * (size_t)first + SP_HALF_COLUMNS * half;
     step->kernels->swiglu(
         step->x + row + start, step->second + row + start, layout->group,
         token_values(step->destination, token) + column, last - first);
@@ -182,7 +182,7 @@ void sp_swiglu(
     const sp_columns *columns, const sp_activations *destination) {
     token_step step = {
         .kernels = sp_pool_kernels(pool), .x = gate, .second = up, .stride = stride, .destination = destination,
-        .columns = columns, .halves = layout,
+        .columns = columns, .layout = layout,
     };
     for_tokens(pool, tokens, swiglu_task, &step);
 }

@@ -11,8 +11,6 @@
 #include <sys/mman.h>
 #endif
 
-enum { HALF = SP_GROUP_COLUMNS / 2 };
-
 static bool is_float(sp_packed_format format) { return format <= SP_PACKED_BF16; }
 
 static bool is_four_bit(sp_packed_format format) {
@@ -21,7 +19,7 @@ static bool is_four_bit(sp_packed_format format) {
 
 // Bytes of the weights of half a group of a tile.
 static size_t half_bytes(sp_packed_format format) {
-    const size_t weights = SP_TILE_ROWS * SP_GROUP_COLUMNS / 2;
+    const size_t weights = SP_TILE_ROWS * SP_HALF_COLUMNS;
     if (format == SP_PACKED_F32) return weights * 4;
     if (is_float(format)) return weights * 2;
     return is_four_bit(format) ? weights / 2 : weights;
@@ -81,7 +79,7 @@ size_t sp_matrix_layout(
     matrix->half_bytes = half_bytes(matrix->format);
     const size_t panels = matrix->panel_shift == SP_ONE_PANEL ? 1 : (size_t)matrix->groups >> matrix->panel_shift;
     const size_t groups = (size_t)matrix->groups / panels, group_bytes = matrix->scale_bytes + 2 * matrix->half_bytes;
-    const bool halves_apart = block_columns == SP_GROUP_COLUMNS / 2;
+    const bool halves_apart = block_columns == SP_HALF_COLUMNS;
     matrix->first_stride = halves_apart ? matrix->scale_bytes + matrix->half_bytes : group_bytes;
     matrix->second_start = halves_apart ? groups * matrix->first_stride : matrix->scale_bytes + matrix->half_bytes;
     matrix->second_stride = halves_apart ? matrix->half_bytes : group_bytes;
@@ -144,8 +142,8 @@ static void pack_quantized_lane(
             store_scale(matrix, scales, SP_TILE_ROWS + lane, block.minimum);
         }
         for (int column = 0; column < SP_GROUP_COLUMNS; column++) {
-            uint8_t *quants = writable(packed.halves[column / HALF]);
-            int step = column % HALF / 4, byte = 4 * lane + column % 4;
+            uint8_t *quants = writable(packed.halves[column / SP_HALF_COLUMNS]);
+            int step = column % SP_HALF_COLUMNS / 4, byte = 4 * lane + column % 4;
             uint8_t quant =
                 block.quant[source_column(columns, SP_GROUP_COLUMNS * group + column) % SP_GROUP_COLUMNS];
             if (four_bit) {
@@ -163,8 +161,8 @@ static void pack_float_lane(
     for (int32_t column = 0; column < matrix->columns; column++) {
         const uint8_t *value = row + (size_t)source_column(columns, column) * size;
         const sp_group group = sp_matrix_group(matrix, tile, column / SP_GROUP_COLUMNS);
-        uint8_t *half = writable(group.halves[column % SP_GROUP_COLUMNS / HALF]);
-        memcpy(half + ((size_t)(column % HALF) * SP_TILE_ROWS + (size_t)lane) * size, value, size);
+        uint8_t *half = writable(group.halves[column % SP_GROUP_COLUMNS / SP_HALF_COLUMNS]);
+        memcpy(half + ((size_t)(column % SP_HALF_COLUMNS) * SP_TILE_ROWS + (size_t)lane) * size, value, size);
     }
 }
 
@@ -195,8 +193,8 @@ void sp_matrix_pack(
 
 static float float_element(const sp_matrix *matrix, int32_t tile, int32_t column, int32_t lane) {
     const sp_group group = sp_matrix_group(matrix, tile, column / SP_GROUP_COLUMNS);
-    const uint8_t *half = group.halves[column % SP_GROUP_COLUMNS / HALF];
-    size_t index = (size_t)(column % HALF) * SP_TILE_ROWS + (size_t)lane;
+    const uint8_t *half = group.halves[column % SP_GROUP_COLUMNS / SP_HALF_COLUMNS];
+    size_t index = (size_t)(column % SP_HALF_COLUMNS) * SP_TILE_ROWS + (size_t)lane;
     float value;
     if (matrix->format == SP_PACKED_F32) {
         memcpy(&value, half + 4 * index, sizeof value);
@@ -213,12 +211,12 @@ static float float_element(const sp_matrix *matrix, int32_t tile, int32_t column
 static float quantized_element(const sp_matrix *matrix, int32_t tile, int32_t column, int32_t lane) {
     int32_t inner = column % SP_GROUP_COLUMNS;
     const sp_group group = sp_matrix_group(matrix, tile, column / SP_GROUP_COLUMNS);
-    const uint8_t *scales = group.scales, *quants = group.halves[inner / HALF];
-    int step = inner % HALF / 4, byte = 4 * lane + inner % 4;
+    const uint8_t *scales = group.scales, *quants = group.halves[inner / SP_HALF_COLUMNS];
+    int step = inner % SP_HALF_COLUMNS / 4, byte = 4 * lane + inner % 4;
     int quant = is_four_bit(matrix->format) ? (quants[64 * (step / 2) + byte] >> (4 * (step % 2))) & 0x0f
                                             : quants[64 * step + byte];
     if (matrix->format == SP_PACKED_U8_SPLIT) {
-        float scale = load_scale(matrix, scales, inner < HALF ? lane : SP_TILE_ROWS + lane);
+        float scale = load_scale(matrix, scales, inner < SP_HALF_COLUMNS ? lane : SP_TILE_ROWS + lane);
         return scale * (float)(quant - matrix->zero);
     }
     float value = load_scale(matrix, scales, lane) * (float)(quant - matrix->zero);

@@ -16,12 +16,10 @@ package struct ImportanceMeasurement {
     private var energies: [Double]
     private var answers: [Double]
     private var lengths: [Double]
-    /// Sums over tokens, `[domains][layers][inputs]`.
-    private var sums: [[[Double]]]
-    private var squares: [[[Double]]]
+    /// Of the texts as written.
+    private var moments: DomainMoments
     private var normalizedTexts: [Int]
     private var writtenTexts: [Int]
-    private var writtenTokens: [Int]
 
     package init(_ kind: UnitKind, of model: DecoderModel, probes: [LinearProbe]) {
         self.kind = kind
@@ -31,11 +29,10 @@ package struct ImportanceMeasurement {
         writes = zip(model.layers, probes).map { ResidualWrites(kind, of: $0, probe: $1, model.configuration) }
         energies = Array(repeating: 0, count: configuration.layers * units * domains)
         (answers, lengths) = (energies, energies)
-        let layer = Array(repeating: 0.0, count: kind.inputs(configuration))
-        sums = Array(repeating: Array(repeating: layer, count: configuration.layers), count: domains)
-        squares = sums
+        moments = DomainMoments(
+            domains: domains, layers: configuration.layers, inputs: kind.inputs(configuration))
         normalizedTexts = Array(repeating: 0, count: domains)
-        (writtenTexts, writtenTokens) = (normalizedTexts, normalizedTexts)
+        writtenTexts = normalizedTexts
     }
 
     /// Adds a normalised text.
@@ -57,19 +54,17 @@ package struct ImportanceMeasurement {
 
     /// Adds a text as written.
     package mutating func add(asWritten taps: MeanTaps, domain: Int) {
-        guard let moments = kind.moments(taps) else { return }
+        guard let text = kind.moments(taps) else { return }
         writtenTexts[domain] += 1
-        writtenTokens[domain] += taps.tokenCount
+        moments.add(text, tokenCount: taps.tokenCount, domain: domain)
         let tokenCount = Double(max(taps.tokenCount, 1))
         for layer in 0..<configuration.layers {
-            let mean = moments.sums[layer].map { Float($0 / tokenCount) }
+            let mean = text.sums[layer].map { Float($0 / tokenCount) }
             let residual = taps.residual(layer: layer).reduce(0) { $0 + Double($1) * Double($1) }.squareRoot()
             for unit in 0..<units {
                 let index = (layer * units + unit) * domains + domain
                 lengths[index] += writes[layer].length(of: unit, mean) / max(residual, Self.epsilon)
             }
-            for (i, value) in moments.sums[layer].enumerated() { sums[domain][layer][i] += value }
-            for (i, value) in moments.squares[layer].enumerated() { squares[domain][layer][i] += value }
         }
     }
 
@@ -88,30 +83,25 @@ package struct ImportanceMeasurement {
                 sums[(layer * units + unit) * domains + domain] / Double(max(texts[domain], 1))
             }
         }
-        func mean(_ layer: Int, _ domain: Int, _ i: Int) -> Double {
-            sums[domain][layer][i] / Double(max(writtenTokens[domain], 1))
-        }
-        func square(_ layer: Int, _ domain: Int, _ i: Int) -> Double {
-            squares[domain][layer][i] / Double(max(writtenTokens[domain], 1))
-        }
         let tables: [PruningCriterion: UnitTable] = [
             .axisEnergy: mean(energies, over: normalizedTexts),
             .sigmoidReference: mean(answers, over: normalizedTexts),
             .writeNorm: mean(lengths, over: writtenTexts),
             .fluctuation: table { layer, unit, domain in
                 writes[layer].sum(over: unit) { i in
-                    let mean = mean(layer, domain, i)
-                    return max(0, square(layer, domain, i) - mean * mean) * writes[layer].columnSquares[i]
+                    moments.variance(layer, domain, i) * writes[layer].columnSquares[i]
                 }
             },
             .wanda: table { layer, unit, domain in
                 writes[layer].sum(over: unit) { i in
-                    square(layer, domain, i).squareRoot() * writes[layer].columnMagnitudes[i]
+                    moments.meanSquare(layer, domain, i).squareRoot() * writes[layer].columnMagnitudes[i]
                 }
             },
         ]
         let means = (0..<configuration.layers).map { layer in
-            (0..<domains).map { domain in sums[domain][layer].indices.map { Float(mean(layer, domain, $0)) } }
+            (0..<domains).map { domain in
+                (0..<kind.inputs(configuration)).map { Float(moments.mean(layer, domain, $0)) }
+            }
         }
         return UnitImportance(kind: kind, tables: tables, means: means)
     }

@@ -22,7 +22,7 @@ public struct PathwayFile: Sendable, Codable, Equatable {
         try encoder.encode(self).write(to: url, options: .atomic)
     }
 
-    /// Reads a pathway, of whatever model: the way to learn which order of channels to load the model in.
+    /// Reads a pathway of whatever model; the model is then loaded in its order of channels, and checked.
     public init(contentsOf url: URL) throws(PruningError) {
         guard let data = FileManager.default.contents(atPath: url.path) else {
             throw .unreadablePathway(url.path, detail: "the file cannot be read")
@@ -37,12 +37,17 @@ public struct PathwayFile: Sendable, Codable, Equatable {
         self = file
     }
 
-    /// Reads a pathway that was compiled for `model`, in its order of channels.
-    public init(contentsOf url: URL, for model: DecoderModel) throws(PruningError) {
-        try self.init(contentsOf: url)
+    /// - Throws: ``PruningError/unreadablePathway(_:detail:)`` where it was compiled for another model than `model`.
+    public func check(for model: DecoderModel, readFrom url: URL) throws(PruningError) {
         guard self.model == model.fingerprint else {
             throw .unreadablePathway(
                 url.path, detail: "it was compiled for model \(self.model), this is model \(model.fingerprint)")
         }
+    }
+
+    /// Reads a pathway that was compiled for `model`.
+    public init(contentsOf url: URL, for model: DecoderModel) throws(PruningError) {
+        try self.init(contentsOf: url)
+        try check(for: model, readFrom: url)
     }
 }

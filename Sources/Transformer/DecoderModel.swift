@@ -48,22 +48,28 @@ public final class DecoderModel: Sendable {
         channelOrder: ChannelOrder? = nil
     ) throws {
         try self.init(
-            url, precision, try WorkerPool(threads: threads, instructionSet: instructionSet), channelOrder)
+            try GGUFFile(contentsOf: url), precision: precision,
+            pool: try WorkerPool(threads: threads, instructionSet: instructionSet), channelOrder: channelOrder)
     }
 
-    private init(_ url: URL, _ precision: Precision, _ pool: WorkerPool, _ channelOrder: ChannelOrder?) throws {
-        let file = try GGUFFile(contentsOf: url)
+    /// Repacks the weights of a file that is open.
+    ///
+    /// - Parameter pool: the threads that run the model.
+    /// - Throws: as ``init(contentsOf:precision:threads:instructionSet:channelOrder:)``.
+    public init(
+        _ file: GGUFFile, precision: Precision = .int8, pool: WorkerPool, channelOrder: ChannelOrder? = nil
+    ) throws {
         configuration = try ModelConfiguration(file)
         tokenizer = try Tokenizer(file)
         guard tokenizer.vocabularySize <= configuration.vocabularySize else {
             throw CheckpointError(
-                .malformed, file: url.path, field: "tokenizer.ggml.tokens",
+                .malformed, file: file.file.path, field: "tokenizer.ggml.tokens",
                 detail: "has \(tokenizer.vocabularySize) tokens, the embedding \(configuration.vocabularySize) rows")
         }
         chatTemplate = ChatTemplate(recognizing: try file.string("tokenizer.chat_template"))
         self.precision = precision
         self.pool = pool
-        source = url
+        source = URL(fileURLWithPath: file.file.path)
         self.channelOrder = channelOrder
         try channelOrder?.check(layers: configuration.layers, channels: configuration.feedForwardWidth)
         let (width, vocabulary) = (configuration.width, configuration.vocabularySize)
@@ -76,7 +82,7 @@ public final class DecoderModel: Sendable {
         let factors = try loader.optionalVector("rope_freqs.weight", count: configuration.rotaryDimensions / 2)
         if let factors, let bad = factors.first(where: { !($0 > 0 && $0.isFinite) }) {
             throw CheckpointError(
-                .malformed, file: url.path, field: "rope_freqs.weight",
+                .malformed, file: file.file.path, field: "rope_freqs.weight",
                 detail: "holds \(bad), expected positive numbers")
         }
         rotary = RotaryEmbedding(configuration, factors: factors)
@@ -93,7 +99,8 @@ public final class DecoderModel: Sendable {
 
     /// The same model with its feed-forward channels in another order, loaded anew.
     public func reloaded(channelOrder: ChannelOrder?) throws -> DecoderModel {
-        try DecoderModel(source, precision, pool, channelOrder)
+        try DecoderModel(
+            try GGUFFile(contentsOf: source), precision: precision, pool: pool, channelOrder: channelOrder)
     }
 
     /// Layers whose channels cannot move within a group, because their down projection has a scale for every 16 of them.

@@ -31,9 +31,8 @@ public final class PackedMatrix: @unchecked Sendable {
     ///   - columnOrder: likewise for columns; see ``ChannelOrder`` for what may move where.
     init(
         _ tensor: GGUFTensor, of file: GGUFFile, rows: Int, columns: Int, blockRows: Int? = nil,
-        blockColumns: Int? = nil,
-        rotaryPairs: Int = 0, rowOrder: [Int32]? = nil, columnOrder: [Int32]? = nil, arena: WeightArena,
-        pool: WorkerPool
+        blockColumns: Int? = nil, rotaryPairs: Int = 0, rowOrder: [Int32]? = nil, columnOrder: [Int32]? = nil,
+        arena: WeightArena, pool: WorkerPool
     ) throws(CheckpointError) {
         precondition(rowOrder == nil || rowOrder!.count == rows && (blockRows ?? rows) == rows)
         precondition(columnOrder == nil || columnOrder!.count == columns)

@@ -72,8 +72,10 @@ struct Generate: ParsableCommand {
     private func load() throws -> (DecoderModel, Pathway?) {
         if let pathway {
             let url = URL(fileURLWithPath: pathway)
-            let decoder = try model.load(channelOrder: try PathwayFile(contentsOf: url).pathway.channelOrder)
-            return (decoder, try PathwayFile(contentsOf: url, for: decoder).pathway)
+            let file = try PathwayFile(contentsOf: url)
+            let decoder = try model.load(channelOrder: file.pathway.channelOrder)
+            try file.check(for: decoder, readFrom: url)
+            return (decoder, file.pathway)
         }
         guard let scenario else { return (try model.load(), nil) }
         let decoder = try model.load(toPrune: criterion.prune, by: artifacts)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Foundation
+import ScenarioPruning
 import Transformer
 
 extension DecoderModel.Precision: ExpressibleByArgument {}
@@ -24,9 +25,21 @@ struct ModelOptions: ParsableArguments {
 
     /// - Parameter channelOrder: how to order the feed-forward channels; nil for the checkpoint's order.
     func load(channelOrder: ChannelOrder? = nil) throws -> DecoderModel {
+        try load(try GGUFFile(contentsOf: try ModelLocation(model).file), channelOrder: channelOrder)
+    }
+
+    /// Loads the model in the order of channels that pruning `kinds` by the artifacts takes.
+    func load(toPrune kinds: PrunedKinds, by artifacts: ArtifactsOptions) throws -> DecoderModel {
+        guard kinds.kinds.contains(.feedForward) else { return try load() }
+        let location = try ModelLocation(model)
+        let file = try GGUFFile(contentsOf: location.file)
+        let url = artifacts.url(for: location, quantization: file.quantization)
+        return try load(file, channelOrder: try PruningArtifacts.channelOrder(in: url))
+    }
+
+    private func load(_ file: GGUFFile, channelOrder: ChannelOrder?) throws -> DecoderModel {
         try DecoderModel(
-            contentsOf: try ModelLocation(model).file, precision: precision, threads: threads,
-            channelOrder: channelOrder)
+            file, precision: precision, pool: try WorkerPool(threads: threads), channelOrder: channelOrder)
     }
 }
 
@@ -68,10 +81,7 @@ struct ModelLocation {
     }
 
     /// The model's name in `artifacts/` and `results/`: the file's name in lower case, without its quantisation.
-    ///
-    /// - Parameter quantization: of a model that is loaded; nil to read the file's header for it.
-    func shortName(quantization: String? = nil) throws -> String {
-        let quantization = try quantization ?? GGUFFile(contentsOf: file).quantization
+    func shortName(quantization: String) -> String {
         var stem = file.deletingPathExtension().lastPathComponent.lowercased()
         for separator in [".", "-", "_"] {
             let suffix = separator + quantization.lowercased()

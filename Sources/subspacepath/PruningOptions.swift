@@ -12,22 +12,13 @@ struct ArtifactsOptions: ParsableArguments {
     @Option(help: "The artifacts directory that `train` made. (default: artifacts/<model>)")
     var artifacts: String?
 
-    func url(for model: ModelLocation, quantization: String? = nil) throws -> URL {
-        URL(fileURLWithPath: try artifacts ?? "artifacts/\(model.shortName(quantization: quantization))")
+    func url(for model: ModelLocation, quantization: String) -> URL {
+        URL(fileURLWithPath: artifacts ?? "artifacts/\(model.shortName(quantization: quantization))")
     }
 
     func load(for model: DecoderModel) throws -> PruningArtifacts {
-        let url = try url(for: try ModelLocation(model.source.path), quantization: model.quantization)
-        return try PruningArtifacts(contentsOf: url, for: model)
-    }
-}
-
-extension ModelOptions {
-    /// Loads the model in the order of channels that pruning `kinds` by the artifacts takes.
-    func load(toPrune kinds: PrunedKinds, by artifacts: ArtifactsOptions) throws -> DecoderModel {
-        guard kinds.kinds.contains(.feedForward) else { return try load() }
-        let url = try artifacts.url(for: try ModelLocation(model))
-        return try load(channelOrder: try PruningArtifacts.channelOrder(in: url))
+        let location = try ModelLocation(model.source.path)
+        return try PruningArtifacts(contentsOf: url(for: location, quantization: model.quantization), for: model)
     }
 }
 

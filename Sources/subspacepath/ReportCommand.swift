@@ -69,7 +69,8 @@ struct ReportCommand: ParsableCommand {
     private func artifactsFolder(of recorded: [RecordedRun]) throws -> String {
         if let artifacts { return artifacts }
         guard let model else { return "artifacts/\(recorded.first?.modelName ?? "")" }
-        return "artifacts/\(try ModelLocation(model).shortName())"
+        let location = try ModelLocation(model)
+        return "artifacts/\(location.shortName(quantization: try GGUFFile(contentsOf: location.file).quantization))"
     }
 
     /// Artifacts that were not asked for may be absent or of another model: the page then does without.

@@ -103,7 +103,7 @@ struct Run: ParsableCommand {
         let sweep = try Sweep(
             decoder, try artifacts.load(for: decoder), configuration, dataDirectory: data)
         let parent = URL(fileURLWithPath: resultsDir)
-            .appending(path: try location.shortName(quantization: decoder.quantization))
+            .appending(path: location.shortName(quantization: decoder.quantization))
         let folder = try ResultsFolder(in: parent, name: runName, configuration, resuming: resume)
         Console.note("results in \(folder.url.relativePath)")
         let (log, earlier) = try ResultsLog.resume(in: folder.url)

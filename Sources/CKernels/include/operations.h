@@ -69,8 +69,8 @@ typedef struct {
     size_t second;
 } sp_half_layout;
 
-// destination = silu(gate) * up, then its integer form. gate and up are [tokens][stride], in halves of groups that stand
-// where `layout` says. Only the groups of `columns` are written, with zeros in a half that is not among them.
+// destination = silu(gate) * up, then its integer form. gate and up are [tokens][stride], in halves of groups that
+// stand where `layout` says. Only the groups of `columns` are written, with zeros in a half that is not among them.
 void sp_swiglu(
     sp_pool *pool, const float *gate, const float *up, size_t stride, const sp_half_layout *layout, int tokens,
     const sp_columns *columns, const sp_activations *destination);

@@ -9,9 +9,9 @@
 //                                                                            and 2i+1 in the high ones of run i)
 //   float tile:      [group][column 0..31][row 0..15]
 //
-// A product reads a tile from its first byte to its last, which is what a processor prefetches best. Columns that may be
-// left out would be holes in every tile, so they lie together. Those of an attention head have a panel of their own, all
-// of its tiles one after another. Where halves of groups may be left out, a tile has the scales and first halves of all
+// A product reads a tile from its first byte to its last, which is what a processor prefetches best. Columns that may
+// be left out would be holes in every tile, so they lie together. Those of an attention head have a panel of their own,
+// all of its tiles one after another. Where halves of groups may be left out, a tile has the scales and first halves of all
 // its groups, then the second halves of all.
 
 #ifndef CKERNELS_PACKED_MATRIX_H
@@ -22,6 +22,7 @@
 enum {
     SP_TILE_ROWS = 16,
     SP_GROUP_COLUMNS = 32,
+    SP_HALF_COLUMNS = SP_GROUP_COLUMNS / 2,
 };
 
 typedef enum {
@@ -69,13 +70,15 @@ static inline sp_group sp_matrix_group(const sp_matrix *matrix, int32_t tile, in
     const size_t inner = (size_t)group - (panel << matrix->panel_shift);
     const uint8_t *start = matrix->data + matrix->panel_bytes * panel + matrix->tile_bytes * (size_t)tile;
     const uint8_t *scales = start + matrix->first_stride * inner;
-    return (sp_group){scales, {scales + matrix->scale_bytes, start + matrix->second_start + matrix->second_stride * inner}};
+    const uint8_t *second = start + matrix->second_start + matrix->second_stride * inner;
+    return (sp_group){scales, {scales + matrix->scale_bytes, second}};
 }
 
 // Fills every field of `matrix` but `data` for a [rows, columns] matrix of `type` whose rows come in
 // blocks of `block_rows` (a divisor of `rows`) and of `block_columns` columns (of `columns`) that may be left out of a
-// product: all of them, half a group, or several groups, which have panels where they are a power of two. Returns the bytes that `data` needs, or 0 where the sizes
-// are not usable: non-positive, too large, or columns not a multiple of the type's block.
+// product: all of them, half a group, or several groups, which have panels where they are a power of two. Returns the
+// bytes that `data` needs, or 0 where the sizes are not usable: non-positive, too large, or columns not a multiple of
+// the type's block.
 size_t sp_matrix_layout(
     sp_matrix *matrix, sp_element_type type, int64_t rows, int64_t columns, int64_t block_rows, int64_t block_columns);
 
@@ -84,7 +87,8 @@ typedef struct {
     // Where not 0, the first `rotary_pairs * 2` rows of each block are stored as adjacent rotary pairs in the source
     // and are packed with the two halves apart (row 2i+j of the source becomes row j * rotary_pairs + i).
     int32_t rotary_pairs;
-    const int32_t *rows;      // [rows], the source's row for each packed one, for matrices of one block; NULL for its own
+    // [rows], the source's row for each packed one, for matrices whose rows are one block; NULL for their own order.
+    const int32_t *rows;
     // [columns], likewise. A group of 32 holds the columns of one group of the source, which share their scales; in
     // SP_PACKED_U8_SPLIT a half holds those of the same half of it.
     const int32_t *columns;
