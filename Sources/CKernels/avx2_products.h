@@ -43,7 +43,7 @@ INLINE void unpack_planes(
 
 // sums[t] = factor * products of the steps [FIRST, LAST) of a plane with the inputs of token t, in 32 bits.
 INLINE void multiply_plane(
-    plane weights, const int8_t *x, size_t stride, int factor, const int TOKENS, const int FIRST, const int LAST,
+    plane weights, const int8_t *x, int factor, const int TOKENS, const int FIRST, const int LAST,
     __m256i sums[QUAD_TOKENS][2]) {
     __m256i pairs[QUAD_TOKENS][2];
 #pragma clang loop unroll(full)
@@ -53,7 +53,7 @@ INLINE void multiply_plane(
         const __m256i w[2] = {weights[step][0], weights[step][1]};
 #pragma clang loop unroll(full)
         for (int t = 0; t < TOKENS; t++) {
-            const __m256i inputs = four_inputs(x + stride * (size_t)t + 4 * step);
+            const __m256i inputs = four_inputs(x + SP_GROUP_COLUMNS * t + 4 * step);
 #pragma clang loop unroll(full)
             for (int part = 0; part < 2; part++) {
                 pairs[t][part] = _mm256_add_epi16(pairs[t][part], _mm256_maddubs_epi16(w[part], inputs));
@@ -73,29 +73,27 @@ INLINE void multiply_plane(
 // What the inner loops of a product need to know of its matrix and inputs.
 typedef struct {
     const sp_activations *input;
-    size_t width;   // groups of a token's inputs
     int32_t zero;
     bool half_scales;
 } product_inputs;
 
 // Adds the products of the steps [FIRST, LAST) of one group, all of them or a half, with TOKENS tokens, the first of
-// them at index `at` of the inputs' groups, to their sums in single precision.
+// them at index `at` of the inputs, to their sums in single precision.
 INLINE void multiply_group(
     const product_inputs *inputs, size_t at, plane planes[2], const __m256 scales[2], const __m256 seconds[2],
     const int FIRST, const int LAST, const int TOKENS, const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT,
     __m256 sums[][2]) {
-    const size_t stride = inputs->width * SP_GROUP_COLUMNS;
     const int8_t *x = inputs->input->quants + at * SP_GROUP_COLUMNS;
 #pragma clang loop unroll(full)
     for (int half = 0; half < (SPLIT ? 2 : 1); half++) {
         const int first = SPLIT ? half * STEPS / 2 : FIRST, last = SPLIT ? first + STEPS / 2 : LAST;
         if (first < FIRST || last > LAST) continue;
         __m256i dots[QUAD_TOKENS][2], high[QUAD_TOKENS][2];
-        multiply_plane(planes[0], x, stride, 1, TOKENS, first, last, dots);
-        if (!FOUR_BIT) multiply_plane(planes[1], x, stride, 16, TOKENS, first, last, high);
+        multiply_plane(planes[0], x, 1, TOKENS, first, last, dots);
+        if (!FOUR_BIT) multiply_plane(planes[1], x, 16, TOKENS, first, last, high);
 #pragma clang loop unroll(full)
         for (int t = 0; t < TOKENS; t++) {
-            const size_t index = at + inputs->width * (size_t)t;
+            const size_t index = at + (size_t)t;
             const int32_t *half_sums = inputs->input->half_sums + 2 * index;
             const __m256 x_scale = _mm256_broadcast_ss(inputs->input->scales + index);
             const __m256 x_sum = _mm256_broadcast_ss(inputs->input->scaled_sums + index);
@@ -152,8 +150,7 @@ INLINE void multiply_steps(
     load_two_scales(group->scales, inputs->half_scales, MINIMUM || SPLIT ? 1 : 0, seconds);
 #define GROUP(T, N)                                                                                                  \
     multiply_group(                                                                                                  \
-        inputs, at + inputs->width * (size_t)(T), planes, scales, seconds, FIRST, LAST, N, FOUR_BIT, MINIMUM, SPLIT, \
-        sums + (T))
+        inputs, at + (size_t)(T), planes, scales, seconds, FIRST, LAST, N, FOUR_BIT, MINIMUM, SPLIT, sums + (T))
     if (TOKENS) {
         GROUP(0, TOKENS);
     } else {
@@ -168,7 +165,7 @@ INLINE void multiply_block(
     const sp_product *product, const sp_activations *input, int32_t tile, int32_t next_tile, int token, int tokens,
     const int TOKENS, const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT) {
     const sp_matrix *matrix = product->matrix;
-    const product_inputs inputs = {input, (size_t)input->groups, matrix->zero, matrix->half_scales};
+    const product_inputs inputs = {input, matrix->zero, matrix->half_scales};
     const sp_columns *columns = &product->columns;
     const int count = sp_group_count(product);
     __m256 sums[TOKENS ? TOKENS : BLOCK_TOKENS][2];
@@ -176,7 +173,7 @@ INLINE void multiply_block(
     for (int i = 0; i < count; i++) {
         const int32_t index = sp_group_index(columns, i);
         const sp_group group = sp_matrix_group(matrix, tile, index);
-        const size_t at = (size_t)token * inputs.width + (size_t)index;
+        const size_t at = sp_input_index(input, index, token);
         if (TOKENS) fetch_ahead(product, tile, next_tile, i, count);
 #define STEPS_OF_GROUP(FIRST, LAST) \
     multiply_steps(&inputs, &group, at, FIRST, LAST, tokens, TOKENS, FOUR_BIT, MINIMUM, SPLIT, sums)

@@ -51,6 +51,11 @@ enum {
 // Floats of one row's state: the weighted values, then the largest score and the sum of the weights.
 #define SP_ATTENTION_STATE(head_stride) ((size_t)(head_stride) + 16)
 
+// Where the integer form has a group of a token, in units of a group.
+static inline size_t sp_input_index(const sp_activations *input, int32_t group, int token) {
+    return (size_t)group * (size_t)input->token_stride + (size_t)token;
+}
+
 // How many groups a product reads of each tile, and which the i-th is.
 static inline int sp_group_count(const sp_product *product) {
     return product->columns.groups ? product->columns.count : product->matrix->groups;

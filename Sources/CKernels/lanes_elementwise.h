@@ -2,8 +2,8 @@
 
 static void quantize(const sp_activations *input, int token, int32_t first_group, int32_t last_group) {
     for (int32_t group = first_group; group < last_group; group++) {
-        const size_t at = (size_t)token * (size_t)input->groups + (size_t)group;
-        const float *x = input->values + at * SP_GROUP_COLUMNS;
+        const size_t at = sp_input_index(input, group, token);
+        const float *x = input->values + ((size_t)token * (size_t)input->groups + (size_t)group) * SP_GROUP_COLUMNS;
         int8_t *quants = input->quants + at * SP_GROUP_COLUMNS;
         f32x16 low = load_floats(x), high = load_floats(x + 16);
         float peak = largest_lane(larger(larger(low, -low), larger(high, -high)));

@@ -19,7 +19,6 @@ INLINE void multiply_block(
     const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT) {
     const sp_matrix *matrix = product->matrix;
     const bool half = matrix->half_scales;
-    const size_t width = (size_t)input->groups;
     const sp_columns *columns = &product->columns;
     const int count = sp_group_count(product);
     f32x16 sums[8];
@@ -34,7 +33,7 @@ INLINE void multiply_block(
         const f32x16 second = MINIMUM || SPLIT ? load_scales(group.scales, half, 1) : scale;
 #pragma clang loop unroll(full)
         for (int t = 0; t < TOKENS; t++) {
-            const size_t at = (size_t)(token + t) * width + (size_t)index;
+            const size_t at = sp_input_index(input, index, token + t);
             const int8_t *x = input->quants + at * SP_GROUP_COLUMNS;
             const f32x16 x_scale = splat(input->scales[at]);
             const int32_t *half_sums = input->half_sums + 2 * at;

@@ -7,8 +7,9 @@
 #include <string.h>
 
 enum {
-    // Fewer tokens than this are not worth waking another thread for.
-    PARALLEL_TOKENS = 4,
+    // Tokens whose values one task computes: neighbours share cache lines of the integer form, and a few tokens are
+    // not worth waking another thread for.
+    TOKENS_PER_TASK = 4,
     // Tasks a thread should find in a step, so that a late thread does not hold up the others. With few tokens a
     // step waits for memory, and a long run of tiles reads it fastest.
     TASKS_PER_THREAD = 24,
@@ -81,16 +82,8 @@ void sp_multiply(sp_pool *pool, const sp_product *products, int count, const sp_
     sp_pool_run(pool, (step.tiles + step.tiles_per_task - 1) / step.tiles_per_task, multiply_task, &step);
 }
 
-// Runs work(context, token, worker) for every token, on this thread where they are few.
-static void for_tokens(sp_pool *pool, int tokens, void (*work)(void *, int, int), void *context) {
-    if (tokens >= PARALLEL_TOKENS) {
-        sp_pool_run(pool, tokens, work, context);
-    } else {
-        for (int token = 0; token < tokens; token++) work(context, token, 0);
-    }
-}
-
-typedef struct {
+typedef struct token_step {
+    void (*work)(const struct token_step *step, int token);
     const sp_kernels *kernels;
     const float *x;
     const float *second;
@@ -101,26 +94,36 @@ typedef struct {
     const sp_activations *destination;
     const sp_columns *columns;
     const sp_half_layout *layout;
+    int tokens;
 } token_step;
 
-static void quantize_task(void *context, int token, int worker) {
+static void token_task(void *context, int task, int worker) {
     (void)worker;
     const token_step *step = context;
+    const int first = task * TOKENS_PER_TASK, left = step->tokens - first;
+    for (int i = 0; i < (left < TOKENS_PER_TASK ? left : TOKENS_PER_TASK); i++) step->work(step, first + i);
+}
+
+// Does a step's work for every token, on this thread where they are few.
+static void for_tokens(sp_pool *pool, int tokens, token_step step) {
+    step.kernels = sp_pool_kernels(pool);
+    step.tokens = tokens;
+    sp_pool_run(pool, (tokens + TOKENS_PER_TASK - 1) / TOKENS_PER_TASK, token_task, &step);
+}
+
+static void quantize_token(const token_step *step, int token) {
     step->kernels->quantize(step->destination, token, 0, step->destination->groups);
 }
 
 void sp_quantize(sp_pool *pool, const sp_activations *input, int tokens) {
-    token_step step = {.kernels = sp_pool_kernels(pool), .destination = input};
-    if (input->quants) for_tokens(pool, tokens, quantize_task, &step);
+    if (input->quants) for_tokens(pool, tokens, (token_step){.work = quantize_token, .destination = input});
 }
 
 static float *token_values(const sp_activations *activations, int token) {
     return activations->values + (size_t)token * (size_t)activations->groups * SP_GROUP_COLUMNS;
 }
 
-static void norm_task(void *context, int token, int worker) {
-    (void)worker;
-    const token_step *step = context;
+static void norm_token(const token_step *step, int token) {
     step->kernels->rms_norm(
         step->x + step->stride * (size_t)token, step->weight, step->count, step->epsilon,
         token_values(step->destination, token));
@@ -130,11 +133,10 @@ static void norm_task(void *context, int token, int worker) {
 void sp_rms_norm(
     sp_pool *pool, const float *x, size_t stride, int tokens, const float *weight, int count, float epsilon,
     const sp_activations *destination) {
-    token_step step = {
-        .kernels = sp_pool_kernels(pool), .x = x, .stride = stride, .weight = weight, .count = count,
-        .epsilon = epsilon, .destination = destination,
-    };
-    for_tokens(pool, tokens, norm_task, &step);
+    for_tokens(pool, tokens, (token_step){
+        .work = norm_token, .x = x, .stride = stride, .weight = weight, .count = count, .epsilon = epsilon,
+        .destination = destination,
+    });
 }
 
 // One half of the groups [first, last) of one token; the last group of a row may have no second half.
@@ -159,9 +161,7 @@ static void swiglu_groups(const token_step *step, int token, int32_t first, int3
     if (step->destination->quants) step->kernels->quantize(step->destination, token, first, last);
 }
 
-static void swiglu_task(void *context, int token, int worker) {
-    (void)worker;
-    const token_step *step = context;
+static void swiglu_token(const token_step *step, int token) {
     const sp_columns *columns = step->columns;
     if (!columns->groups) {
         swiglu_groups(step, token, 0, step->destination->groups, SP_BOTH_HALVES);
@@ -180,11 +180,10 @@ static void swiglu_task(void *context, int token, int worker) {
 void sp_swiglu(
     sp_pool *pool, const float *gate, const float *up, size_t stride, const sp_half_layout *layout, int tokens,
     const sp_columns *columns, const sp_activations *destination) {
-    token_step step = {
-        .kernels = sp_pool_kernels(pool), .x = gate, .second = up, .stride = stride, .destination = destination,
+    for_tokens(pool, tokens, (token_step){
+        .work = swiglu_token, .x = gate, .second = up, .stride = stride, .destination = destination,
         .columns = columns, .layout = layout,
-    };
-    for_tokens(pool, tokens, swiglu_task, &step);
+    });
 }
 
 void sp_sum_tokens(const float *x, size_t stride, int tokens, int count, double *sums, double *squares) {

@@ -2,10 +2,10 @@ import CKernels
 
 /// Inputs of a matrix product for a batch of tokens: floats, and their 8-bit form where that is used.
 final class ActivationBuffer {
-    let activations: sp_activations
     /// Floats from one token to the next: the width padded to groups of 32. Padding stays zero.
     let stride: Int
     private let values: AlignedBuffer<Float>
+    private let activations: sp_activations
     private var integers: (AlignedBuffer<Int8>, AlignedBuffer<Float>, AlignedBuffer<Float>, AlignedBuffer<Int32>)?
 
     init(width: Int, tokens: Int, quantized: Bool) throws(DecoderError) {
@@ -17,10 +17,11 @@ final class ActivationBuffer {
         activations.groups = Int32(groups)
         activations.values = values.pointer
         if quantized {
-            let quants = try AlignedBuffer<Int8>(count: stride * tokens, for: purpose)
-            let scales = try AlignedBuffer<Float>(count: groups * tokens, for: purpose)
-            let scaledSums = try AlignedBuffer<Float>(count: groups * tokens, for: purpose)
-            let halfSums = try AlignedBuffer<Int32>(count: 2 * groups * tokens, for: purpose)
+            let count = groups * Self.tokenStride(tokens)
+            let quants = try AlignedBuffer<Int8>(count: count * Int(SP_GROUP_COLUMNS), for: purpose)
+            let scales = try AlignedBuffer<Float>(count: count, for: purpose)
+            let scaledSums = try AlignedBuffer<Float>(count: count, for: purpose)
+            let halfSums = try AlignedBuffer<Int32>(count: 2 * count, for: purpose)
             activations.quants = quants.pointer
             activations.scales = scales.pointer
             activations.scaled_sums = scaledSums.pointer
@@ -29,6 +30,17 @@ final class ActivationBuffer {
         }
         self.activations = activations
     }
+
+    /// What the kernels take for a batch of `tokens` tokens, at most those that there is room for.
+    func activations(_ tokens: Int) -> sp_activations {
+        var activations = activations
+        activations.token_stride = Int32(Self.tokenStride(tokens))
+        return activations
+    }
+
+    /// A cache line more than the tokens need, so that the groups of one token do not all fall into the same few sets
+    /// of a cache.
+    private static func tokenStride(_ tokens: Int) -> Int { tokens == 1 ? 1 : tokens + 2 }
 
     var pointer: UnsafeMutablePointer<Float> { values.pointer }
 }

@@ -97,7 +97,7 @@ final class DecoderWorkspace {
                             output: product.output.pointer,
                             output_stride: product.stride, bias: product.bias?.pointer, accumulate: product.accumulate))
                 }
-                var activations = input.activations
+                var activations = input.activations(tokens)
                 sp_multiply(pool, steps.baseAddress, Int32(products.count), &activations, Int32(tokens))
             }
         }
@@ -107,7 +107,7 @@ final class DecoderWorkspace {
     func normalize(
         _ weight: [Float], epsilon: Float, tokens: Int, fromToken: Int = 0, into destination: ActivationBuffer? = nil
     ) {
-        var activations = (destination ?? normed).activations
+        var activations = (destination ?? normed).activations(tokens)
         sp_rms_norm(
             pool, residual.pointer + fromToken * residualStride, residualStride, Int32(tokens), weight,
             Int32(weight.count), epsilon, &activations)
@@ -147,13 +147,13 @@ final class DecoderWorkspace {
     }
 
     func quantizeHeads(tokens: Int) {
-        var activations = heads.activations
+        var activations = heads.activations(tokens)
         sp_quantize(pool, &activations, Int32(tokens))
     }
 
     /// silu(gate) * up, of the channels in `columns`.
     func gateValues(stride: Int, columns: PathwayPlan.Columns, tokens: Int) {
-        var activations = inner.activations
+        var activations = inner.activations(tokens)
         var columns = columns.pointers
         var halves = FeedForwardLayout(width: configuration.feedForwardWidth).halves
         sp_swiglu(pool, gate.pointer, up.pointer, stride, &halves, Int32(tokens), &columns, &activations)

@@ -108,7 +108,7 @@ extension PackedMatrix {
             product.matrix = matrix
             product.output = output.pointer
             product.output_stride = outputStride
-            var activations = input.activations
+            var activations = input.activations(1)
             sp_quantize(pool.pointer, &activations, 1)
             groups.withUnsafeBufferPointer { groups in
                 product.columns = sp_columns(groups: groups.baseAddress, halves: nil, count: Int32(groups.count))

@@ -86,8 +86,10 @@ import Testing
         for token in 0..<tokens {
             for i in 0..<columns { values[token * groupCount * 32 + i] = x[token * columns + i] }
         }
-        var quants = [Int8](repeating: 0, count: values.count)
-        var scales = [Float](repeating: 0, count: tokens * groupCount)
+        // Room for one more than the tokens, which no kernel may take for one of them.
+        let tokenStride = tokens + 1
+        var quants = [Int8](repeating: 77, count: groupCount * tokenStride * 32)
+        var scales = [Float](repeating: .nan, count: groupCount * tokenStride)
         var scaledSums = scales
         var halfSums = [Int32](repeating: 0, count: 2 * scales.count)
         let stride = Int(matrix.tiles) * 16
@@ -99,7 +101,8 @@ import Testing
                         halfSums.withUnsafeMutableBufferPointer { halfSums in
                             output.withUnsafeMutableBufferPointer { output in
                                 var input = sp_activations(
-                                    groups: Int32(groupCount), values: values.baseAddress,
+                                    groups: Int32(groupCount), token_stride: Int32(tokenStride),
+                                    values: values.baseAddress,
                                     quants: integers ? quants.baseAddress : nil, scales: scales.baseAddress,
                                     scaled_sums: scaledSums.baseAddress, half_sums: halfSums.baseAddress)
                                 sp_quantize(pool, &input, Int32(tokens))
@@ -124,7 +127,8 @@ import Testing
         }
         let quantized = (0..<tokens).flatMap { token in
             (0..<columns).map { i in
-                Float(quants[token * groupCount * 32 + i]) * scales[token * groupCount + i / 32]
+                let at = i / 32 * tokenStride + token
+                return Float(quants[at * 32 + i % 32]) * scales[at]
             }
         }
         let padded = Int(matrix.block_tiles) * 16

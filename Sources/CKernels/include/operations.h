@@ -14,15 +14,16 @@ void sp_pack(
     sp_pool *pool, const sp_matrix *matrix, sp_element_type type, const void *source,
     const sp_arrangement *arrangement, uint8_t *data, int32_t first_tile, int32_t last_tile);
 
-// Input vectors of a matrix product, [tokens][groups * 32], zero-padded. The integer form is filled where
-// `quants` is not NULL: x = scale * quant for each group of 32.
+// Input vectors of a matrix product. The integer form is filled where `quants` is not NULL: x = scale * quant for each
+// group of 32. In it the tokens of a group lie side by side, because a product takes a group of many tokens at a time.
 typedef struct {
     int32_t groups;
-    float *values;
-    int8_t *quants;          // [tokens][groups * 32]
-    float *scales;           // [tokens][groups]
-    float *scaled_sums;      // [tokens][groups]      scale * sum of the 32 quants
-    int32_t *half_sums;      // [tokens][groups * 2]  sums of 16 quants
+    int32_t token_stride;    // tokens from one group to the next in the integer form
+    float *values;           // [tokens][groups * 32], zero-padded
+    int8_t *quants;          // [groups][token_stride][32]
+    float *scales;           // [groups][token_stride]
+    float *scaled_sums;      // [groups][token_stride]      scale * sum of the 32 quants
+    int32_t *half_sums;      // [groups][token_stride][2]   sums of 16 quants
 } sp_activations;
 
 // Which columns a product reads: groups of 32, or halves of them.

@@ -51,6 +51,7 @@ static sp_activations make_activations(int groups, int tokens) {
     const size_t count = (size_t)groups * (size_t)tokens;
     return (sp_activations){
         .groups = groups,
+        .token_stride = tokens,
         .values = allocate(32 * count, sizeof(float)),
         .quants = allocate(32 * count, 1),
         .scales = allocate(count, sizeof(float)),
@@ -120,9 +121,11 @@ static void expect_near(
         for (int token = 0; token < tokens; token++) {
             double sum = 0, magnitude = 0;
             for (int column = 0; column < matrix->columns; column++) {
-                const size_t at = (size_t)token * (size_t)input->groups * 32 + (size_t)column;
+                const size_t at = (size_t)(column / 32) * (size_t)input->token_stride + (size_t)token;
                 const bool integers = input->quants && matrix->format > SP_PACKED_BF16;
-                const double x = integers ? (double)input->quants[at] * input->scales[at / 32] : input->values[at];
+                const double x =
+                    integers ? (double)input->quants[32 * at + (size_t)column % 32] * input->scales[at]
+                             : input->values[(size_t)token * (size_t)input->groups * 32 + (size_t)column];
                 sum += weights[column] * x;
                 magnitude += fabs(weights[column] * x);
             }
