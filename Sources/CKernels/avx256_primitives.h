@@ -39,6 +39,17 @@ PRIMITIVE __m256i four_inputs(const int8_t *x) {
     return _mm256_set1_epi32(four);
 }
 
+PRIMITIVE i32x16 multiply_word(i32x16 sums, i32x16 pairs, int32_t word) {
+    const __m256i x = _mm256_set1_epi32(word);
+    two_registers r, p;
+    memcpy(&r, &sums, sizeof r);
+    memcpy(&p, &pairs, sizeof p);
+    for (int i = 0; i < 2; i++) r.part[i] = _mm256_add_epi32(r.part[i], _mm256_madd_epi16(p.part[i], x));
+    return join(r);
+}
+
+#define MULTIPLY_PAIRS(sums, pairs, word) multiply_word(sums, pairs, word)
+
 // Sixteen registers, two to a sum of 16 lanes.
 #define PEAK_CHAINS 5
 #define SCORE_SUMS 4

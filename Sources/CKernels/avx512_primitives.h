@@ -34,4 +34,6 @@ PRIMITIVE i32x16 dot_half_u8(const u8x64 *weights, const int8_t *x) {
     return (i32x16)sums;
 }
 
+#define MULTIPLY_PAIRS(sums, pairs, word) \
+    ((i32x16)_mm512_dpwssd_epi32((__m512i)(sums), (__m512i)(pairs), _mm512_set1_epi32(word)))
 #define DOT_STEP(sums, weights, x) ((i32x16)dot_step((__m512i)(sums), weights, x))

@@ -11,7 +11,7 @@
 #include <sys/sysctl.h>
 #endif
 
-enum { MOST_SETS = 6 };
+enum { MOST_SETS = 5 };
 
 #if defined(__x86_64__)
 
@@ -53,7 +53,6 @@ static int available(const sp_kernels *sets[MOST_SETS]) {
     bool vnni256 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")
         && __builtin_cpu_supports("avx512vnni");
     bool vnni512 = vnni256 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
-    if (vnni512 && __builtin_cpu_supports("avx512bf16")) sets[count++] = &sp_kernels_avx512_bf16;
     if (vnni512) sets[count++] = &sp_kernels_avx512;
     if (vnni256) sets[count++] = &sp_kernels_avx512vl_vnni;
     if (avx2 && has_avx_vnni()) sets[count++] = &sp_kernels_avx_vnni;

@@ -25,8 +25,8 @@ typedef struct {
     void (*append)(
         const sp_attention_group *group, sp_cache_format format, int position, int head_stride, const float *key,
         const float *value);
-    // query = scale * head in the cache's format, in the room of head_stride floats.
-    void (*prepare_query)(const float *head, float scale, int head_stride, sp_cache_format format, float *query);
+    // query = factor * head as the cache's format is multiplied with, in the room of head_stride floats.
+    void (*prepare_query)(const float *head, float factor, int head_stride, sp_cache_format format, float *query);
     // Attends from `rows` queries, rows <= SP_ATTENTION_ROWS, to the chunk of positions from `first` on. Row r
     // sees positions below positions[r]; one of them sees the chunk. Writes a state for each row.
     void (*attend_chunk)(
@@ -42,7 +42,7 @@ typedef struct {
 } sp_kernels;
 
 enum {
-    SP_ATTENTION_ROWS = 8,
+    SP_ATTENTION_ROWS = 16,
     // Positions that share a softmax before they are merged with the others. Part of the arithmetic: a text has
     // the same chunks however it is batched and however many threads there are.
     SP_ATTENTION_CHUNK = 128,
@@ -77,7 +77,6 @@ extern const sp_kernels sp_kernels_portable;
 #if defined(__x86_64__)
 extern const sp_kernels sp_kernels_avx2;
 extern const sp_kernels sp_kernels_avx512;
-extern const sp_kernels sp_kernels_avx512_bf16;
 extern const sp_kernels sp_kernels_avx512vl_vnni;
 extern const sp_kernels sp_kernels_avx_vnni;
 #elif defined(__aarch64__)

@@ -4,7 +4,7 @@
 //   load_halves(p)                16 half-precision values to float
 //   dot_group_u4(w, x)            sum over 32 columns of 16 rows, quants 0...15   (w: 8 steps of 64 bytes)
 //   dot_half_u8(w, x)             sum over 16 columns of 16 rows, quants 0...255  (w: 4 steps of 64 bytes)
-//   DOT_PAIRS(sums, pairs, x)     optional: sums + the products of two bfloat16 values a lane with two others
+//   MULTIPLY_PAIRS(sums, pairs, word)  optional: sums + the products of two 16-bit integers a lane with those of a word
 //   INT8_PRODUCTS                 optional: a file of products for it to use in place of lanes_int8_products.h
 //   SCORE_SUMS, VALUE_SUMS        optional: see lanes_attention.h
 //
@@ -35,19 +35,13 @@ INLINE u8x64 load_bytes(const uint8_t *p) {
 
 INLINE f32x16 splat(float x) { return (f32x16){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; }
 
-INLINE f32x16 from_bfloat(u32x16 bits) {
-    bits <<= 16;
-    f32x16 v;
-    memcpy(&v, &bits, sizeof v);
-    return v;
-}
-
 INLINE f32x16 to_float(i32x16 v) { return __builtin_convertvector(v, f32x16); }
 
 // Adding and subtracting 1.5 * 2^23 rounds to the nearest integer, ties to even, for |v| < 2^22.
 INLINE f32x16 round_to_nearest(f32x16 v) { return (v + splat(12582912.0f)) - splat(12582912.0f); }
 
 INLINE f32x16 larger(f32x16 a, f32x16 b) { return a > b ? a : b; }
+INLINE f32x16 magnitude(f32x16 v) { return __builtin_elementwise_abs(v); }
 INLINE f32x16 smaller(f32x16 a, f32x16 b) { return a < b ? a : b; }
 
 // The lanes folded in halves: lane i with lane i + 8, then i + 4, and so on.
@@ -64,6 +58,16 @@ INLINE f32x16 plus(f32x16 a, f32x16 b) { return a + b; }
 INLINE float sum_of_lanes(f32x16 v) {
     FOLD_LANES(v, plus);
     return v[0];
+}
+
+// The largest magnitude of all lanes: without their signs, floats are ordered as the integers of their bits.
+INLINE float largest_magnitude(f32x16 v) {
+    i32x16 bits;
+    memcpy(&bits, &v, sizeof bits);
+    const int32_t largest = __builtin_reduce_max(bits & 0x7fffffff);
+    float magnitude;
+    memcpy(&magnitude, &largest, sizeof magnitude);
+    return magnitude;
 }
 
 INLINE float largest_lane(f32x16 v) {
@@ -93,6 +97,7 @@ INLINE f32x16 exponential(f32x16 x) {
 
 #include "lanes_products.h"
 #include "lanes_elementwise.h"
+#include "lanes_cache.h"
 #include "lanes_attention.h"
 #include "lanes_limits.h"
 

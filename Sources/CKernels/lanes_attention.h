@@ -3,8 +3,8 @@
 // A row is one query of one token. Its state after some chunks is what a softmax can be continued from:
 // [head_stride] sums of weight * value, then the largest score and the sum of weights.
 //
-// What a cache in bfloat16 is multiplied with, queries and weights, is rounded to bfloat16 as well. DOT_PAIRS takes
-// it in pairs, one to a word; without it a pair is two floats.
+// A cache of integers is multiplied with integers: queries, and weights that carry their values' scales. Both come in
+// pairs, one to a word, of two values of a key or of two positions. MULTIPLY_PAIRS multiplies them.
 
 #ifndef SCORE_SUMS
 // Sums of 16 lanes that the registers hold beside their inputs, in scores and in weighted values.
@@ -12,15 +12,11 @@
 #define VALUE_SUMS 16
 #endif
 
-#ifdef DOT_PAIRS
-#define PAIR_WORDS 1
-#else
-#define PAIR_WORDS 2
-#endif
-
 enum {
     CHUNK_BLOCKS = SP_ATTENTION_CHUNK / SP_KEY_BLOCK,
     ROWS_TOGETHER = SCORE_SUMS < SP_ATTENTION_ROWS ? SCORE_SUMS : SP_ATTENTION_ROWS,
+    // The most sums of one row.
+    MOST_SUMS = 4,
 };
 
 // How many sums for each of `rows` rows fit where `sums` do: 4, 2 or 1.
@@ -29,119 +25,100 @@ INLINE int sums_per_row(int rows, int sums) { return 4 * rows <= sums ? 4 : 2 * 
 // Below any score, and far enough from infinity that differences stay finite.
 static const float NO_SCORE = -1e30f;
 
-// Rounds to bfloat16, ties to even, and leaves the bits in the low half of each lane.
-INLINE u32x16 round_to_bfloat(f32x16 v) {
-    u32x16 bits;
-    memcpy(&bits, &v, sizeof bits);
-    return (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-}
-
-INLINE void store_bfloats(uint16_t *p, u32x16 bits) {
-    const u16x16 halves = __builtin_convertvector(bits, u16x16);
-    memcpy(p, &halves, sizeof halves);
-}
-
-// Writes `factors` rounded to bfloat16 over floats at `index` of a row. A row may be rounded in place from its start on.
-INLINE f32x16 store_factors(float *row, int index, f32x16 factors) {
-    const u32x16 rounded = round_to_bfloat(factors);
-#ifdef DOT_PAIRS
-    store_bfloats((uint16_t *)row + index, rounded);
-#else
-    store_floats(row + index, from_bfloat(rounded));
-#endif
-    return from_bfloat(rounded);
-}
-
-// sums + the products of two bfloat16 values a lane with the two factors at `x`.
-INLINE f32x16 dot_pairs(f32x16 sums, u32x16 pairs, const float *x) {
-#ifdef DOT_PAIRS
-    uint32_t word;
+// sums + the products of two integers a lane with the two integers at `x`.
+INLINE i32x16 multiply_pairs(i32x16 sums, i32x16 pairs, const int16_t *x) {
+#ifdef MULTIPLY_PAIRS
+    int32_t word;
     memcpy(&word, x, sizeof word);
-    return DOT_PAIRS(sums, pairs, word);
+    return MULTIPLY_PAIRS(sums, pairs, word);
 #else
-    sums += from_bfloat(pairs >> 16) * splat(x[1]);
-    return sums + from_bfloat(pairs) * splat(x[0]);
+    return sums + ((i32x16)((u32x16)pairs << 16) >> 16) * x[0] + (pairs >> 16) * x[1];
 #endif
 }
 
-// destination = head with its first 2 * pairs values rotated, halves apart. Both hold head_stride floats.
-static void rotate(
-    const float *head, const float *cosines, const float *sines, int pairs, int head_stride, float *destination) {
-    for (int i = 0; i < pairs; i++) {
-        const float first = head[i], second = head[pairs + i];
-        destination[i] = first * cosines[i] - second * sines[i];
-        destination[pairs + i] = first * sines[i] + second * cosines[i];
-    }
-    for (int i = 2 * pairs; i < head_stride; i++) destination[i] = head[i];
+INLINE i32x16 load_pairs(const void *p) {
+    i32x16 v;
+    memcpy(&v, p, sizeof v);
+    return v;
 }
 
-static void append(
-    const sp_attention_group *group, sp_cache_format format, int position, int head_stride, const float *key,
-    const float *value) {
-    const size_t width = (size_t)head_stride, at = (size_t)position;
-    const size_t block = at / SP_KEY_BLOCK * SP_KEY_BLOCK * width, lane = at % SP_KEY_BLOCK;
-    if (format == SP_CACHE_F32) {
-        float *keys = (float *)group->keys + block + lane;
-        for (int i = 0; i < head_stride; i++) keys[(size_t)i * SP_KEY_BLOCK] = key[i];
-        memcpy((float *)group->values + at * width, value, sizeof(float) * width);
-        return;
-    }
-    uint16_t rounded[16];
-    uint16_t *keys = (uint16_t *)group->keys + block + 2 * lane;
-    uint16_t *values = (uint16_t *)group->values + at / 2 * 2 * width + at % 2;
-    for (int i = 0; i < head_stride; i += 16) {
-        store_bfloats(rounded, round_to_bfloat(load_floats(key + i)));
-        for (int j = 0; j < 16; j += 2) memcpy(keys + (size_t)(i + j) * SP_KEY_BLOCK, rounded + j, 4);
-        store_bfloats(rounded, round_to_bfloat(load_floats(value + i)));
-        for (int j = 0; j < 16; j++) values[2 * (i + j)] = rounded[j];
-    }
-}
+// Rows of one key/value group and the chunk they attend to. Their queries are head_stride floats apart, their scores
+// and weights SP_ATTENTION_CHUNK.
+typedef struct {
+    const sp_attention_group *group;
+    const float *queries;
+    int rows;
+    int head_stride;
+    int first;               // the chunk's first position
+    int count;               // its positions
+} chunk_rows;
 
-// query = scale * head, as what a cache of this format is multiplied with.
-static void prepare_query(const float *head, float scale, int head_stride, sp_cache_format format, float *query) {
-    for (int i = 0; i < head_stride; i += 16) {
-        const f32x16 v = load_floats(head + i) * splat(scale);
-        if (format == SP_CACHE_F32) store_floats(query + i, v);
-        else store_factors(query, i, v);
-    }
-}
-
-// scores[row][...] for `BLOCKS` blocks of 16 positions from `block` on.
-INLINE void score_blocks(
-    const void *keys, size_t block, const float *queries, int head_stride, const int ROWS, const int BLOCKS,
-    const bool HALF, float *scores) {
-    const int steps = HALF ? head_stride / 2 : head_stride;
-    const uint8_t *tile = (const uint8_t *)keys + block * (size_t)steps * 64;
-    f32x16 sums[4][SP_ATTENTION_ROWS];
+// scores[row ...][...] of ROWS rows for BLOCKS blocks of 16 positions from the chunk's `block` on, in single precision.
+INLINE void score_floats(
+    const chunk_rows *rows, int row, int block, const int ROWS, const int BLOCKS, float *scores) {
+    const float *queries = rows->queries + row * rows->head_stride;
+    f32x16 sums[MOST_SUMS][SP_ATTENTION_ROWS];
+    const uint8_t *keys[MOST_SUMS];
     for (int b = 0; b < BLOCKS; b++) {
-        for (int row = 0; row < ROWS; row++) sums[b][row] = splat(0);
+        const size_t index = (size_t)(rows->first / SP_KEY_BLOCK + block + b);
+        keys[b] = key_block(rows->group, SP_CACHE_F32, rows->head_stride, index);
+        for (int r = 0; r < ROWS; r++) sums[b][r] = splat(0);
     }
-    for (int step = 0; step < steps; step++) {
+    for (int i = 0; i < rows->head_stride; i++) {
 #pragma clang loop unroll(full)
         for (int b = 0; b < BLOCKS; b++) {
-            const uint8_t *at = tile + ((size_t)b * (size_t)steps + (size_t)step) * 64;
-            if (HALF) {
-                u32x16 pairs;
-                memcpy(&pairs, at, sizeof pairs);
+            const f32x16 column = load_floats(keys[b] + 64 * i);
 #pragma clang loop unroll(full)
-                for (int row = 0; row < ROWS; row++)
-                    sums[b][row] = dot_pairs(sums[b][row], pairs, queries + row * head_stride + PAIR_WORDS * step);
-            } else {
-                const f32x16 column = load_floats(at);
+            for (int r = 0; r < ROWS; r++) sums[b][r] += column * splat(queries[r * rows->head_stride + i]);
+        }
+    }
+    for (int r = 0; r < ROWS; r++) {
+        float *of_row = scores + (row + r) * SP_ATTENTION_CHUNK + block * SP_KEY_BLOCK;
+        for (int b = 0; b < BLOCKS; b++) store_floats(of_row + b * SP_KEY_BLOCK, sums[b][r]);
+    }
+}
+
+// The same in integers.
+INLINE void score_integers(
+    const chunk_rows *rows, int row, int block, const int ROWS, const int BLOCKS, float *scores) {
+    const float *queries = rows->queries + row * rows->head_stride;
+    i32x16 sums[MOST_SUMS][SP_ATTENTION_ROWS];
+    uint8_t *keys[MOST_SUMS];
+    for (int b = 0; b < BLOCKS; b++) {
+        const size_t index = (size_t)(rows->first / SP_KEY_BLOCK + block + b);
+        keys[b] = key_block(rows->group, SP_CACHE_I16, rows->head_stride, index);
+        for (int r = 0; r < ROWS; r++) sums[b][r] = (i32x16)0;
+    }
+    for (int i = 0; i < rows->head_stride; i += 2) {
 #pragma clang loop unroll(full)
-                for (int row = 0; row < ROWS; row++) sums[b][row] += column * splat(queries[row * head_stride + step]);
+        for (int b = 0; b < BLOCKS; b++) {
+            const i32x16 pairs = load_pairs(keys[b] + 32 * i);
+#pragma clang loop unroll(full)
+            for (int r = 0; r < ROWS; r++) {
+                const int16_t *query = (const int16_t *)(queries + r * rows->head_stride);
+                sums[b][r] = multiply_pairs(sums[b][r], pairs, query + i);
             }
         }
     }
-    for (int row = 0; row < ROWS; row++) {
-        for (int b = 0; b < BLOCKS; b++)
-            store_floats(scores + row * SP_ATTENTION_CHUNK + ((int)block % CHUNK_BLOCKS + b) * SP_KEY_BLOCK, sums[b][row]);
+    for (int r = 0; r < ROWS; r++) {
+        const float scale = queries[r * rows->head_stride + rows->head_stride / 2];
+        float *of_row = scores + (row + r) * SP_ATTENTION_CHUNK + block * SP_KEY_BLOCK;
+        for (int b = 0; b < BLOCKS; b++) {
+            const f32x16 scales = load_floats(key_scales(keys[b], rows->head_stride)) * splat(scale);
+            store_floats(of_row + b * SP_KEY_BLOCK, to_float(sums[b][r]) * scales);
+        }
     }
+}
+
+INLINE void score_blocks(
+    const chunk_rows *rows, int row, int block, const int ROWS, const int BLOCKS, const bool INTEGERS, float *scores) {
+    if (INTEGERS) score_integers(rows, row, block, ROWS, BLOCKS, scores);
+    else score_floats(rows, row, block, ROWS, BLOCKS, scores);
 }
 
 // Turns one row's scores into weights exp(score - peak) for its first `limit` positions and 0 up to `end`, in
 // place; leaves the peak and the sum in the row's state.
-INLINE void soften(float *scores, int limit, int end, const bool HALF, float *peak_and_sum) {
+INLINE void soften(float *scores, int limit, int end, float *peak_and_sum) {
     const int seen = limit < 0 ? 0 : limit < end ? limit : end;
     for (int i = seen; i < end; i++) scores[i] = NO_SCORE;
     f32x16 peaks = load_floats(scores);
@@ -151,75 +128,152 @@ INLINE void soften(float *scores, int limit, int end, const bool HALF, float *pe
     for (int i = 0; i < end; i += SP_KEY_BLOCK) {
         // A score that stands for none gives exactly 0, also where the whole row has none.
         const f32x16 score = load_floats(scores + i);
-        f32x16 weights = score > splat(NO_SCORE) ? exponential(score - splat(peak)) : splat(0);
-        if (HALF) weights = store_factors(scores, i, weights);
-        else store_floats(scores + i, weights);
+        const f32x16 weights = score > splat(NO_SCORE) ? exponential(score - splat(peak)) : splat(0);
+        store_floats(scores + i, weights);
         sums += weights;
     }
     peak_and_sum[0] = peak;
     peak_and_sum[1] = sum_of_lanes(sums);
 }
 
-// states[row][start ...] = sum over `count` positions of weight * value, for `VECTORS` runs of 16 values.
-INLINE void mix_values(
-    const void *values, int first, int count, const float *weights, int head_stride, int start, const int ROWS,
-    const int VECTORS, const bool HALF, float *states, size_t state_stride) {
-    f32x16 sums[SP_ATTENTION_ROWS][4];
-    for (int row = 0; row < ROWS; row++) {
-        for (int v = 0; v < VECTORS; v++) sums[row][v] = splat(0);
+// Turns one row's weights up to `end` into integers that carry their values' scales; returns what one stands for.
+INLINE float scale_weights(const chunk_rows *rows, float *weights, int end, int16_t *integers) {
+    for (int i = 0; i < end; i += SP_KEY_BLOCK) {
+        const size_t block = (size_t)((rows->first + i) / SP_KEY_BLOCK);
+        uint8_t *keys = key_block(rows->group, SP_CACHE_I16, rows->head_stride, block);
+        const f32x16 weight = load_floats(weights + i), scales = load_floats(value_scales(keys, rows->head_stride));
+        // Positions that nobody has written yet may hold any scale.
+        store_floats(weights + i, weight > splat(0) ? weight * scales : splat(0));
     }
-    const int steps = HALF ? (count + 1) / 2 : count;
-    const uint8_t *at = (const uint8_t *)values + 4 * ((size_t)(HALF ? first / 2 : first) * (size_t)head_stride + (size_t)start);
-    for (int step = 0; step < steps; step++, at += 4 * head_stride) {
+    return round_to_integers(weights, end, WEIGHT_LIMIT, integers);
+}
+
+// A row's weights: floats, or integers that are worth a scale each.
+typedef struct {
+    const float *floats;
+    const int16_t *integers;
+    const float *scales;
+} row_weights;
+
+// states[row ...][start ...] = sum over the chunk's positions of weight * value, for ROWS rows and VECTORS runs of 16
+// values, in single precision.
+INLINE void mix_floats(
+    const chunk_rows *rows, int row, const row_weights *weights, int start, const int ROWS, const int VECTORS,
+    float *states) {
+    f32x16 sums[SP_ATTENTION_ROWS][MOST_SUMS];
+    for (int r = 0; r < ROWS; r++) {
+        for (int v = 0; v < VECTORS; v++) sums[r][v] = splat(0);
+    }
+    const float *weight = weights->floats + row * SP_ATTENTION_CHUNK;
+    const float *values = (const float *)rows->group->values + (size_t)rows->first * (size_t)rows->head_stride + start;
+    for (int i = 0; i < rows->count; i++, values += rows->head_stride) {
 #pragma clang loop unroll(full)
         for (int v = 0; v < VECTORS; v++) {
-            if (HALF) {
-                u32x16 pairs;
-                memcpy(&pairs, at + 64 * v, sizeof pairs);
+            const f32x16 run = load_floats(values + 16 * v);
 #pragma clang loop unroll(full)
-                for (int row = 0; row < ROWS; row++)
-                    sums[row][v] = dot_pairs(sums[row][v], pairs, weights + row * SP_ATTENTION_CHUNK + PAIR_WORDS * step);
-            } else {
-                const f32x16 run = load_floats(at + 64 * v);
-#pragma clang loop unroll(full)
-                for (int row = 0; row < ROWS; row++) sums[row][v] += run * splat(weights[row * SP_ATTENTION_CHUNK + step]);
-            }
+            for (int r = 0; r < ROWS; r++) sums[r][v] += run * splat(weight[r * SP_ATTENTION_CHUNK + i]);
         }
     }
-    for (int row = 0; row < ROWS; row++) {
-        for (int v = 0; v < VECTORS; v++) store_floats(states + (size_t)row * state_stride + start + 16 * v, sums[row][v]);
+    for (int r = 0; r < ROWS; r++) {
+        float *state = states + (size_t)(row + r) * SP_ATTENTION_STATE(rows->head_stride) + start;
+        for (int v = 0; v < VECTORS; v++) store_floats(state + 16 * v, sums[r][v]);
     }
 }
 
-// The scores of ROWS rows over the blocks of a chunk, then their weights and the weighted values.
-INLINE void attend_rows(
-    const sp_attention_group *group, const float *queries, const int *positions, int first, int count, int head_stride,
-    const int ROWS, const bool HALF, float *states) {
-    _Alignas(64) float scores[SP_ATTENTION_ROWS * SP_ATTENTION_CHUNK];
-    const int blocks = (count + SP_KEY_BLOCK - 1) / SP_KEY_BLOCK, end = blocks * SP_KEY_BLOCK;
-    const size_t stride = SP_ATTENTION_STATE(head_stride);
-    const size_t first_block = (size_t)(first / SP_KEY_BLOCK);
-    // Several blocks at once where there are too few rows to hide the latency of a sum.
-    const int together = sums_per_row(ROWS, SCORE_SUMS);
-    int block = 0;
-    for (; block + together <= blocks; block += together)
-        score_blocks(group->keys, first_block + (size_t)block, queries, head_stride, ROWS, together, HALF, scores);
-    for (; block < blocks; block++)
-        score_blocks(group->keys, first_block + (size_t)block, queries, head_stride, ROWS, 1, HALF, scores);
-    for (int row = 0; row < ROWS; row++) {
-        soften(
-            scores + row * SP_ATTENTION_CHUNK, positions[row] - first, end, HALF,
-            states + (size_t)row * stride + head_stride);
+// The same in integers.
+INLINE void mix_integers(
+    const chunk_rows *rows, int row, const row_weights *weights, int start, const int ROWS, const int VECTORS,
+    float *states) {
+    i32x16 sums[SP_ATTENTION_ROWS][MOST_SUMS];
+    for (int r = 0; r < ROWS; r++) {
+        for (int v = 0; v < VECTORS; v++) sums[r][v] = (i32x16)0;
     }
-    const int most = sums_per_row(ROWS, VALUE_SUMS);
-    int start = 0;
-#define MIX(VECTORS)                                                                                          \
-    for (; most >= VECTORS && start + 16 * VECTORS <= head_stride; start += 16 * VECTORS)                      \
-        mix_values(group->values, first, count, scores, head_stride, start, ROWS, VECTORS, HALF, states, stride)
-    MIX(4);
-    MIX(2);
-    MIX(1);
+    const int16_t *weight = weights->integers + row * SP_ATTENTION_CHUNK;
+    const int16_t *values =
+        (const int16_t *)rows->group->values + (size_t)rows->first * (size_t)rows->head_stride + 2 * start;
+    for (int i = 0; i < rows->count; i += 2, values += 2 * rows->head_stride) {
+#pragma clang loop unroll(full)
+        for (int v = 0; v < VECTORS; v++) {
+            const i32x16 pairs = load_pairs(values + 32 * v);
+#pragma clang loop unroll(full)
+            for (int r = 0; r < ROWS; r++)
+                sums[r][v] = multiply_pairs(sums[r][v], pairs, weight + r * SP_ATTENTION_CHUNK + i);
+        }
+    }
+    for (int r = 0; r < ROWS; r++) {
+        float *state = states + (size_t)(row + r) * SP_ATTENTION_STATE(rows->head_stride) + start;
+        const f32x16 scale = splat(weights->scales[row + r]);
+        for (int v = 0; v < VECTORS; v++) store_floats(state + 16 * v, to_float(sums[r][v]) * scale);
+    }
+}
+
+INLINE void mix_values(
+    const chunk_rows *rows, int row, const row_weights *weights, int start, const int ROWS, const int VECTORS,
+    const bool INTEGERS, float *states) {
+    if (INTEGERS) mix_integers(rows, row, weights, start, ROWS, VECTORS, states);
+    else mix_floats(rows, row, weights, start, ROWS, VECTORS, states);
+}
+
+// The rows of a chunk in runs of at most ROWS_TOGETHER, so that what they read is read from the first cache: CALL(N, row)
+// for N rows from `row` on, where N is a constant.
+#define EACH_RUN_OF_ROWS(CALL)                                                                                \
+    for (int row = 0; row < rows->rows; row += ROWS_TOGETHER) {                                               \
+        switch (rows->rows - row < ROWS_TOGETHER ? rows->rows - row : ROWS_TOGETHER) {                        \
+        case 1: CALL(1); break;                                                                               \
+        case 2: CALL(2); break;                                                                               \
+        case 3: CALL(3); break;                                                                               \
+        case 4: CALL(4); break;                                                                               \
+        EIGHT_ROWS(CALL)                                                                                      \
+        }                                                                                                     \
+    }
+#if SCORE_SUMS > 4
+#define EIGHT_ROWS(CALL)    \
+    case 5: CALL(5); break; \
+    case 6: CALL(6); break; \
+    case 7: CALL(7); break; \
+    case 8: CALL(8); break;
+#else
+#define EIGHT_ROWS(CALL)
+#endif
+
+// The scores of a chunk's rows over all of its blocks, then their weights and the weighted values.
+INLINE void attend_rows(const chunk_rows *rows, const int *positions, const bool INTEGERS, float *states) {
+    _Alignas(64) float scores[SP_ATTENTION_ROWS * SP_ATTENTION_CHUNK];
+    _Alignas(64) int16_t integers[SP_ATTENTION_ROWS * SP_ATTENTION_CHUNK];
+    float scales[SP_ATTENTION_ROWS];
+    const row_weights weights = {scores, integers, scales};
+    const size_t stride = SP_ATTENTION_STATE(rows->head_stride);
+    const int blocks = (rows->count + SP_KEY_BLOCK - 1) / SP_KEY_BLOCK, end = blocks * SP_KEY_BLOCK;
+    // Several blocks at once where there are too few rows to hide the latency of a sum.
+    const int together = sums_per_row(rows->rows, SCORE_SUMS);
+    for (int block = 0, some; block < blocks; block += some) {
+        some = blocks - block < together ? 1 : together;
+#define SCORE(N)                                                                                            \
+    do {                                                                                                    \
+        if (some > 1) score_blocks(rows, row, block, N, sums_per_row(N, SCORE_SUMS), INTEGERS, scores);     \
+        else score_blocks(rows, row, block, N, 1, INTEGERS, scores);                                        \
+    } while (0)
+        EACH_RUN_OF_ROWS(SCORE)
+#undef SCORE
+    }
+    for (int row = 0; row < rows->rows; row++) {
+        float *of_row = scores + row * SP_ATTENTION_CHUNK;
+        soften(of_row, positions[row] - rows->first, end, states + stride * (size_t)row + rows->head_stride);
+        if (INTEGERS) scales[row] = scale_weights(rows, of_row, end, integers + row * SP_ATTENTION_CHUNK);
+    }
+    const int most = sums_per_row(rows->rows < ROWS_TOGETHER ? rows->rows : ROWS_TOGETHER, VALUE_SUMS);
+    for (int start = 0, vectors; start < rows->head_stride; start += 16 * vectors) {
+        vectors = most;
+        while (start + 16 * vectors > rows->head_stride) vectors /= 2;
+#define MIX(N)                                                                                              \
+    do {                                                                                                    \
+        if (vectors == 4) mix_values(rows, row, &weights, start, N, 4, INTEGERS, states);    \
+        else if (vectors == 2) mix_values(rows, row, &weights, start, N, 2, INTEGERS, states); \
+        else mix_values(rows, row, &weights, start, N, 1, INTEGERS, states);                 \
+    } while (0)
+        EACH_RUN_OF_ROWS(MIX)
 #undef MIX
+    }
 }
 
 static void attend_chunk(
@@ -228,22 +282,9 @@ static void attend_chunk(
     int longest = 0;
     for (int row = 0; row < rows; row++) longest = positions[row] > longest ? positions[row] : longest;
     const int count = longest - first < SP_ATTENTION_CHUNK ? longest - first : SP_ATTENTION_CHUNK;
-    const size_t stride = SP_ATTENTION_STATE(head_stride);
-    for (int row = 0; row < rows; row += ROWS_TOGETHER) {
-        const int together = rows - row < ROWS_TOGETHER ? rows - row : ROWS_TOGETHER;
-        const float *some = queries + row * head_stride;
-        float *some_states = states + stride * (size_t)row;
-        switch (format == SP_CACHE_BF16 ? together : -together) {
-#define ROWS_CASES(N)                                                                                              \
-    case N: attend_rows(group, some, positions + row, first, count, head_stride, N, true, some_states); break;     \
-    case -N: attend_rows(group, some, positions + row, first, count, head_stride, N, false, some_states); break;
-        ROWS_CASES(1) ROWS_CASES(2) ROWS_CASES(3) ROWS_CASES(4)
-#if SCORE_SUMS > 4
-        ROWS_CASES(5) ROWS_CASES(6) ROWS_CASES(7) ROWS_CASES(8)
-#endif
-#undef ROWS_CASES
-        }
-    }
+    const chunk_rows chunk = {group, queries, rows, head_stride, first, count};
+    if (format == SP_CACHE_I16) attend_rows(&chunk, positions, true, states);
+    else attend_rows(&chunk, positions, false, states);
 }
 
 static void merge_states(float *state, const float *chunk, int head_stride) {

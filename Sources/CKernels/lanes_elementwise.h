@@ -6,7 +6,7 @@ static void quantize(const sp_activations *input, int token, int32_t first_group
         const float *x = input->values + ((size_t)token * (size_t)input->groups + (size_t)group) * SP_GROUP_COLUMNS;
         int8_t *quants = input->quants + at * SP_GROUP_COLUMNS;
         f32x16 low = load_floats(x), high = load_floats(x + 16);
-        float peak = largest_lane(larger(larger(low, -low), larger(high, -high)));
+        float peak = largest_magnitude(larger(magnitude(low), magnitude(high)));
         float scale = peak / 127.0f;
         // A subnormal peak has no finite inverse; such a group is as good as zero.
         f32x16 inverse = splat(peak > 1e-30f ? 127.0f / peak : 0.0f);

@@ -16,8 +16,8 @@ final class KeyValueCache {
 
     private(set) var stores: [[Store?]]
     private(set) var capacity = 0
-    /// Bytes of the keys, or of the values, of one position in one group.
-    private let positionBytes: Int
+    /// Bytes of the keys, and of the values, of a block of positions in one group.
+    private let blockBytes: (keys: Int, values: Int)
     private let limit: Int
     private let liveGroups: [[Int]]
 
@@ -25,8 +25,8 @@ final class KeyValueCache {
         _ plan: PathwayPlan, _ configuration: ModelConfiguration, precision: DecoderModel.Precision, headStride: Int,
         limit: Int
     ) {
-        format = precision == .int8 ? SP_CACHE_BF16 : SP_CACHE_F32
-        positionBytes = headStride * (precision == .int8 ? 2 : 4)
+        format = precision == .int8 ? SP_CACHE_I16 : SP_CACHE_F32
+        blockBytes = (sp_key_block_bytes(format, Int32(headStride)), sp_value_block_bytes(format, Int32(headStride)))
         self.limit = limit
         liveGroups = plan.layers.map { $0.groups.map(\.index) }
         stores = Array(
@@ -35,7 +35,7 @@ final class KeyValueCache {
 
     /// Bytes that the cache occupies now.
     var byteCount: Int {
-        liveGroups.reduce(0) { $0 + $1.count } * 2 * capacity * positionBytes
+        liveGroups.reduce(0) { $0 + $1.count } * (capacity / Int(SP_KEY_BLOCK)) * (blockBytes.keys + blockBytes.values)
     }
 
     /// Makes room for `positions` positions, keeping what is there.
@@ -43,18 +43,18 @@ final class KeyValueCache {
         guard positions > capacity else { return }
         let block = Int(SP_KEY_BLOCK)
         let wanted = min(max(positions, 2 * capacity, 64), limit)
-        let grown = (wanted + block - 1) / block * block
+        let blocks = (wanted + block - 1) / block, filled = capacity / block
         for (layer, groups) in liveGroups.enumerated() {
             for group in groups {
-                let keys = try AlignedBuffer<UInt8>(count: grown * positionBytes, for: "the key/value cache")
-                let values = try AlignedBuffer<UInt8>(count: grown * positionBytes, for: "the key/value cache")
+                let keys = try AlignedBuffer<UInt8>(count: blocks * blockBytes.keys, for: "the key/value cache")
+                let values = try AlignedBuffer<UInt8>(count: blocks * blockBytes.values, for: "the key/value cache")
                 if let old = stores[layer][group] {
-                    keys.pointer.update(from: old.keys.pointer, count: capacity * positionBytes)
-                    values.pointer.update(from: old.values.pointer, count: capacity * positionBytes)
+                    keys.pointer.update(from: old.keys.pointer, count: filled * blockBytes.keys)
+                    values.pointer.update(from: old.values.pointer, count: filled * blockBytes.values)
                 }
                 stores[layer][group] = Store(keys: keys, values: values)
             }
         }
-        capacity = grown
+        capacity = blocks * block
     }
 }

@@ -78,16 +78,28 @@ void sp_swiglu(
 
 // How cached keys and values are stored. In both, keys lie in blocks of 16 positions.
 //   float32:   keys [position / 16][head_stride][position % 16], values [position][head_stride]
-//   bfloat16:  keys [position / 16][head_stride / 2][position % 16][2], values [position / 2][head_stride][2]
+//   int16:     keys [position / 16]([head_stride / 2][position % 16][2] integers, [16] scales of keys, [16] of values)
+//              values [position / 2][head_stride][2] integers
+// An integer is worth its position's scale: its key's, or its value's.
 typedef enum {
     SP_CACHE_F32,
-    SP_CACHE_BF16,
+    SP_CACHE_I16,
 } sp_cache_format;
 
 enum {
     SP_KEY_BLOCK = 16,
     SP_LARGEST_HEAD = 512,   // the most that head_stride may be
 };
+
+// Bytes of a block's keys and of its values.
+static inline size_t sp_key_block_bytes(sp_cache_format format, int head_stride) {
+    const size_t values = (size_t)SP_KEY_BLOCK * (size_t)head_stride;
+    return format == SP_CACHE_F32 ? sizeof(float) * values : sizeof(int16_t) * values + sizeof(float) * 2 * SP_KEY_BLOCK;
+}
+
+static inline size_t sp_value_block_bytes(sp_cache_format format, int head_stride) {
+    return (size_t)SP_KEY_BLOCK * (size_t)head_stride * (format == SP_CACHE_F32 ? sizeof(float) : sizeof(int16_t));
+}
 
 // One key/value head, with the query heads that read it.
 typedef struct {

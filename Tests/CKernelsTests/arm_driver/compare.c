@@ -265,8 +265,9 @@ static void compare_attention(
     float *outputs[2];
     for (int i = 0; i < 2; i++) {
         outputs[i] = allocate((size_t)positions * output_stride, sizeof(float));
-        const size_t room = (size_t)((positions + 15) / 16 * 16 * head_stride);
-        float *cached_keys = allocate(room, sizeof(float)), *cached_values = allocate(room, sizeof(float));
+        const size_t blocks = (size_t)(positions + 15) / 16;
+        void *cached_keys = allocate(blocks, sp_key_block_bytes(format, head_stride));
+        void *cached_values = allocate(blocks, sp_value_block_bytes(format, head_stride));
         float *partials = allocate(sp_attention_partials(positions, heads, head_stride), sizeof(float));
         const sp_attention_group group = {cached_keys, cached_values, 0, running, (heads + 1) / 2};
         // First the text so far in one batch, then the tokens.
@@ -308,11 +309,12 @@ int main(void) {
         compare_quantize(pool, portable);
         static const int counts[] = {1, 15, 16, 77, 576};
         for (int j = 0; j < 5; j++) compare_norm_and_swiglu(pool, portable, counts[j], j + 1);
-        for (sp_cache_format format = SP_CACHE_F32; format <= SP_CACHE_BF16; format++) {
+        for (sp_cache_format format = SP_CACHE_F32; format <= SP_CACHE_I16; format++) {
             compare_attention(pool, portable, format, 64, 3, 0, 1);
             compare_attention(pool, portable, format, 64, 5, 270, 9);
             compare_attention(pool, portable, format, 24, 2, 140, 1);
             compare_attention(pool, portable, format, 40, 1, 0, 33);
+            compare_attention(pool, portable, format, 200, 2, 5, 3);
         }
         sp_pool_destroy(pool);
     }

@@ -1,0 +1,91 @@
+// How keys, values and queries are stored for attention: part of lanes.h.
+//
+// As integers, a vector is its largest magnitude's share in 16 bits: x = scale * integer. Their sums of products are
+// exact, so the limits keep them within 32 bits: those of keys with queries over the values of a head, those of weights
+// with values over the positions of a chunk.
+
+enum {
+    // 128 * 4095 * 4095, or 512 * 2047 * 2047, is below 2^31.
+    KEY_LIMIT = 4095,
+    LONG_KEY_LIMIT = 2047,
+    LONG_KEY = 128,
+    // 128 * 16383 * 1023 is below 2^31.
+    WEIGHT_LIMIT = 16383,
+    VALUE_LIMIT = 1023,
+};
+
+_Static_assert((int64_t)LONG_KEY * KEY_LIMIT * KEY_LIMIT <= INT32_MAX, "scores fit in 32 bits");
+_Static_assert((int64_t)SP_LARGEST_HEAD * LONG_KEY_LIMIT * LONG_KEY_LIMIT <= INT32_MAX, "scores fit in 32 bits");
+_Static_assert((int64_t)SP_ATTENTION_CHUNK * WEIGHT_LIMIT * VALUE_LIMIT <= INT32_MAX, "values fit in 32 bits");
+
+INLINE int key_limit(int head_stride) { return head_stride <= LONG_KEY ? KEY_LIMIT : LONG_KEY_LIMIT; }
+
+// What to multiply numbers up to `peak` with so that they reach `limit`. A subnormal peak has no finite inverse; such a
+// vector is as good as zero.
+INLINE float inverse_scale(float peak, int limit) { return peak > 1e-30f ? (float)limit / peak : 0.0f; }
+
+INLINE void store_integers(int16_t *p, f32x16 v) {
+    const i16x16 integers = __builtin_convertvector(__builtin_convertvector(round_to_nearest(v), i32x16), i16x16);
+    memcpy(p, &integers, sizeof integers);
+}
+
+// x = scale * integers, of at most `limit`; returns the scale. `count` is a multiple of 16.
+INLINE float round_to_integers(const float *x, int count, int limit, int16_t *integers) {
+    f32x16 peaks = splat(0);
+    for (int i = 0; i < count; i += 16) {
+        const f32x16 v = load_floats(x + i);
+        peaks = larger(peaks, magnitude(v));
+    }
+    const float peak = largest_magnitude(peaks);
+    const f32x16 inverse = splat(inverse_scale(peak, limit));
+    for (int i = 0; i < count; i += 16) store_integers(integers + i, load_floats(x + i) * inverse);
+    return peak / (float)limit;
+}
+
+// A block of keys, followed in integers by the scales of its keys and of its values.
+INLINE uint8_t *key_block(const sp_attention_group *group, sp_cache_format format, int head_stride, size_t block) {
+    return (uint8_t *)group->keys + block * sp_key_block_bytes(format, head_stride);
+}
+
+INLINE float *key_scales(uint8_t *block, int head_stride) { return (float *)(block + 2 * SP_KEY_BLOCK * head_stride); }
+INLINE float *value_scales(uint8_t *block, int head_stride) { return key_scales(block, head_stride) + SP_KEY_BLOCK; }
+
+// destination = head with its first 2 * pairs values rotated, halves apart. Both hold head_stride floats.
+static void rotate(
+    const float *head, const float *cosines, const float *sines, int pairs, int head_stride, float *destination) {
+    for (int i = 0; i < pairs; i++) {
+        const float first = head[i], second = head[pairs + i];
+        destination[i] = first * cosines[i] - second * sines[i];
+        destination[pairs + i] = first * sines[i] + second * cosines[i];
+    }
+    for (int i = 2 * pairs; i < head_stride; i++) destination[i] = head[i];
+}
+
+static void append(
+    const sp_attention_group *group, sp_cache_format format, int position, int head_stride, const float *key,
+    const float *value) {
+    const size_t width = (size_t)head_stride, at = (size_t)position;
+    uint8_t *block = key_block(group, format, head_stride, at / SP_KEY_BLOCK);
+    const size_t lane = at % SP_KEY_BLOCK;
+    if (format == SP_CACHE_F32) {
+        for (int i = 0; i < head_stride; i++) ((float *)block)[(size_t)i * SP_KEY_BLOCK + lane] = key[i];
+        memcpy((float *)group->values + at * width, value, sizeof(float) * width);
+        return;
+    }
+    int16_t integers[SP_LARGEST_HEAD];
+    key_scales(block, head_stride)[lane] = round_to_integers(key, head_stride, key_limit(head_stride), integers);
+    for (size_t i = 0; i < width; i += 2) memcpy(block + 2 * SP_KEY_BLOCK * i + 4 * lane, integers + i, 4);
+    value_scales(block, head_stride)[lane] = round_to_integers(value, head_stride, VALUE_LIMIT, integers);
+    int16_t *values = (int16_t *)group->values + at / 2 * 2 * width + at % 2;
+    for (size_t i = 0; i < width; i++) values[2 * i] = integers[i];
+}
+
+// query = factor * head as what a cache of this format is multiplied with: floats, or integers and then their scale.
+static void prepare_query(const float *head, float factor, int head_stride, sp_cache_format format, float *query) {
+    if (format == SP_CACHE_F32) {
+        for (int i = 0; i < head_stride; i += 16) store_floats(query + i, load_floats(head + i) * splat(factor));
+        return;
+    }
+    const float scale = round_to_integers(head, head_stride, key_limit(head_stride), (int16_t *)query);
+    query[head_stride / 2] = factor * scale;
+}
