@@ -13,7 +13,6 @@
 #endif
 
 enum {
-    CHUNK_BLOCKS = SP_ATTENTION_CHUNK / SP_KEY_BLOCK,
     ROWS_TOGETHER = SCORE_SUMS < SP_ATTENTION_ROWS ? SCORE_SUMS : SP_ATTENTION_ROWS,
     // The most sums of one row.
     MOST_SUMS = 4,
@@ -214,17 +213,17 @@ INLINE void mix_values(
     else mix_floats(rows, row, weights, start, ROWS, VECTORS, states);
 }
 
-// The rows of a chunk in runs of at most ROWS_TOGETHER, so that what they read is read from the first cache: CALL(N, row)
-// for N rows from `row` on, where N is a constant.
-#define EACH_RUN_OF_ROWS(CALL)                                                                                \
-    for (int row = 0; row < rows->rows; row += ROWS_TOGETHER) {                                               \
-        switch (rows->rows - row < ROWS_TOGETHER ? rows->rows - row : ROWS_TOGETHER) {                        \
-        case 1: CALL(1); break;                                                                               \
-        case 2: CALL(2); break;                                                                               \
-        case 3: CALL(3); break;                                                                               \
-        case 4: CALL(4); break;                                                                               \
-        EIGHT_ROWS(CALL)                                                                                      \
-        }                                                                                                     \
+// CALL(N) for the rows of a chunk in runs of N from `row` on, where N is a constant of at most ROWS_TOGETHER: what one run
+// reads the next finds in the first cache.
+#define EACH_RUN_OF_ROWS(CALL)                                                          \
+    for (int row = 0; row < rows->rows; row += ROWS_TOGETHER) {                         \
+        switch (rows->rows - row < ROWS_TOGETHER ? rows->rows - row : ROWS_TOGETHER) {  \
+        case 1: CALL(1); break;                                                         \
+        case 2: CALL(2); break;                                                         \
+        case 3: CALL(3); break;                                                         \
+        case 4: CALL(4); break;                                                         \
+        EIGHT_ROWS(CALL)                                                                \
+        }                                                                               \
     }
 #if SCORE_SUMS > 4
 #define EIGHT_ROWS(CALL)    \
@@ -248,10 +247,10 @@ INLINE void attend_rows(const chunk_rows *rows, const int *positions, const bool
     const int together = sums_per_row(rows->rows, SCORE_SUMS);
     for (int block = 0, some; block < blocks; block += some) {
         some = blocks - block < together ? 1 : together;
-#define SCORE(N)                                                                                            \
-    do {                                                                                                    \
-        if (some > 1) score_blocks(rows, row, block, N, sums_per_row(N, SCORE_SUMS), INTEGERS, scores);     \
-        else score_blocks(rows, row, block, N, 1, INTEGERS, scores);                                        \
+#define SCORE(N)                                                                                         \
+    do {                                                                                                 \
+        if (some > 1) score_blocks(rows, row, block, N, sums_per_row(N, SCORE_SUMS), INTEGERS, scores);  \
+        else score_blocks(rows, row, block, N, 1, INTEGERS, scores);                                     \
     } while (0)
         EACH_RUN_OF_ROWS(SCORE)
 #undef SCORE
@@ -265,11 +264,11 @@ INLINE void attend_rows(const chunk_rows *rows, const int *positions, const bool
     for (int start = 0, vectors; start < rows->head_stride; start += 16 * vectors) {
         vectors = most;
         while (start + 16 * vectors > rows->head_stride) vectors /= 2;
-#define MIX(N)                                                                                              \
-    do {                                                                                                    \
-        if (vectors == 4) mix_values(rows, row, &weights, start, N, 4, INTEGERS, states);    \
-        else if (vectors == 2) mix_values(rows, row, &weights, start, N, 2, INTEGERS, states); \
-        else mix_values(rows, row, &weights, start, N, 1, INTEGERS, states);                 \
+#define MIX(N)                                                                                  \
+    do {                                                                                        \
+        if (vectors == 4) mix_values(rows, row, &weights, start, N, 4, INTEGERS, states);       \
+        else if (vectors == 2) mix_values(rows, row, &weights, start, N, 2, INTEGERS, states);  \
+        else mix_values(rows, row, &weights, start, N, 1, INTEGERS, states);                    \
     } while (0)
         EACH_RUN_OF_ROWS(MIX)
 #undef MIX
