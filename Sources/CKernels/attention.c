@@ -8,6 +8,9 @@
 enum {
     // Batches of at most this many tokens have too few queries to share out, and are split by position as well.
     SPLIT_TOKENS = 2,
+    // A task is a run of at most so many chunks, so that a thread can fetch ahead; but a thread finds a few tasks.
+    MOST_CHUNKS = 8,
+    TASKS_PER_THREAD = 4,
 };
 
 // A block of rows of one key/value group. A row is one query of one token: row r is head r % head_count of
@@ -25,6 +28,7 @@ typedef struct {
     int blocks;
     int rows;
     int chunks;              // of the whole text
+    int chunks_per_task;
 } attention_step;
 
 static int chunks_of(int positions) { return (positions + SP_ATTENTION_CHUNK - 1) / SP_ATTENTION_CHUNK; }
@@ -89,7 +93,8 @@ static void block_task(void *context, int task, int worker) {
     const int longest = prepare_rows(step, &block, queries, positions);
     for (int first = 0; first < longest; first += SP_ATTENTION_CHUNK) {
         step->kernels->attend_chunk(
-            block.group, a->format, queries, positions, block.rows, first, a->head_stride, first == 0 ? states : chunk);
+            block.group, a->format, queries, positions, block.rows, first, first + SP_ATTENTION_CHUNK < longest,
+            a->head_stride, first == 0 ? states : chunk);
         for (int row = 0; first > 0 && row < block.rows; row++)
             step->kernels->merge_states(states + stride * (size_t)row, chunk + stride * (size_t)row, a->head_stride);
     }
@@ -104,18 +109,22 @@ static float *partial_of(const attention_step *step, const row_block *block, int
     return step->attention->partials + row * SP_ATTENTION_STATE(step->attention->head_stride);
 }
 
-// One block over one chunk of positions.
-static void chunk_task(void *context, int task, int worker) {
+// One block over a run of chunks.
+static void chunks_task(void *context, int task, int worker) {
     (void)worker;
     const attention_step *step = context;
     const sp_attention *a = step->attention;
     _Alignas(64) float queries[SP_ATTENTION_ROWS * SP_LARGEST_HEAD];
     int positions[SP_ATTENTION_ROWS];
     const row_block block = find_block(a, task % step->blocks);
-    const int chunk = task / step->blocks, first = chunk * SP_ATTENTION_CHUNK;
-    if (first >= prepare_rows(step, &block, queries, positions)) return;
-    step->kernels->attend_chunk(
-        block.group, a->format, queries, positions, block.rows, first, a->head_stride, partial_of(step, &block, chunk));
+    const int longest = prepare_rows(step, &block, queries, positions);
+    const int start = task / step->blocks * step->chunks_per_task, left = chunks_of(longest) - start;
+    const int end = start + (left < step->chunks_per_task ? left : step->chunks_per_task);
+    for (int chunk = start; chunk < end; chunk++) {
+        step->kernels->attend_chunk(
+            block.group, a->format, queries, positions, block.rows, chunk * SP_ATTENTION_CHUNK, chunk + 1 < end,
+            a->head_stride, partial_of(step, &block, chunk));
+    }
 }
 
 // Merges the chunks of one block in the order of their positions, as block_task does.
@@ -167,6 +176,9 @@ void sp_attend(sp_pool *pool, const sp_attention *attention) {
         sp_pool_run(pool, step.blocks, block_task, &step);
         return;
     }
-    sp_pool_run(pool, step.blocks * step.chunks, chunk_task, &step);
+    const int per_task = step.blocks * step.chunks / (sp_pool_threads(pool) * TASKS_PER_THREAD);
+    step.chunks_per_task = per_task < 1 ? 1 : per_task < MOST_CHUNKS ? per_task : MOST_CHUNKS;
+    const int runs = (step.chunks + step.chunks_per_task - 1) / step.chunks_per_task;
+    sp_pool_run(pool, step.blocks * runs, chunks_task, &step);
     for (int block = 0; block < step.blocks; block++) merge_block(&step, block);
 }

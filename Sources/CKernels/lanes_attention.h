@@ -50,7 +50,29 @@ typedef struct {
     int head_stride;
     int first;               // the chunk's first position
     int count;               // its positions
+    bool goes_on;            // whether this thread attends to the next chunk after it
 } chunk_rows;
+
+// With fewer rows than this a chunk waits for memory: its values are fetched while scores are computed, and the next
+// chunk's keys while values are mixed.
+enum { FETCHING_ROWS = 4 };
+
+// Where the values of a step of scores are: of 2 values of the keys of a block.
+INLINE const uint8_t *values_of_step(const chunk_rows *rows, int block, int i) {
+    const size_t bytes = sp_value_block_bytes(SP_CACHE_I16, rows->head_stride);
+    return (const uint8_t *)rows->group->values + bytes * (size_t)(rows->first / SP_KEY_BLOCK + block) + 32 * i;
+}
+
+// Where a step of mixing values, of 2 positions and some values from `start` on, finds its share of the next chunk's keys;
+// of this one's, which have been read, where there is none.
+INLINE const uint8_t *keys_of_step(const chunk_rows *rows, int start, int i) {
+    const size_t bytes = sp_key_block_bytes(SP_CACHE_I16, rows->head_stride) * (SP_ATTENTION_CHUNK / SP_KEY_BLOCK);
+    const size_t steps = (size_t)rows->head_stride / SP_KEY_BLOCK * SP_ATTENTION_CHUNK / 2;
+    const size_t step = (size_t)start / SP_KEY_BLOCK * SP_ATTENTION_CHUNK / 2 + (size_t)i / 2;
+    const size_t block = (size_t)(rows->first / SP_KEY_BLOCK);
+    const uint8_t *keys = key_block(rows->group, SP_CACHE_I16, rows->head_stride, block);
+    return keys + (rows->goes_on ? bytes : 0) + bytes * step / steps;
+}
 
 // scores[row ...][...] of ROWS rows for BLOCKS blocks of 16 positions from the chunk's `block` on, in single precision.
 INLINE void score_floats(
@@ -92,6 +114,7 @@ INLINE void score_integers(
 #pragma clang loop unroll(full)
         for (int b = 0; b < BLOCKS; b++) {
             const i32x16 pairs = load_pairs(keys[b] + 32 * i);
+            if (ROWS < FETCHING_ROWS) __builtin_prefetch(values_of_step(rows, block + b, i));
 #pragma clang loop unroll(full)
             for (int r = 0; r < ROWS; r++) {
                 const int16_t *query = (const int16_t *)(queries + r * rows->head_stride);
@@ -194,6 +217,7 @@ INLINE void mix_integers(
 #pragma clang loop unroll(full)
         for (int v = 0; v < VECTORS; v++) {
             const i32x16 pairs = load_pairs(values + 32 * v);
+            if (ROWS < FETCHING_ROWS) __builtin_prefetch(keys_of_step(rows, start + 16 * v, i));
 #pragma clang loop unroll(full)
             for (int r = 0; r < ROWS; r++)
                 sums[r][v] = multiply_pairs(sums[r][v], pairs, weight + r * SP_ATTENTION_CHUNK + i);
@@ -213,8 +237,8 @@ INLINE void mix_values(
     else mix_floats(rows, row, weights, start, ROWS, VECTORS, states);
 }
 
-// CALL(N) for the rows of a chunk in runs of N from `row` on, where N is a constant of at most ROWS_TOGETHER: what one run
-// reads the next finds in the first cache.
+// CALL(N) for the rows of a chunk in runs of N from `row` on, where N is a constant of at most ROWS_TOGETHER: what one
+// run reads the next finds in the first cache.
 #define EACH_RUN_OF_ROWS(CALL)                                                          \
     for (int row = 0; row < rows->rows; row += ROWS_TOGETHER) {                         \
         switch (rows->rows - row < ROWS_TOGETHER ? rows->rows - row : ROWS_TOGETHER) {  \
@@ -277,11 +301,11 @@ INLINE void attend_rows(const chunk_rows *rows, const int *positions, const bool
 
 static void attend_chunk(
     const sp_attention_group *group, sp_cache_format format, const float *queries, const int *positions, int rows,
-    int first, int head_stride, float *states) {
+    int first, bool goes_on, int head_stride, float *states) {
     int longest = 0;
     for (int row = 0; row < rows; row++) longest = positions[row] > longest ? positions[row] : longest;
     const int count = longest - first < SP_ATTENTION_CHUNK ? longest - first : SP_ATTENTION_CHUNK;
-    const chunk_rows chunk = {group, queries, rows, head_stride, first, count};
+    const chunk_rows chunk = {group, queries, rows, head_stride, first, count, goes_on};
     if (format == SP_CACHE_I16) attend_rows(&chunk, positions, true, states);
     else attend_rows(&chunk, positions, false, states);
 }
