@@ -178,11 +178,12 @@ private struct AttentionCase {
 }
 
 @Suite struct AttentionTests {
-    /// Sizes that are no multiple of a register, texts below, at and past the edges of blocks and chunks.
+    /// Sizes that are no multiple of a register, texts below, at and past the edges of blocks and chunks, and one of which
+    /// a single thread takes two chunks at a time.
     private static func cases(_ format: sp_cache_format) -> [AttentionCase] {
         [
             AttentionCase(headSize: 64, headsPerGroup: 3, groups: 2, tokens: 1, pairs: 32, format: format),
-            AttentionCase(headSize: 64, headsPerGroup: 3, groups: 1, tokens: 300, pairs: 32, format: format),
+            AttentionCase(headSize: 64, headsPerGroup: 3, groups: 3, tokens: 300, pairs: 32, format: format),
             AttentionCase(headSize: 24, headsPerGroup: 2, groups: 2, tokens: 128, pairs: 12, format: format),
             AttentionCase(headSize: 40, headsPerGroup: 1, groups: 1, tokens: 129, pairs: 8, format: format),
             AttentionCase(
