@@ -65,15 +65,19 @@ INLINE float largest_magnitude(f32x16 v) {
     i32x16 bits;
     memcpy(&bits, &v, sizeof bits);
     const int32_t largest = __builtin_reduce_max(bits & 0x7fffffff);
-    float magnitude;
-    memcpy(&magnitude, &largest, sizeof magnitude);
-    return magnitude;
+    float result;
+    memcpy(&result, &largest, sizeof result);
+    return result;
 }
 
 INLINE float largest_lane(f32x16 v) {
     FOLD_LANES(v, larger);
     return v[0];
 }
+
+// What to multiply numbers up to `peak` with so that they reach `limit`. A subnormal peak has no finite inverse; such a
+// vector is as good as zero.
+INLINE float inverse_scale(float peak, int limit) { return peak > 1e-30f ? (float)limit / peak : 0.0f; }
 
 // exp(x) to about one unit in the last place: 2^n times a degree-6 polynomial on |r| <= ln(2) / 2.
 // Inputs are clamped to the range where the result is a normal number.

@@ -5,11 +5,9 @@
 // with values over the positions of a chunk.
 
 enum {
-    // 128 * 4095 * 4095, or 512 * 2047 * 2047, is below 2^31.
     KEY_LIMIT = 4095,
     LONG_KEY_LIMIT = 2047,
     LONG_KEY = 128,
-    // 128 * 16383 * 1023 is below 2^31.
     WEIGHT_LIMIT = 16383,
     VALUE_LIMIT = 1023,
 };
@@ -19,10 +17,6 @@ _Static_assert((int64_t)SP_LARGEST_HEAD * LONG_KEY_LIMIT * LONG_KEY_LIMIT <= INT
 _Static_assert((int64_t)SP_ATTENTION_CHUNK * WEIGHT_LIMIT * VALUE_LIMIT <= INT32_MAX, "values fit in 32 bits");
 
 INLINE int key_limit(int head_stride) { return head_stride <= LONG_KEY ? KEY_LIMIT : LONG_KEY_LIMIT; }
-
-// What to multiply numbers up to `peak` with so that they reach `limit`. A subnormal peak has no finite inverse; such a
-// vector is as good as zero.
-INLINE float inverse_scale(float peak, int limit) { return peak > 1e-30f ? (float)limit / peak : 0.0f; }
 
 INLINE void store_integers(int16_t *p, f32x16 v) {
     const i16x16 integers = __builtin_convertvector(__builtin_convertvector(round_to_nearest(v), i32x16), i16x16);

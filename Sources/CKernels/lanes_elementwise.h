@@ -8,8 +8,7 @@ static void quantize(const sp_activations *input, int token, int32_t first_group
         f32x16 low = load_floats(x), high = load_floats(x + 16);
         float peak = largest_magnitude(larger(magnitude(low), magnitude(high)));
         float scale = peak / 127.0f;
-        // A subnormal peak has no finite inverse; such a group is as good as zero.
-        f32x16 inverse = splat(peak > 1e-30f ? 127.0f / peak : 0.0f);
+        f32x16 inverse = splat(inverse_scale(peak, 127));
         i32x16 low_quants = __builtin_convertvector(round_to_nearest(low * inverse), i32x16);
         i32x16 high_quants = __builtin_convertvector(round_to_nearest(high * inverse), i32x16);
         i8x16 low_bytes = __builtin_convertvector(low_quants, i8x16);
