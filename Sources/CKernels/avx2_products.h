@@ -5,14 +5,10 @@
 // 8 steps * 2 products * 15 * 127 = 30480, so a group is widened to 32 bits once.
 
 enum {
-    STEPS = SP_GROUP_COLUMNS / 4,
     // Tokens that share the unpacking of a group; their sums and inputs stay in the first cache.
     BLOCK_TOKENS = 64,
     // Tokens that share the loading of a register of weights: their sums fill half of the registers.
     QUAD_TOKENS = 4,
-    // How far ahead of the products of a few tokens weights are fetched: those wait for memory, and a processor runs
-    // ahead by fewer groups than it takes to keep reading.
-    GROUPS_AHEAD = 7,
 };
 
 typedef __m256i plane[STEPS][2];
@@ -117,26 +113,6 @@ INLINE void multiply_group(
 INLINE void load_two_scales(const uint8_t *scales, bool half, int part, __m256 destination[2]) {
     const f32x16 v = load_scales(scales, half, part);
     memcpy(destination, &v, sizeof v);
-}
-
-// Fetches the group that will be read GROUPS_AHEAD groups after the i-th of a tile's `count`: a pathway's are neither
-// side by side nor in tiles that are.
-INLINE void fetch_ahead(const sp_product *product, int32_t tile, int32_t next_tile, int i, int count) {
-    const sp_matrix *matrix = product->matrix;
-    const sp_columns *columns = &product->columns;
-    int ahead = i + GROUPS_AHEAD;
-    if (ahead >= count) {
-        ahead -= count;
-        tile = next_tile;
-    }
-    if (ahead >= count) return;
-    const sp_group group = sp_matrix_group(matrix, tile, sp_group_index(columns, ahead));
-    const sp_halves halves = sp_halves_of(columns, ahead);
-    for (size_t line = 0; line < matrix->scale_bytes; line += 64) __builtin_prefetch(group.scales + line);
-    for (int half = 0; half < 2; half++) {
-        if (!(halves & (half == 0 ? SP_FIRST_HALF : SP_SECOND_HALF))) continue;
-        for (size_t line = 0; line < matrix->half_bytes; line += 64) __builtin_prefetch(group.halves[half] + line);
-    }
 }
 
 // Adds the products of the steps [FIRST, LAST) of a group for `tokens` tokens; TOKENS as in multiply_block.

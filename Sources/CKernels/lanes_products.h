@@ -30,6 +30,34 @@ INLINE void finish(const sp_product *product, int32_t tile, int token, f32x16 su
         if (last_token - token >= 1) CALL(1);           \
     } while (0)
 
+enum {
+    // A step is 4 columns of 16 rows.
+    STEPS = SP_GROUP_COLUMNS / 4,
+    // How far ahead of the products of a few tokens weights are fetched: those wait for memory, and a processor runs
+    // ahead by fewer groups than it takes to keep reading.
+    GROUPS_AHEAD = 7,
+};
+
+// Fetches the group that will be read GROUPS_AHEAD groups after the i-th of a tile's `count`: a pathway's are neither
+// side by side nor in tiles that are.
+INLINE void fetch_ahead(const sp_product *product, int32_t tile, int32_t next_tile, int i, int count) {
+    const sp_matrix *matrix = product->matrix;
+    const sp_columns *columns = &product->columns;
+    int ahead = i + GROUPS_AHEAD;
+    if (ahead >= count) {
+        ahead -= count;
+        tile = next_tile;
+    }
+    if (ahead >= count) return;
+    const sp_group group = sp_matrix_group(matrix, tile, sp_group_index(columns, ahead));
+    const sp_halves halves = sp_halves_of(columns, ahead);
+    for (size_t line = 0; line < matrix->scale_bytes; line += 64) __builtin_prefetch(group.scales + line);
+    for (int half = 0; half < 2; half++) {
+        if (!(halves & (half == 0 ? SP_FIRST_HALF : SP_SECOND_HALF))) continue;
+        for (size_t line = 0; line < matrix->half_bytes; line += 64) __builtin_prefetch(group.halves[half] + line);
+    }
+}
+
 // multiply_int8(product, input, tile, next_tile, first_token, last_token, FOUR_BIT, MINIMUM, SPLIT): one tile in int8,
 // where the last three are constants at every call.
 #ifdef INT8_PRODUCTS

@@ -49,6 +49,8 @@ PRIMITIVE i32x16 join(four_registers sums) {
     return result;
 }
 
-PRIMITIVE i32x16 dot_group_u4(const u8x64 *weights, const int8_t *x) {
-    return join(dot_columns(dot_columns(equal_sums(0), weights, x, 0), weights + 4, x + 16, 0));
+PRIMITIVE i32x16 dot_u4(const u8x64 *weights, const int8_t *x, const int STEPS) {
+    four_registers sums = equal_sums(0);
+    for (int step = 0; step < STEPS; step += 4) sums = dot_columns(sums, weights + step, x + 4 * step, 0);
+    return join(sums);
 }

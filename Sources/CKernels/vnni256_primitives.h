@@ -14,7 +14,10 @@ PRIMITIVE two_registers dot_steps(const u8x64 *weights, const int8_t *x, const i
     return sums;
 }
 
-PRIMITIVE i32x16 dot_group_u4(const u8x64 *weights, const int8_t *x) { return join(dot_steps(weights, x, 8)); }
+PRIMITIVE i32x16 dot_u4(const u8x64 *weights, const int8_t *x, const int STEPS) {
+    return join(dot_steps(weights, x, STEPS));
+}
+
 PRIMITIVE i32x16 dot_half_u8(const u8x64 *weights, const int8_t *x) { return join(dot_steps(weights, x, 4)); }
 
 PRIMITIVE i32x16 dot_step(i32x16 sums, u8x64 weights, const int8_t *x) {

@@ -33,7 +33,7 @@ typedef struct {
     int32_t count;
 } sp_columns;
 
-// The inputs of a half that is not read must be zero: a kernel may read it after all.
+// The inputs of a half that is not read must be zero: where a kernel takes the sum of inputs, it is the group's.
 typedef enum {
     SP_FIRST_HALF = 1,
     SP_SECOND_HALF = 2,
