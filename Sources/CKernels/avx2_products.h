@@ -150,7 +150,7 @@ INLINE void multiply_block(
         const int32_t index = sp_group_index(columns, i);
         const sp_group group = sp_matrix_group(matrix, tile, index);
         const size_t at = sp_input_index(input, index, token);
-        if (TOKENS) fetch_ahead(product, tile, next_tile, i, count);
+        if (TOKENS) fetch_ahead(product, tile, next_tile, i, GROUPS_AHEAD, count);
 #define STEPS_OF_GROUP(FIRST, LAST) \
     multiply_steps(&inputs, &group, at, FIRST, LAST, tokens, TOKENS, FOUR_BIT, MINIMUM, SPLIT, sums)
         switch (sp_halves_of(columns, i)) {

@@ -12,10 +12,14 @@ PRIMITIVE f32x16 load_halves(const uint8_t *p) {
     return (f32x16)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
 }
 
-PRIMITIVE __m512i dot_step(__m512i sums, u8x64 weights, const int8_t *x) {
+PRIMITIVE __m512i four_inputs(const int8_t *x) {
     int32_t four;
     memcpy(&four, x, sizeof four);
-    return _mm512_dpbusd_epi32(sums, (__m512i)weights, _mm512_set1_epi32(four));
+    return _mm512_set1_epi32(four);
+}
+
+PRIMITIVE __m512i dot_step(__m512i sums, u8x64 weights, const int8_t *x) {
+    return _mm512_dpbusd_epi32(sums, (__m512i)weights, four_inputs(x));
 }
 
 // Two chains of sums, so that one multiplication need not wait for the one before it.
@@ -36,4 +40,5 @@ PRIMITIVE i32x16 dot_half_u8(const u8x64 *weights, const int8_t *x) {
 
 #define MULTIPLY_PAIRS(sums, pairs, word) \
     ((i32x16)_mm512_dpwssd_epi32((__m512i)(sums), (__m512i)(pairs), _mm512_set1_epi32(word)))
+#define PAIR_PRODUCTS "avx512_pair_products.h"
 #define DOT_STEP(sums, weights, x) ((i32x16)dot_step((__m512i)(sums), weights, x))

@@ -7,12 +7,21 @@
 #include "include/operations.h"
 
 typedef struct {
+    int32_t first;
+    int32_t second;
+} sp_tile_pair;
+
+typedef struct {
     const char *name;
     // One tile of one product for the tokens [first_token, last_token). This thread's next tile of the product is
     // `next_tile`, or `tile` where it has none: a kernel that waits for memory may fetch it ahead.
     void (*multiply_tile)(
         const sp_product *product, const sp_activations *input, int32_t tile, int32_t next_tile, int first_token,
         int last_token);
+    // Two tiles of a quantised matrix for the integer form of many tokens, where that is faster than one after the
+    // other; NULL where it is not. This thread's next pair is `next`, or `pair` where it has none.
+    void (*multiply_pair)(
+        const sp_product *product, const sp_activations *input, sp_tile_pair pair, sp_tile_pair next, int tokens);
     // The integer form of the groups [first_group, last_group) of one token.
     void (*quantize)(const sp_activations *input, int token, int32_t first_group, int32_t last_group);
     void (*rms_norm)(const float *x, const float *weight, int count, float epsilon, float *destination);

@@ -6,6 +6,7 @@
 //   dot_half_u8(w, x)             sum over 4 such steps, quants 0...255
 //   MULTIPLY_PAIRS(sums, pairs, word)  optional: sums + the products of two 16-bit integers a lane with those of a word
 //   INT8_PRODUCTS                 optional: a file of products for it to use in place of lanes_int8_products.h
+//   PAIR_PRODUCTS                 optional: a file that defines multiply_pair, see kernels.h
 //   SCORE_SUMS, VALUE_SUMS        optional: see lanes_attention.h
 //
 // and includes this file inside its target attribute, so that the same code becomes AVX-512, AVX2 or
@@ -100,6 +101,9 @@ INLINE f32x16 exponential(f32x16 x) {
 }
 
 #include "lanes_products.h"
+#ifdef PAIR_PRODUCTS
+#include PAIR_PRODUCTS
+#endif
 #include "lanes_elementwise.h"
 #include "lanes_cache.h"
 #include "lanes_attention.h"
@@ -108,6 +112,9 @@ INLINE f32x16 exponential(f32x16 x) {
 const sp_kernels LANES_TABLE = {
     .name = LANES_NAME,
     .multiply_tile = multiply_tile,
+#ifdef PAIR_PRODUCTS
+    .multiply_pair = multiply_pair,
+#endif
     .quantize = quantize,
     .rms_norm = rms_norm,
     .swiglu = swiglu,

@@ -38,12 +38,12 @@ enum {
     GROUPS_AHEAD = 7,
 };
 
-// Fetches the group that will be read GROUPS_AHEAD groups after the i-th of a tile's `count`: a pathway's are neither
-// side by side nor in tiles that are.
-INLINE void fetch_ahead(const sp_product *product, int32_t tile, int32_t next_tile, int i, int count) {
+// Fetches the group that will be read `groups` groups after the i-th of a tile's `count`: a pathway's are neither side
+// by side nor in tiles that are.
+INLINE void fetch_ahead(const sp_product *product, int32_t tile, int32_t next_tile, int i, int groups, int count) {
     const sp_matrix *matrix = product->matrix;
     const sp_columns *columns = &product->columns;
-    int ahead = i + GROUPS_AHEAD;
+    int ahead = i + groups;
     if (ahead >= count) {
         ahead -= count;
         tile = next_tile;

@@ -9,7 +9,7 @@
 enum {
     // Tokens whose values one task computes: neighbours share cache lines of the integer form, and a few tokens are
     // not worth waking another thread for.
-    TOKENS_PER_TASK = 4,
+    TOKENS_PER_TASK = 16,
     // Tasks a thread should find in a step, so that a late thread does not hold up the others. With few tokens a
     // step waits for memory, and a long run of tiles reads it fastest.
     TASKS_PER_THREAD = 24,
@@ -52,6 +52,17 @@ typedef struct {
     int tiles_per_task;
 } multiply_step;
 
+static int32_t tile_at(const sp_product *product, int index) { return product->tiles ? product->tiles[index] : index; }
+
+static sp_tile_pair pair_at(const sp_product *product, int index) {
+    return (sp_tile_pair){tile_at(product, index), tile_at(product, index + 1)};
+}
+
+static bool takes_pairs(const multiply_step *step, const sp_product *product) {
+    return step->kernels->multiply_pair && step->tokens > FEW_TOKENS && step->input->quants
+        && product->matrix->format > SP_PACKED_BF16;
+}
+
 static void multiply_task(void *context, int task, int worker) {
     (void)worker;
     const multiply_step *step = context;
@@ -63,11 +74,16 @@ static void multiply_task(void *context, int task, int worker) {
         int tiles = tiles_of(product);
         int from = first > base ? first - base : 0;
         int to = last - base < tiles ? last - base : tiles;
-        for (int index = from; index < to; index++) {
-            int next = index + 1 < to ? index + 1 : index;
-            int32_t tile = product->tiles ? product->tiles[index] : index;
-            int32_t next_tile = product->tiles ? product->tiles[next] : next;
-            step->kernels->multiply_tile(product, step->input, tile, next_tile, 0, step->tokens);
+        int index = from;
+        for (; takes_pairs(step, product) && index + 2 <= to; index += 2) {
+            const sp_tile_pair pair = pair_at(product, index);
+            const sp_tile_pair next = index + 4 <= to ? pair_at(product, index + 2) : pair;
+            step->kernels->multiply_pair(product, step->input, pair, next, step->tokens);
+        }
+        for (; index < to; index++) {
+            const int next = index + 1 < to ? index + 1 : index;
+            step->kernels->multiply_tile(
+                product, step->input, tile_at(product, index), tile_at(product, next), 0, step->tokens);
         }
         base += tiles;
     }
@@ -79,6 +95,7 @@ void sp_multiply(sp_pool *pool, const sp_product *products, int count, const sp_
     int tasks = sp_pool_threads(pool) * (tokens <= FEW_TOKENS ? TASKS_PER_THREAD_FEW_TOKENS : TASKS_PER_THREAD);
     step.tiles_per_task = (step.tiles + tasks - 1) / tasks;
     if (step.tiles_per_task < 1) return;
+    if (tokens > FEW_TOKENS) step.tiles_per_task += step.tiles_per_task % 2;
     sp_pool_run(pool, (step.tiles + step.tiles_per_task - 1) / step.tiles_per_task, multiply_task, &step);
 }
 

@@ -1,0 +1,123 @@
+// Matrix products of two tiles at a time on 32 registers of 512 bits: part of lanes.h.
+//
+// A byte product takes a register of weights and one of inputs, and a processor loads as many registers in a cycle as
+// it starts byte products: inputs are loaded once for both tiles. The weights of a group of both tiles stay in registers
+// while tokens pass by, whose sums in single precision lie in the first cache.
+
+enum {
+    // Tokens that share the unpacking of a group of both tiles.
+    BLOCK_TOKENS = 64,
+    // How far ahead weights are fetched meanwhile.
+    PAIR_GROUPS_AHEAD = 2,
+};
+
+typedef struct {
+    u8x64 steps[STEPS];
+    f32x16 scale;
+    f32x16 second;  // minimums, or the scales of the second half
+} unpacked_group;
+
+INLINE unpacked_group unpack_group(
+    const sp_matrix *matrix, const sp_group *group, const int FIRST, const int LAST, const bool FOUR_BIT,
+    const bool MINIMUM, const bool SPLIT) {
+    unpacked_group unpacked;
+    unpack_steps(group, FOUR_BIT, FIRST, LAST, unpacked.steps);
+    unpacked.scale = load_scales(group->scales, matrix->half_scales, 0);
+    unpacked.second = MINIMUM || SPLIT ? load_scales(group->scales, matrix->half_scales, 1) : unpacked.scale;
+    return unpacked;
+}
+
+// Adds the products of the steps [FIRST, LAST) of one group of both tiles with `tokens` tokens, the first of them at
+// index `at` of the inputs, to their sums.
+INLINE void multiply_pair_steps(
+    const sp_matrix *matrix, const sp_activations *input, const sp_group groups[2], size_t at, int tokens,
+    const int FIRST, const int LAST, const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT, f32x16 sums[][2]) {
+    const unpacked_group tiles[2] = {
+        unpack_group(matrix, &groups[0], FIRST, LAST, FOUR_BIT, MINIMUM, SPLIT),
+        unpack_group(matrix, &groups[1], FIRST, LAST, FOUR_BIT, MINIMUM, SPLIT),
+    };
+    const int8_t *x = input->quants + at * SP_GROUP_COLUMNS;
+    for (int t = 0; t < tokens; t++, at++, x += SP_GROUP_COLUMNS) {
+        const int32_t *half_sums = input->half_sums + 2 * at;
+        const f32x16 x_scale = splat(input->scales[at]);
+#pragma clang loop unroll(full)
+        for (int part = 0; part < (SPLIT ? 2 : 1); part++) {
+            const int first = SPLIT ? part * STEPS / 2 : FIRST, last = SPLIT ? first + STEPS / 2 : LAST;
+            if (first < FIRST || last > LAST) continue;
+            __m512i dots[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+#pragma clang loop unroll(full)
+            for (int step = first; step < last; step++) {
+                __m512i inputs = four_inputs(x + 4 * step);
+                // Keeps the compiler from loading the inputs again for the second tile.
+                __asm__("" : "+v"(inputs));
+                for (int i = 0; i < 2; i++)
+                    dots[i] = _mm512_dpbusd_epi32(dots[i], (__m512i)tiles[i].steps[step], inputs);
+            }
+            const int32_t offset = matrix->zero * (SPLIT ? half_sums[part] : half_sums[0] + half_sums[1]);
+#pragma clang loop unroll(full)
+            for (int i = 0; i < 2; i++) {
+                const i32x16 dot = MINIMUM ? (i32x16)dots[i] : (i32x16)dots[i] - offset;
+                sums[t][i] += to_float(dot) * ((part == 0 ? tiles[i].scale : tiles[i].second) * x_scale);
+                if (MINIMUM) sums[t][i] += tiles[i].second * splat(input->scaled_sums[at]);
+            }
+        }
+    }
+}
+
+// Two tiles for at most BLOCK_TOKENS tokens.
+INLINE void multiply_pair_block(
+    const sp_product *product, const sp_activations *input, sp_tile_pair pair, sp_tile_pair next, int token, int tokens,
+    const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT) {
+    const sp_columns *columns = &product->columns;
+    const int count = sp_group_count(product);
+    f32x16 sums[BLOCK_TOKENS][2];
+    for (int t = 0; t < tokens; t++) sums[t][0] = sums[t][1] = splat(0);
+    for (int i = 0; i < count; i++) {
+        const int32_t index = sp_group_index(columns, i);
+        const sp_group groups[2] = {
+            sp_matrix_group(product->matrix, pair.first, index), sp_matrix_group(product->matrix, pair.second, index),
+        };
+        const size_t at = sp_input_index(input, index, token);
+        fetch_ahead(product, pair.first, next.first, i, PAIR_GROUPS_AHEAD, count);
+        fetch_ahead(product, pair.second, next.second, i, PAIR_GROUPS_AHEAD, count);
+#define STEPS_OF_GROUP(FIRST, LAST) \
+    multiply_pair_steps(product->matrix, input, groups, at, tokens, FIRST, LAST, FOUR_BIT, MINIMUM, SPLIT, sums)
+        switch (sp_halves_of(columns, i)) {
+        case SP_FIRST_HALF: STEPS_OF_GROUP(0, STEPS / 2); break;
+        case SP_SECOND_HALF: STEPS_OF_GROUP(STEPS / 2, STEPS); break;
+        case SP_BOTH_HALVES: STEPS_OF_GROUP(0, STEPS); break;
+        }
+#undef STEPS_OF_GROUP
+    }
+    for (int t = 0; t < tokens; t++) {
+        finish(product, pair.first, token + t, sums[t][0]);
+        finish(product, pair.second, token + t, sums[t][1]);
+    }
+}
+
+#define PAIR_KERNEL(NAME, FOUR_BIT, MINIMUM, SPLIT)                                                                    \
+    static void NAME(                                                                                                  \
+        const sp_product *product, const sp_activations *input, sp_tile_pair pair, sp_tile_pair next, int tokens) {       \
+        for (int token = 0; token < tokens; token += BLOCK_TOKENS) {                                                   \
+            const int count = tokens - token < BLOCK_TOKENS ? tokens - token : BLOCK_TOKENS;                           \
+            multiply_pair_block(product, input, pair, next, token, count, FOUR_BIT, MINIMUM, SPLIT);            \
+        }                                                                                                              \
+    }
+
+PAIR_KERNEL(multiply_pair_u4, true, false, false)
+PAIR_KERNEL(multiply_pair_u4_minimum, true, true, false)
+PAIR_KERNEL(multiply_pair_u8, false, false, false)
+PAIR_KERNEL(multiply_pair_u8_minimum, false, true, false)
+PAIR_KERNEL(multiply_pair_u8_split, false, false, true)
+
+static void multiply_pair(
+    const sp_product *product, const sp_activations *input, sp_tile_pair pair, sp_tile_pair next, int tokens) {
+    switch (product->matrix->format) {
+    case SP_PACKED_U4: multiply_pair_u4(product, input, pair, next, tokens); break;
+    case SP_PACKED_U4_MINIMUM: multiply_pair_u4_minimum(product, input, pair, next, tokens); break;
+    case SP_PACKED_U8: multiply_pair_u8(product, input, pair, next, tokens); break;
+    case SP_PACKED_U8_MINIMUM: multiply_pair_u8_minimum(product, input, pair, next, tokens); break;
+    case SP_PACKED_U8_SPLIT: multiply_pair_u8_split(product, input, pair, next, tokens); break;
+    default: break;
+    }
+}
