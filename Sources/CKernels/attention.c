@@ -161,6 +161,12 @@ static void append_task(void *context, int task, int worker) {
     }
 }
 
+void sp_append(sp_pool *pool, const sp_attention *attention) {
+    attention_step step = {.kernels = sp_pool_kernels(pool), .attention = attention};
+    const int last = attention->first_position + attention->tokens - 1;
+    sp_pool_run(pool, last / SP_KEY_BLOCK - attention->first_position / SP_KEY_BLOCK + 1, append_task, &step);
+}
+
 void sp_attend(sp_pool *pool, const sp_attention *attention) {
     attention_step step = {.kernels = sp_pool_kernels(pool), .attention = attention};
     const int positions = attention->first_position + attention->tokens;
@@ -170,8 +176,7 @@ void sp_attend(sp_pool *pool, const sp_attention *attention) {
         step.rows += rows;
         step.blocks += blocks_of(rows);
     }
-    const int first_block = attention->first_position / SP_KEY_BLOCK, last_block = (positions - 1) / SP_KEY_BLOCK;
-    sp_pool_run(pool, last_block - first_block + 1, append_task, &step);
+    sp_append(pool, attention);
     if (attention->tokens > SPLIT_TOKENS || step.chunks == 1) {
         sp_pool_run(pool, step.blocks, block_task, &step);
         return;

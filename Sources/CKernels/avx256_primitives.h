@@ -52,5 +52,3 @@ PRIMITIVE i32x16 multiply_word(i32x16 sums, i32x16 pairs, int32_t word) {
 
 // Sixteen registers, two to a sum of 16 lanes.
 #define PEAK_CHAINS 5
-#define SCORE_SUMS 4
-#define VALUE_SUMS 4

@@ -6,7 +6,7 @@
 
 enum {
     // Tokens that share the unpacking of a group of both tiles.
-    BLOCK_TOKENS = 64,
+    BLOCK_TOKENS = 128,
     // How far ahead weights are fetched meanwhile.
     PAIR_GROUPS_AHEAD = 2,
 };
@@ -28,10 +28,11 @@ INLINE unpacked_group unpack_group(
 }
 
 // Adds the products of the steps [FIRST, LAST) of one group of both tiles with `tokens` tokens, the first of them at
-// index `at` of the inputs, to their sums.
+// index `at` of the inputs, to their sums, which are taken for zero where they are FRESH.
 INLINE void multiply_pair_steps(
     const sp_matrix *matrix, const sp_activations *input, const sp_group groups[2], size_t at, int tokens,
-    const int FIRST, const int LAST, const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT, f32x16 sums[][2]) {
+    const bool FRESH, const int FIRST, const int LAST, const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT,
+    f32x16 sums[][2]) {
     const unpacked_group tiles[2] = {
         unpack_group(matrix, &groups[0], FIRST, LAST, FOUR_BIT, MINIMUM, SPLIT),
         unpack_group(matrix, &groups[1], FIRST, LAST, FOUR_BIT, MINIMUM, SPLIT),
@@ -40,27 +41,31 @@ INLINE void multiply_pair_steps(
     for (int t = 0; t < tokens; t++, at++, x += SP_GROUP_COLUMNS) {
         const int32_t *half_sums = input->half_sums + 2 * at;
         const f32x16 x_scale = splat(input->scales[at]);
+        f32x16 sum[2] = {FRESH ? splat(0) : sums[t][0], FRESH ? splat(0) : sums[t][1]};
 #pragma clang loop unroll(full)
         for (int part = 0; part < (SPLIT ? 2 : 1); part++) {
             const int first = SPLIT ? part * STEPS / 2 : FIRST, last = SPLIT ? first + STEPS / 2 : LAST;
             if (first < FIRST || last > LAST) continue;
-            __m512i dots[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+            // Two chains of sums for each tile, so that one product need not wait for the one before it.
+            __m512i dots[2][2] = {{_mm512_setzero_si512(), _mm512_setzero_si512()}, {_mm512_setzero_si512(), _mm512_setzero_si512()}};
 #pragma clang loop unroll(full)
             for (int step = first; step < last; step++) {
                 __m512i inputs = four_inputs(x + 4 * step);
                 // Keeps the compiler from loading the inputs again for the second tile.
                 __asm__("" : "+v"(inputs));
                 for (int i = 0; i < 2; i++)
-                    dots[i] = _mm512_dpbusd_epi32(dots[i], (__m512i)tiles[i].steps[step], inputs);
+                    dots[i][step % 2] = _mm512_dpbusd_epi32(dots[i][step % 2], (__m512i)tiles[i].steps[step], inputs);
             }
             const int32_t offset = matrix->zero * (SPLIT ? half_sums[part] : half_sums[0] + half_sums[1]);
 #pragma clang loop unroll(full)
             for (int i = 0; i < 2; i++) {
-                const i32x16 dot = MINIMUM ? (i32x16)dots[i] : (i32x16)dots[i] - offset;
-                sums[t][i] += to_float(dot) * ((part == 0 ? tiles[i].scale : tiles[i].second) * x_scale);
-                if (MINIMUM) sums[t][i] += tiles[i].second * splat(input->scaled_sums[at]);
+                i32x16 dot = (i32x16)dots[i][0] + (i32x16)dots[i][1];
+                if (!MINIMUM) dot -= offset;
+                sum[i] += to_float(dot) * ((part == 0 ? tiles[i].scale : tiles[i].second) * x_scale);
+                if (MINIMUM) sum[i] += tiles[i].second * splat(input->scaled_sums[at]);
             }
         }
+        for (int i = 0; i < 2; i++) sums[t][i] = sum[i];
     }
 }
 
@@ -71,7 +76,7 @@ INLINE void multiply_pair_block(
     const sp_columns *columns = &product->columns;
     const int count = sp_group_count(product);
     f32x16 sums[BLOCK_TOKENS][2];
-    for (int t = 0; t < tokens; t++) sums[t][0] = sums[t][1] = splat(0);
+    if (count == 0) memset(sums, 0, (size_t)tokens * sizeof *sums);
     for (int i = 0; i < count; i++) {
         const int32_t index = sp_group_index(columns, i);
         const sp_group groups[2] = {
@@ -80,14 +85,20 @@ INLINE void multiply_pair_block(
         const size_t at = sp_input_index(input, index, token);
         fetch_ahead(product, pair.first, next.first, i, PAIR_GROUPS_AHEAD, count);
         fetch_ahead(product, pair.second, next.second, i, PAIR_GROUPS_AHEAD, count);
-#define STEPS_OF_GROUP(FIRST, LAST) \
-    multiply_pair_steps(product->matrix, input, groups, at, tokens, FIRST, LAST, FOUR_BIT, MINIMUM, SPLIT, sums)
+#define ADD_STEPS(FRESH, FIRST, LAST) \
+    multiply_pair_steps(product->matrix, input, groups, at, tokens, FRESH, FIRST, LAST, FOUR_BIT, MINIMUM, SPLIT, sums)
+#define STEPS_OF_GROUP(FIRST, LAST)             \
+    do {                                        \
+        if (i == 0) ADD_STEPS(true, FIRST, LAST); \
+        else ADD_STEPS(false, FIRST, LAST);     \
+    } while (0)
         switch (sp_halves_of(columns, i)) {
         case SP_FIRST_HALF: STEPS_OF_GROUP(0, STEPS / 2); break;
         case SP_SECOND_HALF: STEPS_OF_GROUP(STEPS / 2, STEPS); break;
         case SP_BOTH_HALVES: STEPS_OF_GROUP(0, STEPS); break;
         }
 #undef STEPS_OF_GROUP
+#undef ADD_STEPS
     }
     for (int t = 0; t < tokens; t++) {
         finish(product, pair.first, token + t, sums[t][0]);

@@ -38,7 +38,16 @@ PRIMITIVE i32x16 dot_half_u8(const u8x64 *weights, const int8_t *x) {
     return (i32x16)sums;
 }
 
-#define MULTIPLY_PAIRS(sums, pairs, word) \
-    ((i32x16)_mm512_dpwssd_epi32((__m512i)(sums), (__m512i)(pairs), _mm512_set1_epi32(word)))
+// As an instruction of its own: the compiler would make it two, to shorten chains that are short enough.
+PRIMITIVE i32x16 multiply_word(i32x16 sums, i32x16 pairs, int32_t word) {
+    __asm__("vpdpwssd %2, %1, %0" : "+v"(sums) : "v"(pairs), "v"(_mm512_set1_epi32(word)));
+    return sums;
+}
+
+#define MULTIPLY_PAIRS(sums, pairs, word) multiply_word(sums, pairs, word)
 #define PAIR_PRODUCTS "avx512_pair_products.h"
 #define DOT_STEP(sums, weights, x) ((i32x16)dot_step((__m512i)(sums), weights, x))
+
+// Thirty-two registers, one to a sum of 16 lanes.
+#define SCORE_SUMS 16
+#define VALUE_SUMS 16

@@ -38,8 +38,9 @@ INLINE f32x16 splat(float x) { return (f32x16){x, x, x, x, x, x, x, x, x, x, x, 
 
 INLINE f32x16 to_float(i32x16 v) { return __builtin_convertvector(v, f32x16); }
 
-// Adding and subtracting 1.5 * 2^23 rounds to the nearest integer, ties to even, for |v| < 2^22.
-INLINE f32x16 round_to_nearest(f32x16 v) { return (v + splat(12582912.0f)) - splat(12582912.0f); }
+// Adding and subtracting it rounds to the nearest integer, ties to even, for |v| < 2^22.
+static const float ROUNDING_SHIFT = 0x1.8p23f;
+INLINE f32x16 round_to_nearest(f32x16 v) { return (v + splat(ROUNDING_SHIFT)) - splat(ROUNDING_SHIFT); }
 
 INLINE f32x16 larger(f32x16 a, f32x16 b) { return a > b ? a : b; }
 INLINE f32x16 magnitude(f32x16 v) { return __builtin_elementwise_abs(v); }
@@ -76,15 +77,22 @@ INLINE float largest_lane(f32x16 v) {
     return v[0];
 }
 
-// What to multiply numbers up to `peak` with so that they reach `limit`. A subnormal peak has no finite inverse; such a
-// vector is as good as zero.
-INLINE float inverse_scale(float peak, int limit) { return peak > 1e-30f ? (float)limit / peak : 0.0f; }
+// What to multiply numbers up to `peak` with so that they reach `limit`. A subnormal peak has no finite inverse; such
+// numbers are as good as zero.
+static const float LEAST_PEAK = 1e-30f;
+INLINE float inverse_scale(float peak, int limit) { return peak > LEAST_PEAK ? (float)limit / peak : 0.0f; }
+
+INLINE f32x16 inverse_scales(f32x16 peaks, int limit) {
+    return peaks > splat(LEAST_PEAK) ? splat((float)limit) / peaks : splat(0);
+}
 
 // exp(x) to about one unit in the last place: 2^n times a degree-6 polynomial on |r| <= ln(2) / 2.
 // Inputs are clamped to the range where the result is a normal number.
 INLINE f32x16 exponential(f32x16 x) {
     x = smaller(larger(x, splat(-87.0f)), splat(88.0f));
-    f32x16 n = round_to_nearest(x * splat(1.44269504088896f));
+    // As round_to_nearest: the integer n stands in the low bits of `shifted`.
+    const f32x16 shifted = x * splat(1.44269504088896f) + splat(ROUNDING_SHIFT);
+    const f32x16 n = shifted - splat(ROUNDING_SHIFT);
     f32x16 r = x - n * splat(0.693359375f);
     r = r - n * splat(-2.12194440e-4f);
     f32x16 p = splat(1.0f / 720);
@@ -94,10 +102,13 @@ INLINE f32x16 exponential(f32x16 x) {
     p = p * r + splat(0.5f);
     p = p * r + splat(1.0f);
     p = p * r + splat(1.0f);
-    i32x16 exponent = (__builtin_convertvector(n, i32x16) + 127) << 23;
-    f32x16 power;
-    memcpy(&power, &exponent, sizeof power);
-    return p * power;
+    // Adding n to the exponent multiplies with 2^n.
+    i32x16 bits, exponent;
+    memcpy(&bits, &p, sizeof bits);
+    memcpy(&exponent, &shifted, sizeof exponent);
+    bits += exponent << 23;
+    memcpy(&p, &bits, sizeof p);
+    return p;
 }
 
 #include "lanes_products.h"

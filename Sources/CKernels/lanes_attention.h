@@ -8,12 +8,12 @@
 
 #ifndef SCORE_SUMS
 // Sums of 16 lanes that the registers hold beside their inputs, in scores and in weighted values.
-#define SCORE_SUMS 8
-#define VALUE_SUMS 16
+#define SCORE_SUMS 4
+#define VALUE_SUMS 4
 #endif
 
 enum {
-    ROWS_TOGETHER = SCORE_SUMS < SP_ATTENTION_ROWS ? SCORE_SUMS : SP_ATTENTION_ROWS,
+    ROWS_TOGETHER = SCORE_SUMS < 8 ? SCORE_SUMS : 8,
     // The most sums of one row.
     MOST_SUMS = 4,
 };
@@ -138,36 +138,37 @@ INLINE void score_blocks(
     else score_floats(rows, row, block, ROWS, BLOCKS, scores);
 }
 
-// Turns one row's scores into weights exp(score - peak) for its first `limit` positions and 0 up to `end`, in
-// place; leaves the peak and the sum in the row's state.
-INLINE void soften(float *scores, int limit, int end, float *peak_and_sum) {
+// Hides what a row does not see, beyond its first `limit` positions up to `end`; returns the largest score of the others.
+INLINE float hide_unseen(float *scores, int limit, int end) {
     const int seen = limit < 0 ? 0 : limit < end ? limit : end;
     for (int i = seen; i < end; i++) scores[i] = NO_SCORE;
     f32x16 peaks = load_floats(scores);
     for (int i = SP_KEY_BLOCK; i < end; i += SP_KEY_BLOCK) peaks = larger(peaks, load_floats(scores + i));
-    const float peak = largest_lane(peaks);
-    f32x16 sums = splat(0);
-    for (int i = 0; i < end; i += SP_KEY_BLOCK) {
-        // A score that stands for none gives exactly 0, also where the whole row has none.
-        const f32x16 score = load_floats(scores + i);
-        const f32x16 weights = score > splat(NO_SCORE) ? exponential(score - splat(peak)) : splat(0);
-        store_floats(scores + i, weights);
-        sums += weights;
-    }
-    peak_and_sum[0] = peak;
-    peak_and_sum[1] = sum_of_lanes(sums);
+    return largest_lane(peaks);
 }
 
-// Turns one row's weights up to `end` into integers that carry their values' scales; returns what one stands for.
-INLINE float scale_weights(const chunk_rows *rows, float *weights, int end, int16_t *integers) {
-    for (int i = 0; i < end; i += SP_KEY_BLOCK) {
-        const size_t block = (size_t)((rows->first + i) / SP_KEY_BLOCK);
-        uint8_t *keys = key_block(rows->group, SP_CACHE_I16, rows->head_stride, block);
-        const f32x16 weight = load_floats(weights + i), scales = load_floats(value_scales(keys, rows->head_stride));
-        // Positions that nobody has written yet may hold any scale.
-        store_floats(weights + i, weight > splat(0) ? weight * scales : splat(0));
+// Turns one row's scores into weights exp(score - peak), in place; returns their sum. Weights that will be integers carry
+// their values' scales then, and `*largest` is the largest of them.
+INLINE float soften(
+    const chunk_rows *rows, float *scores, float peak, int end, const bool INTEGERS, float *largest) {
+    f32x16 sums = splat(0), most = splat(0);
+    const size_t block_bytes = sp_key_block_bytes(SP_CACHE_I16, rows->head_stride);
+    const size_t first_block = (size_t)(rows->first / SP_KEY_BLOCK);
+    uint8_t *keys = key_block(rows->group, SP_CACHE_I16, rows->head_stride, first_block);
+    for (int i = 0; i < end; i += SP_KEY_BLOCK, keys += block_bytes) {
+        // A score that stands for none gives exactly 0, also where the whole row has none.
+        const f32x16 score = load_floats(scores + i);
+        f32x16 weights = score > splat(NO_SCORE) ? exponential(score - splat(peak)) : splat(0);
+        sums += weights;
+        if (INTEGERS) {
+            // Positions that nobody has written yet may hold any scale.
+            weights = weights > splat(0) ? weights * load_floats(value_scales(keys, rows->head_stride)) : splat(0);
+            most = larger(most, weights);
+        }
+        store_floats(scores + i, weights);
     }
-    return round_to_integers(weights, end, WEIGHT_LIMIT, integers);
+    if (INTEGERS) *largest = largest_lane(most);
+    return sum_of_lanes(sums);
 }
 
 // A row's weights: floats, or integers that are worth a scale each.
@@ -263,26 +264,35 @@ INLINE void mix_values(
 INLINE void attend_rows(const chunk_rows *rows, const int *positions, const bool INTEGERS, float *states) {
     _Alignas(64) float scores[SP_ATTENTION_ROWS * SP_ATTENTION_CHUNK];
     _Alignas(64) int16_t integers[SP_ATTENTION_ROWS * SP_ATTENTION_CHUNK];
-    float scales[SP_ATTENTION_ROWS];
+    float scales[SP_ATTENTION_ROWS], largest[SP_ATTENTION_ROWS];
     const row_weights weights = {scores, integers, scales};
     const size_t stride = SP_ATTENTION_STATE(rows->head_stride);
     const int blocks = (rows->count + SP_KEY_BLOCK - 1) / SP_KEY_BLOCK, end = blocks * SP_KEY_BLOCK;
     // Several blocks at once where there are too few rows to hide the latency of a sum.
-    const int together = sums_per_row(rows->rows, SCORE_SUMS);
+    const int together = sums_per_row(rows->rows < ROWS_TOGETHER ? rows->rows : ROWS_TOGETHER, SCORE_SUMS);
     for (int block = 0, some; block < blocks; block += some) {
         some = blocks - block < together ? 1 : together;
 #define SCORE(N)                                                                                         \
-    do {                                                                                                 \
-        if (some > 1) score_blocks(rows, row, block, N, sums_per_row(N, SCORE_SUMS), INTEGERS, scores);  \
-        else score_blocks(rows, row, block, N, 1, INTEGERS, scores);                                     \
+    do {                                                                                              \
+        if (some == 4 && 4 * N <= SCORE_SUMS) score_blocks(rows, row, block, N, 4, INTEGERS, scores); \
+        else if (some == 2 && 2 * N <= SCORE_SUMS) score_blocks(rows, row, block, N, 2, INTEGERS, scores); \
+        else score_blocks(rows, row, block, N, 1, INTEGERS, scores);                                  \
     } while (0)
         EACH_RUN_OF_ROWS(SCORE)
 #undef SCORE
     }
+    // Each step for every row before the next one: rows hide each other's latencies.
+    for (int row = 0; row < rows->rows; row++)
+        states[stride * (size_t)row + (size_t)rows->head_stride] =
+            hide_unseen(scores + row * SP_ATTENTION_CHUNK, positions[row] - rows->first, end);
     for (int row = 0; row < rows->rows; row++) {
-        float *of_row = scores + row * SP_ATTENTION_CHUNK;
-        soften(of_row, positions[row] - rows->first, end, states + stride * (size_t)row + rows->head_stride);
-        if (INTEGERS) scales[row] = scale_weights(rows, of_row, end, integers + row * SP_ATTENTION_CHUNK);
+        float *peak_and_sum = states + stride * (size_t)row + rows->head_stride;
+        peak_and_sum[1] =
+            soften(rows, scores + row * SP_ATTENTION_CHUNK, peak_and_sum[0], end, INTEGERS, &largest[row]);
+    }
+    for (int row = 0; INTEGERS && row < rows->rows; row++) {
+        const int at = row * SP_ATTENTION_CHUNK;
+        scales[row] = store_shares(scores + at, end, largest[row], WEIGHT_LIMIT, integers + at);
     }
     const int most = sums_per_row(rows->rows < ROWS_TOGETHER ? rows->rows : ROWS_TOGETHER, VALUE_SUMS);
     for (int start = 0, vectors; start < rows->head_stride; start += 16 * vectors) {

@@ -23,17 +23,21 @@ INLINE void store_integers(int16_t *p, f32x16 v) {
     memcpy(p, &integers, sizeof integers);
 }
 
-// x = scale * integers, of at most `limit`; returns the scale. `count` is a multiple of 16.
+// x, of at most `peak`, = scale * integers, of at most `limit`; returns the scale. `count` is a multiple of 16.
+INLINE float store_shares(const float *x, int count, float peak, int limit, int16_t *integers) {
+    const f32x16 inverse = splat(inverse_scale(peak, limit));
+    for (int i = 0; i < count; i += 16) store_integers(integers + i, load_floats(x + i) * inverse);
+    return peak / (float)limit;
+}
+
+// The same where the peak is not known.
 INLINE float round_to_integers(const float *x, int count, int limit, int16_t *integers) {
     f32x16 peaks = splat(0);
     for (int i = 0; i < count; i += 16) {
         const f32x16 v = load_floats(x + i);
         peaks = larger(peaks, magnitude(v));
     }
-    const float peak = largest_magnitude(peaks);
-    const f32x16 inverse = splat(inverse_scale(peak, limit));
-    for (int i = 0; i < count; i += 16) store_integers(integers + i, load_floats(x + i) * inverse);
-    return peak / (float)limit;
+    return store_shares(x, count, largest_magnitude(peaks), limit, integers);
 }
 
 // A block of keys, followed in integers by the scales of its keys and of its values.

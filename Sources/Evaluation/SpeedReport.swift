@@ -121,7 +121,8 @@ private struct Comparison {
         let peak = model.precision == .int8 ? limits.int8PerSecond : limits.float32PerSecond
         return SpeedReport.Speed(
             prefillTokensPerSecond: prefill, decodeTokensPerSecond: decode, prefillSamples: samples.prefill,
-            decodeSamples: samples.decode, prefillShareOfPeak: Double(cost.layers) * prefill / peak,
+            decodeSamples: samples.decode,
+            prefillShareOfPeak: cost.promptLayers(promptTokens) / Double(promptTokens) * prefill / peak,
             decodeShareOfReading: cost.bytes(after: meanPosition) * decode / limits.readBytesPerSecond)
     }
 

@@ -120,19 +120,34 @@ final class DecoderWorkspace {
         partials = try AlignedBuffer(count: max(needed, 2 * partials.count), for: "attention")
     }
 
-    func attend(
-        _ groups: [sp_attention_group], queryStride: Int, keyStride: Int, position: Int, tokens: Int,
-        format: sp_cache_format
-    ) {
-        groups.withUnsafeBufferPointer { groups in
-            var attention = sp_attention(
-                queries: queries.pointer, query_stride: queryStride, keys: keys.pointer, values: values.pointer,
-                key_stride: keyStride, cosines: cosines.pointer, sines: sines.pointer, pairs: Int32(rotaryPairs),
-                output: heads.pointer, output_stride: heads.stride, tokens: Int32(tokens),
-                first_position: Int32(position), head_size: Int32(configuration.headSize),
-                head_stride: Int32(headStride), scale: 1 / Float(configuration.headSize).squareRoot(), format: format,
+    /// One layer's attention over a batch.
+    struct Attention {
+        let groups: [sp_attention_group]
+        let queryStride: Int
+        let keyStride: Int
+        /// Of the batch's first token.
+        let position: Int
+        let tokens: Int
+        let format: sp_cache_format
+    }
+
+    /// Appends the batch's keys and values to the cache, then attends from its queries.
+    func attend(_ attention: Attention) { withAttention(attention) { sp_attend(pool, $0) } }
+
+    /// Appends the batch's keys and values to the cache alone.
+    func append(_ attention: Attention) { withAttention(attention) { sp_append(pool, $0) } }
+
+    private func withAttention(_ attention: Attention, _ body: (UnsafePointer<sp_attention>) -> Void) {
+        attention.groups.withUnsafeBufferPointer { groups in
+            var parameters = sp_attention(
+                queries: queries.pointer, query_stride: attention.queryStride, keys: keys.pointer,
+                values: values.pointer, key_stride: attention.keyStride, cosines: cosines.pointer,
+                sines: sines.pointer, pairs: Int32(rotaryPairs), output: heads.pointer, output_stride: heads.stride,
+                tokens: Int32(attention.tokens), first_position: Int32(attention.position),
+                head_size: Int32(configuration.headSize), head_stride: Int32(headStride),
+                scale: 1 / Float(configuration.headSize).squareRoot(), format: attention.format,
                 groups: groups.baseAddress, group_count: Int32(groups.count), partials: partials.pointer)
-            sp_attend(pool, &attention)
+            body(&parameters)
         }
     }
 

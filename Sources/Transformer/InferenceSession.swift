@@ -115,18 +115,41 @@ public final class InferenceSession {
             for (token, id) in batch.enumerated() {
                 model.embedding.copyRow(id, to: workspace.residual.pointer + token * workspace.residualStride)
             }
-            runLayers(0..<min(layers ?? model.layers.count, model.layers.count), tokens: batch.count, tapping: &taps)
-            position += batch.count
             switch wanted {
-            case .none: break
-            case .all: try computeLogits(of: 0..<batch.count) { try body(start + $0, $1) }
+            case .none:
+                let last = min(layers ?? model.layers.count, model.layers.count)
+                runLayers(0..<last, tokens: batch.count, tapping: &taps)
+                position += batch.count
+            case .all:
+                runLayers(0..<model.layers.count, tokens: batch.count, tapping: &taps)
+                position += batch.count
+                try computeLogits(of: 0..<batch.count) { try body(start + $0, $1) }
             case .last:
-                if start + batch.count == tokens.count {
-                    try computeLogits(of: batch.count - 1..<batch.count) { try body(start + $0, $1) }
-                }
+                runLayers(0..<model.layers.count - 1, tokens: batch.count, tapping: &taps)
+                let isLast = start + batch.count == tokens.count
+                finishLayers(tokens: batch.count, wantingLast: isLast)
+                if isLast { try computeLogits(of: 0..<1) { try body(tokens.count - 1 + $0, $1) } }
             }
             start += batch.count
         }
+    }
+
+    /// The last layer for a batch of which the last token's output is wanted, or none at all: of the other tokens it
+    /// takes only what the cache keeps. The output stands where the batch's first token was.
+    private func finishLayers(tokens: Int, wantingLast: Bool) {
+        let w = workspace
+        let index = model.layers.count - 1
+        let others = wantingLast ? tokens - 1 : tokens
+        if others > 0 {
+            cacheKeysAndValues(index, tokens: others)
+            position += others
+        }
+        guard wantingLast else { return }
+        let last = UnsafePointer(w.residual.pointer + others * w.residualStride)
+        if others > 0 { w.residual.pointer.update(from: last, count: w.residualStride) }
+        var untapped: MeanTaps?
+        runLayers(index..<index + 1, tokens: 1, tapping: &untapped)
+        position += 1
     }
 
     /// - Throws: ``DecoderError/unknownToken(_:vocabularySize:)`` for a token that the model has no embedding of.
@@ -161,25 +184,42 @@ public final class InferenceSession {
         }
         w.normalize(layer.attentionNorm, epsilon: model.configuration.normEpsilon, tokens: tokens)
         w.multiply(
-            [
-                w.product(layer.query, tiles: path.queryTiles, into: w.queries, bias: layer.queryBias),
-                w.product(layer.key, tiles: path.keyValueTiles, into: w.keys, bias: layer.keyBias),
-                w.product(layer.value, tiles: path.keyValueTiles, into: w.values, bias: layer.valueBias),
-            ], w.normed, tokens: tokens)
-        let groups = path.groups.map { group in
-            let store = cache.stores[index][group.index]!
-            return sp_attention_group(
-                keys: store.keys.pointer, values: store.values.pointer, index: Int32(group.index),
-                heads: group.heads.pointer, head_count: Int32(group.heads.count))
-        }
-        w.attend(
-            groups, queryStride: layer.query.outputStride, keyStride: layer.key.outputStride, position: position,
-            tokens: tokens, format: cache.format)
+            [w.product(layer.query, tiles: path.queryTiles, into: w.queries, bias: layer.queryBias)]
+                + keysAndValues(layer, path), w.normed, tokens: tokens)
+        w.attend(attention(index, tokens: tokens))
         w.clear(heads: path.prunedHeads, tokens: tokens)
         w.quantizeHeads(tokens: tokens)
         w.multiply(
             [w.product(layer.output, columns: path.outputColumns, into: w.residual, bias: path.bias, accumulate: true)],
             w.heads, tokens: tokens)
+    }
+
+    /// What `attend` leaves in the cache, and nothing else.
+    private func cacheKeysAndValues(_ index: Int, tokens: Int) {
+        let (layer, path) = (model.layers[index], plan.layers[index])
+        guard !path.groups.isEmpty else { return }
+        workspace.normalize(layer.attentionNorm, epsilon: model.configuration.normEpsilon, tokens: tokens)
+        workspace.multiply(keysAndValues(layer, path), workspace.normed, tokens: tokens)
+        workspace.append(attention(index, tokens: tokens))
+    }
+
+    private func keysAndValues(_ layer: DecoderLayer, _ path: PathwayPlan.Layer) -> [DecoderWorkspace.Product] {
+        [
+            workspace.product(layer.key, tiles: path.keyValueTiles, into: workspace.keys, bias: layer.keyBias),
+            workspace.product(layer.value, tiles: path.keyValueTiles, into: workspace.values, bias: layer.valueBias),
+        ]
+    }
+
+    private func attention(_ index: Int, tokens: Int) -> DecoderWorkspace.Attention {
+        DecoderWorkspace.Attention(
+            groups: plan.layers[index].groups.map { group in
+                let store = cache.stores[index][group.index]!
+                return sp_attention_group(
+                    keys: store.keys.pointer, values: store.values.pointer, index: Int32(group.index),
+                    heads: group.heads.pointer, head_count: Int32(group.heads.count))
+            },
+            queryStride: model.layers[index].query.outputStride, keyStride: model.layers[index].key.outputStride,
+            position: position, tokens: tokens, format: cache.format)
     }
 
     private func addBias(_ bias: AlignedBuffer<Float>?, tokens: Int) {

@@ -8,6 +8,9 @@ public struct PathwayCost: Sendable, Equatable {
     public let outputHead: Int
     /// Multiply-adds of attention for one token and each position it sees, itself among them.
     public let attentionPerPosition: Int
+    /// Of these, what the last layer does beside keys and values: a prompt takes it for its last token alone.
+    private let lastLayer: Int
+    private let lastAttentionPerPosition: Int
     /// Bytes of weights that one token reads.
     public let weightBytes: Int
     /// Bytes of keys and values that each position takes.
@@ -20,12 +23,14 @@ public struct PathwayCost: Sendable, Equatable {
         let pathway = pathway ?? .dense(layers: configuration.layers, heads: configuration.heads)
         var layers = 0
         var attention = 0
+        var (lastLayer, lastAttention) = (0, 0)
         var weightBytes = model.outputHead.byteCount
         var cached = 0
         for (index, layer) in model.layers.enumerated() {
             let kept = pathway.keptHeads[index]
             let groups = Set(kept.map { $0 / configuration.headsPerGroup }).count
-            layers += 2 * (kept.count + groups) * headSize * width
+            lastLayer = 2 * kept.count * headSize * width
+            lastAttention = 2 * kept.count * headSize
             let channels =
                 pathway.keptBlocks.map { blocks in
                     blocks[index].reduce(0) { sum, block in
@@ -33,8 +38,9 @@ public struct PathwayCost: Sendable, Equatable {
                             + Pathway.channels(ofBlock: block, feedForwardWidth: configuration.feedForwardWidth).count
                     }
                 } ?? configuration.feedForwardWidth
-            layers += 3 * channels * width
-            attention += 2 * kept.count * headSize
+            lastLayer += 3 * channels * width
+            layers += lastLayer + 2 * groups * headSize * width
+            attention += lastAttention
             weightBytes += (layer.query.byteCount + layer.output.byteCount) * kept.count / configuration.heads
             weightBytes += (layer.key.byteCount + layer.value.byteCount) * groups / configuration.keyValueHeads
             weightBytes +=
@@ -43,6 +49,8 @@ public struct PathwayCost: Sendable, Equatable {
             cached += 2 * groups * layer.key.blockStride * (model.precision == .int8 ? 2 : 4)
         }
         self.layers = layers
+        self.lastLayer = lastLayer
+        lastAttentionPerPosition = lastAttention
         outputHead = configuration.vocabularySize * width
         attentionPerPosition = attention
         self.weightBytes = weightBytes
@@ -52,10 +60,16 @@ public struct PathwayCost: Sendable, Equatable {
     /// Multiply-adds of the matrix products for one token whose logits are wanted.
     public var perToken: Int { layers + outputHead }
 
+    /// Multiply-adds of the layers' matrix products for a prompt of `tokens` tokens.
+    public func promptLayers(_ tokens: Int) -> Double {
+        Double(layers) * Double(tokens) - Double(lastLayer) * Double(tokens - 1)
+    }
+
     /// Multiply-adds of reading a prompt of `tokens` tokens, with the logits of the last.
     public func prompt(_ tokens: Int) -> Double {
-        Double(layers) * Double(tokens) + Double(outputHead)
-            + Double(attentionPerPosition) * Double(tokens) * Double(tokens + 1) / 2
+        let pairs = Double(tokens) * Double(tokens + 1) / 2
+        return promptLayers(tokens) + Double(outputHead) + Double(attentionPerPosition) * pairs
+            - Double(lastAttentionPerPosition) * (pairs - Double(tokens))
     }
 
     /// Multiply-adds of one token, with its logits, after `positions` others.

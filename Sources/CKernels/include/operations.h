@@ -136,6 +136,9 @@ typedef struct {
 // Floats of sp_attention.partials for texts of up to `positions` positions.
 size_t sp_attention_partials(int positions, int heads, int head_stride);
 
+// Appends the tokens' keys and values to the cache.
+void sp_append(sp_pool *pool, const sp_attention *attention);
+
 // Appends the tokens' keys and values to the cache, then writes softmax(scale * q . k) v of every running head.
 void sp_attend(sp_pool *pool, const sp_attention *attention);
 
