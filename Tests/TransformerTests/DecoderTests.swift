@@ -157,6 +157,25 @@ import Transformer
         #expect(try InferenceSession(model, along: all).logits(after: ids) == dense)
     }
 
+    /// The last layer of a prompt runs for its last token alone, and the text goes on as if it had run for all.
+    @Test(arguments: DecoderModel.Precision.allCases, [1, 2, 129, 300])
+    func lastLogitsEqualThoseOfEveryToken(precision: DecoderModel.Precision, tokens: Int) throws {
+        let model = try DecoderModel(contentsOf: Fixtures.defaultModel, precision: precision)
+        let ids = (0..<tokens).map { 97 * $0 % 49152 }
+        let heads = Array(repeating: Array(0..<9), count: 29)
+        let blocks = Array(repeating: Array(0..<90), count: 30)
+        // A last layer that runs whole, one that lost a group of heads, and one without attention.
+        for last in [Array(0..<9), [0, 1, 2, 8], []] {
+            let pathway = Pathway(keptHeads: heads + [last], keptBlocks: blocks)
+            let every = try InferenceSession(model, along: pathway)
+            let expected = try every.allLogits(after: ids).suffix(model.configuration.vocabularySize)
+            let session = try InferenceSession(model, along: pathway)
+            #expect(try session.logits(after: ids) == Array(expected))
+            #expect(session.position == every.position)
+            #expect(try session.logits(after: [1, 2, 3]) == every.logits(after: [1, 2, 3]))
+        }
+    }
+
     @Test func aLayerMayLoseAllItsHeads() throws {
         let model = try Fixtures.tinyModel("llama-tiny")
         let bias = (0..<64).map { Float($0) / 64 }
