@@ -138,19 +138,19 @@ INLINE void multiply_steps(
 // One tile for `tokens` tokens in int8: TOKENS of them, at most QUAD_TOKENS, or where that is 0 at most BLOCK_TOKENS.
 // FOUR_BIT, MINIMUM and SPLIT are constants at every call.
 INLINE void multiply_block(
-    const sp_product *product, const sp_activations *input, int32_t tile, int32_t next_tile, int token, int tokens,
-    const int TOKENS, const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT) {
-    const sp_matrix *matrix = product->matrix;
+    const sp_tile *tile, const sp_activations *input, int token, int tokens, const int TOKENS, const bool FOUR_BIT,
+    const bool MINIMUM, const bool SPLIT) {
+    const sp_matrix *matrix = tile->product->matrix;
     const product_inputs inputs = {input, matrix->zero, matrix->half_scales};
-    const sp_columns *columns = &product->columns;
-    const int count = sp_group_count(product);
+    const sp_columns *columns = &tile->product->columns;
+    const int count = sp_group_count(tile->product);
     __m256 sums[TOKENS ? TOKENS : BLOCK_TOKENS][2];
     for (int t = 0; t < (TOKENS ? TOKENS : tokens); t++) sums[t][0] = sums[t][1] = _mm256_setzero_ps();
     for (int i = 0; i < count; i++) {
         const int32_t index = sp_group_index(columns, i);
-        const sp_group group = sp_matrix_group(matrix, tile, index);
+        const sp_group group = sp_matrix_group(matrix, tile->tile, index);
         const size_t at = sp_input_index(input, index, token);
-        if (TOKENS) fetch_ahead(product, tile, next_tile, i, GROUPS_AHEAD, count);
+        if (TOKENS) fetch_ahead(tile, i, GROUPS_AHEAD, count);
 #define STEPS_OF_GROUP(FIRST, LAST) \
     multiply_steps(&inputs, &group, at, FIRST, LAST, tokens, TOKENS, FOUR_BIT, MINIMUM, SPLIT, sums)
         switch (sp_halves_of(columns, i)) {
@@ -163,24 +163,24 @@ INLINE void multiply_block(
     for (int t = 0; t < (TOKENS ? TOKENS : tokens); t++) {
         f32x16 sum;
         memcpy(&sum, sums[t], sizeof sum);
-        finish(product, tile, token + t, sum);
+        finish(tile, token + t, sum);
     }
 }
 
-// The tokens [first_token, last_token) in blocks of a multiple of QUAD_TOKENS, then the rest.
+// `tokens` tokens in blocks of a multiple of QUAD_TOKENS, then the rest.
 INLINE void multiply_int8(
-    const sp_product *product, const sp_activations *input, int32_t tile, int32_t next_tile, int first_token,
-    int last_token, const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT) {
-    int token = first_token;
-    while (last_token - token > QUAD_TOKENS) {
-        const int left = (last_token - token) / QUAD_TOKENS * QUAD_TOKENS;
-        const int tokens = left < BLOCK_TOKENS ? left : BLOCK_TOKENS;
-        multiply_block(product, input, tile, next_tile, token, tokens, 0, FOUR_BIT, MINIMUM, SPLIT);
-        token += tokens;
+    const sp_tile *tile, const sp_activations *input, int tokens, const bool FOUR_BIT, const bool MINIMUM,
+    const bool SPLIT) {
+    int token = 0;
+    while (tokens - token > QUAD_TOKENS) {
+        const int left = (tokens - token) / QUAD_TOKENS * QUAD_TOKENS;
+        const int block = left < BLOCK_TOKENS ? left : BLOCK_TOKENS;
+        multiply_block(tile, input, token, block, 0, FOUR_BIT, MINIMUM, SPLIT);
+        token += block;
     }
-    switch (last_token - token) {
+    switch (tokens - token) {
 #define REST(N) \
-    case N: multiply_block(product, input, tile, next_tile, token, N, N, FOUR_BIT, MINIMUM, SPLIT); break;
+    case N: multiply_block(tile, input, token, N, N, FOUR_BIT, MINIMUM, SPLIT); break;
     REST(1) REST(2) REST(3) REST(4)
 #undef REST
     }

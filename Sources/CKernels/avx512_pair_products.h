@@ -71,22 +71,22 @@ INLINE void multiply_pair_steps(
 
 // Two tiles for at most BLOCK_TOKENS tokens.
 INLINE void multiply_pair_block(
-    const sp_product *product, const sp_activations *input, sp_tile_pair pair, sp_tile_pair next, int token, int tokens,
-    const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT) {
-    const sp_columns *columns = &product->columns;
-    const int count = sp_group_count(product);
+    const sp_tile pair[2], const sp_activations *input, int token, int tokens, const bool FOUR_BIT, const bool MINIMUM,
+    const bool SPLIT) {
+    const sp_matrix *matrix = pair[0].product->matrix;
+    const sp_columns *columns = &pair[0].product->columns;
+    const int count = sp_group_count(pair[0].product);
     f32x16 sums[BLOCK_TOKENS][2];
     if (count == 0) memset(sums, 0, (size_t)tokens * sizeof *sums);
     for (int i = 0; i < count; i++) {
         const int32_t index = sp_group_index(columns, i);
         const sp_group groups[2] = {
-            sp_matrix_group(product->matrix, pair.first, index), sp_matrix_group(product->matrix, pair.second, index),
+            sp_matrix_group(matrix, pair[0].tile, index), sp_matrix_group(pair[1].product->matrix, pair[1].tile, index),
         };
         const size_t at = sp_input_index(input, index, token);
-        fetch_ahead(product, pair.first, next.first, i, PAIR_GROUPS_AHEAD, count);
-        fetch_ahead(product, pair.second, next.second, i, PAIR_GROUPS_AHEAD, count);
+        for (int p = 0; p < 2; p++) fetch_ahead(&pair[p], i, PAIR_GROUPS_AHEAD, count);
 #define ADD_STEPS(FRESH, FIRST, LAST) \
-    multiply_pair_steps(product->matrix, input, groups, at, tokens, FRESH, FIRST, LAST, FOUR_BIT, MINIMUM, SPLIT, sums)
+    multiply_pair_steps(matrix, input, groups, at, tokens, FRESH, FIRST, LAST, FOUR_BIT, MINIMUM, SPLIT, sums)
 #define STEPS_OF_GROUP(FIRST, LAST)             \
     do {                                        \
         if (i == 0) ADD_STEPS(true, FIRST, LAST); \
@@ -101,18 +101,17 @@ INLINE void multiply_pair_block(
 #undef ADD_STEPS
     }
     for (int t = 0; t < tokens; t++) {
-        finish(product, pair.first, token + t, sums[t][0]);
-        finish(product, pair.second, token + t, sums[t][1]);
+        finish(&pair[0], token + t, sums[t][0]);
+        finish(&pair[1], token + t, sums[t][1]);
     }
 }
 
-#define PAIR_KERNEL(NAME, FOUR_BIT, MINIMUM, SPLIT)                                                                    \
-    static void NAME(                                                                                                  \
-        const sp_product *product, const sp_activations *input, sp_tile_pair pair, sp_tile_pair next, int tokens) {       \
-        for (int token = 0; token < tokens; token += BLOCK_TOKENS) {                                                   \
-            const int count = tokens - token < BLOCK_TOKENS ? tokens - token : BLOCK_TOKENS;                           \
-            multiply_pair_block(product, input, pair, next, token, count, FOUR_BIT, MINIMUM, SPLIT);            \
-        }                                                                                                              \
+#define PAIR_KERNEL(NAME, FOUR_BIT, MINIMUM, SPLIT)                                              \
+    static void NAME(const sp_tile pair[2], const sp_activations *input, int tokens) {           \
+        for (int token = 0; token < tokens; token += BLOCK_TOKENS) {                             \
+            const int count = tokens - token < BLOCK_TOKENS ? tokens - token : BLOCK_TOKENS;     \
+            multiply_pair_block(pair, input, token, count, FOUR_BIT, MINIMUM, SPLIT);            \
+        }                                                                                        \
     }
 
 PAIR_KERNEL(multiply_pair_u4, true, false, false)
@@ -121,14 +120,13 @@ PAIR_KERNEL(multiply_pair_u8, false, false, false)
 PAIR_KERNEL(multiply_pair_u8_minimum, false, true, false)
 PAIR_KERNEL(multiply_pair_u8_split, false, false, true)
 
-static void multiply_pair(
-    const sp_product *product, const sp_activations *input, sp_tile_pair pair, sp_tile_pair next, int tokens) {
-    switch (product->matrix->format) {
-    case SP_PACKED_U4: multiply_pair_u4(product, input, pair, next, tokens); break;
-    case SP_PACKED_U4_MINIMUM: multiply_pair_u4_minimum(product, input, pair, next, tokens); break;
-    case SP_PACKED_U8: multiply_pair_u8(product, input, pair, next, tokens); break;
-    case SP_PACKED_U8_MINIMUM: multiply_pair_u8_minimum(product, input, pair, next, tokens); break;
-    case SP_PACKED_U8_SPLIT: multiply_pair_u8_split(product, input, pair, next, tokens); break;
+static void multiply_pair(const sp_tile pair[2], const sp_activations *input, int tokens) {
+    switch (pair[0].product->matrix->format) {
+    case SP_PACKED_U4: multiply_pair_u4(pair, input, tokens); break;
+    case SP_PACKED_U4_MINIMUM: multiply_pair_u4_minimum(pair, input, tokens); break;
+    case SP_PACKED_U8: multiply_pair_u8(pair, input, tokens); break;
+    case SP_PACKED_U8_MINIMUM: multiply_pair_u8_minimum(pair, input, tokens); break;
+    case SP_PACKED_U8_SPLIT: multiply_pair_u8_split(pair, input, tokens); break;
     default: break;
     }
 }

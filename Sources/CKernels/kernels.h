@@ -6,27 +6,35 @@
 
 #include "include/operations.h"
 
+// Groups of inputs to be quantised: one for each unit, which may be the groups of a token or the tokens of a group.
 typedef struct {
-    int32_t first;
-    int32_t second;
-} sp_tile_pair;
+    const float *values;     // 32 of each unit, `value_step` floats apart
+    size_t value_step;
+    size_t index;            // sp_input_index of the first unit, and from one to the next
+    size_t index_step;
+    int count;
+} sp_input_units;
+
+// One tile of a product.
+typedef struct {
+    const sp_product *product;
+    int32_t tile;
+    float *output;           // [tokens][product->output_stride], the 16 rows' outputs
+    const sp_product *next_product;  // this thread's next tile, or this one where it has none: a kernel that waits for
+    int32_t next;                    // memory may fetch it ahead
+} sp_tile;
 
 typedef struct {
     const char *name;
-    // One tile of one product for the tokens [first_token, last_token). This thread's next tile of the product is
-    // `next_tile`, or `tile` where it has none: a kernel that waits for memory may fetch it ahead.
-    void (*multiply_tile)(
-        const sp_product *product, const sp_activations *input, int32_t tile, int32_t next_tile, int first_token,
-        int last_token);
-    // Two tiles of a quantised matrix for the integer form of many tokens, where that is faster than one after the
-    // other; NULL where it is not. This thread's next pair is `next`, or `pair` where it has none.
-    void (*multiply_pair)(
-        const sp_product *product, const sp_activations *input, sp_tile_pair pair, sp_tile_pair next, int tokens);
-    // The integer form of the groups [first_group, last_group) of one token.
-    void (*quantize)(const sp_activations *input, int token, int32_t first_group, int32_t last_group);
+    void (*multiply_tile)(const sp_tile *tile, const sp_activations *input, int tokens);
+    // Two tiles of quantised matrices of one format and width for the integer form of many tokens, where that is faster
+    // than one after the other; NULL where it is not.
+    void (*multiply_pair)(const sp_tile pair[2], const sp_activations *input, int tokens);
+    // The integer form of groups or tokens that stand side by side; `units` of them.
+    void (*quantize)(const sp_activations *input, sp_input_units units);
     void (*rms_norm)(const float *x, const float *weight, int count, float epsilon, float *destination);
-    // One half of each of `groups` groups: gate and up from `step` floats to `step` floats, destination in its groups.
-    void (*swiglu)(const float *gate, const float *up, size_t step, float *destination, int groups);
+    // 16 channels of each token: gate and up [tokens][16], destination [tokens][32].
+    void (*swiglu)(const float *gate, const float *up, float *destination, int tokens);
     // destination = head with its first 2 * pairs values rotated; both hold head_stride floats.
     void (*rotate)(
         const float *head, const float *cosines, const float *sines, int pairs, int head_stride, float *destination);

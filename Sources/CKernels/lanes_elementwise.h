@@ -10,25 +10,23 @@ INLINE i32x16 two_sums(i32x16 low, i32x16 high) {
     return v;
 }
 
-// The integer form of at most 16 groups of a token, each step for all of them before the next one: they hide each
-// other's latencies, and share divisions.
-INLINE void quantize_groups(const sp_activations *input, int token, int32_t first, int count) {
-    const float *x = input->values + ((size_t)token * (size_t)input->groups + (size_t)first) * SP_GROUP_COLUMNS;
+// At most 16 units, each step for all of them before the next one: they hide each other's latencies, and share divisions.
+INLINE void quantize_units(const sp_activations *input, sp_input_units units) {
     _Alignas(64) float scales[16] = {0}, inverses[16];
-    for (int i = 0; i < count; i++) {
-        const float *group = x + (size_t)i * SP_GROUP_COLUMNS;
-        scales[i] = largest_magnitude(larger(magnitude(load_floats(group)), magnitude(load_floats(group + 16))));
+    for (int i = 0; i < units.count; i++) {
+        const float *x = units.values + units.value_step * (size_t)i;
+        scales[i] = largest_magnitude(larger(magnitude(load_floats(x)), magnitude(load_floats(x + 16))));
     }
     const f32x16 peaks = load_floats(scales);
     store_floats(inverses, inverse_scales(peaks, 127));
     store_floats(scales, peaks / splat(127));
-    for (int i = 0; i < count; i++) {
-        const size_t at = sp_input_index(input, first + i, token);
-        const float *group = x + (size_t)i * SP_GROUP_COLUMNS;
+    for (int i = 0; i < units.count; i++) {
+        const float *x = units.values + units.value_step * (size_t)i;
+        const size_t at = units.index + units.index_step * (size_t)i;
         int8_t *quants = input->quants + at * SP_GROUP_COLUMNS;
         const f32x16 inverse = splat(inverses[i]);
-        const i32x16 low = __builtin_convertvector(round_to_nearest(load_floats(group) * inverse), i32x16);
-        const i32x16 high = __builtin_convertvector(round_to_nearest(load_floats(group + 16) * inverse), i32x16);
+        const i32x16 low = __builtin_convertvector(round_to_nearest(load_floats(x) * inverse), i32x16);
+        const i32x16 high = __builtin_convertvector(round_to_nearest(load_floats(x + 16) * inverse), i32x16);
         const i8x16 low_bytes = __builtin_convertvector(low, i8x16), high_bytes = __builtin_convertvector(high, i8x16);
         memcpy(quants, &low_bytes, 16);
         memcpy(quants + 16, &high_bytes, 16);
@@ -40,9 +38,14 @@ INLINE void quantize_groups(const sp_activations *input, int token, int32_t firs
     }
 }
 
-static void quantize(const sp_activations *input, int token, int32_t first_group, int32_t last_group) {
-    for (int32_t group = first_group; group < last_group; group += 16)
-        quantize_groups(input, token, group, last_group - group < 16 ? last_group - group : 16);
+static void quantize(const sp_activations *input, sp_input_units units) {
+    const int count = units.count;
+    for (int first = 0; first < count; first += 16) {
+        units.count = count - first < 16 ? count - first : 16;
+        quantize_units(input, units);
+        units.values += 16 * units.value_step;
+        units.index += 16 * units.index_step;
+    }
 }
 
 static void rms_norm(const float *x, const float *weight, int count, float epsilon, float *destination) {
@@ -60,9 +63,9 @@ static void rms_norm(const float *x, const float *weight, int count, float epsil
     for (; i < count; i++) destination[i] = x[i] * scale * weight[i];
 }
 
-static void swiglu(const float *gate, const float *up, size_t step, float *destination, int groups) {
-    for (int i = 0; i < groups; i++, gate += step, up += step, destination += SP_GROUP_COLUMNS) {
-        f32x16 g = load_floats(gate);
-        store_floats(destination, g / (splat(1) + exponential(-g)) * load_floats(up));
+static void swiglu(const float *gate, const float *up, float *destination, int tokens) {
+    for (int i = 0; i < tokens; i++) {
+        const f32x16 g = load_floats(gate + 16 * i), u = load_floats(up + 16 * i);
+        store_floats(destination + SP_GROUP_COLUMNS * i, g / (splat(1) + exponential(-g)) * u);
     }
 }

@@ -58,19 +58,20 @@ INLINE void multiply_steps(
 
 // One tile for `TOKENS` tokens in int8. FOUR_BIT, MINIMUM and SPLIT are constants at every call.
 INLINE void multiply_block(
-    const sp_product *product, const sp_activations *input, int32_t tile, int32_t next_tile, int token,
-    const int TOKENS, const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT) {
-    const sp_columns *columns = &product->columns;
-    const int count = sp_group_count(product);
+    const sp_tile *tile, const sp_activations *input, int token, const int TOKENS, const bool FOUR_BIT,
+    const bool MINIMUM, const bool SPLIT) {
+    const sp_matrix *matrix = tile->product->matrix;
+    const sp_columns *columns = &tile->product->columns;
+    const int count = sp_group_count(tile->product);
     f32x16 sums[8];
     for (int t = 0; t < TOKENS; t++) sums[t] = splat(0);
     for (int i = 0; i < count; i++) {
         const int32_t index = sp_group_index(columns, i);
-        const sp_group group = sp_matrix_group(product->matrix, tile, index);
+        const sp_group group = sp_matrix_group(matrix, tile->tile, index);
         const size_t at = sp_input_index(input, index, token);
-        if (TOKENS < 8) fetch_ahead(product, tile, next_tile, i, GROUPS_AHEAD, count);
+        if (TOKENS < 8) fetch_ahead(tile, i, GROUPS_AHEAD, count);
 #define STEPS_OF_GROUP(FIRST, LAST) \
-    multiply_steps(product->matrix, input, &group, at, FIRST, LAST, TOKENS, FOUR_BIT, MINIMUM, SPLIT, sums)
+    multiply_steps(matrix, input, &group, at, FIRST, LAST, TOKENS, FOUR_BIT, MINIMUM, SPLIT, sums)
         switch (sp_halves_of(columns, i)) {
         case SP_FIRST_HALF: STEPS_OF_GROUP(0, STEPS / 2); break;
         case SP_SECOND_HALF: STEPS_OF_GROUP(STEPS / 2, STEPS); break;
@@ -78,13 +79,13 @@ INLINE void multiply_block(
         }
 #undef STEPS_OF_GROUP
     }
-    for (int t = 0; t < TOKENS; t++) finish(product, tile, token + t, sums[t]);
+    for (int t = 0; t < TOKENS; t++) finish(tile, token + t, sums[t]);
 }
 
 INLINE void multiply_int8(
-    const sp_product *product, const sp_activations *input, int32_t tile, int32_t next_tile, int first_token,
-    int last_token, const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT) {
-#define INT8_BLOCK(N) multiply_block(product, input, tile, next_tile, token, N, FOUR_BIT, MINIMUM, SPLIT)
+    const sp_tile *tile, const sp_activations *input, int tokens, const bool FOUR_BIT, const bool MINIMUM,
+    const bool SPLIT) {
+#define INT8_BLOCK(N) multiply_block(tile, input, token, N, FOUR_BIT, MINIMUM, SPLIT)
     TOKEN_BLOCKS(INT8_BLOCK);
 #undef INT8_BLOCK
 }

@@ -5,29 +5,30 @@ INLINE f32x16 load_scales(const uint8_t *scales, bool half, int part) {
     return half ? load_halves(scales + 32 * part) : load_floats(scales + 64 * part);
 }
 
-INLINE void finish(const sp_product *product, int32_t tile, int token, f32x16 sum) {
-    float *out = product->output + product->output_stride * (size_t)token + (size_t)tile * SP_TILE_ROWS;
-    if (product->bias) sum += load_floats(product->bias + (size_t)tile * SP_TILE_ROWS);
+INLINE void finish(const sp_tile *tile, int token, f32x16 sum) {
+    const sp_product *product = tile->product;
+    float *out = tile->output + product->output_stride * (size_t)token;
+    if (product->bias) sum += load_floats(product->bias + (size_t)tile->tile * SP_TILE_ROWS);
     if (product->accumulate) sum += load_floats(out);
     store_floats(out, sum);
 }
 
-// The tokens [first_token, last_token) in blocks of 8, 4, 2 and 1, each starting at `token`.
-#define TOKEN_BLOCKS(CALL)                              \
-    do {                                                \
-        int token = first_token;                        \
-        for (; token + 8 <= last_token; token += 8) {   \
-            CALL(8);                                    \
-        }                                               \
-        if (last_token - token >= 4) {                  \
-            CALL(4);                                    \
-            token += 4;                                 \
-        }                                               \
-        if (last_token - token >= 2) {                  \
-            CALL(2);                                    \
-            token += 2;                                 \
-        }                                               \
-        if (last_token - token >= 1) CALL(1);           \
+// `tokens` tokens in blocks of 8, 4, 2 and 1, each starting at `token`.
+#define TOKEN_BLOCKS(CALL)                        \
+    do {                                          \
+        int token = 0;                            \
+        for (; token + 8 <= tokens; token += 8) { \
+            CALL(8);                              \
+        }                                         \
+        if (tokens - token >= 4) {                \
+            CALL(4);                              \
+            token += 4;                           \
+        }                                         \
+        if (tokens - token >= 2) {                \
+            CALL(2);                              \
+            token += 2;                           \
+        }                                         \
+        if (tokens - token >= 1) CALL(1);         \
     } while (0)
 
 enum {
@@ -35,21 +36,24 @@ enum {
     STEPS = SP_GROUP_COLUMNS / 4,
     // How far ahead of the products of a few tokens weights are fetched: those wait for memory, and a processor runs
     // ahead by fewer groups than it takes to keep reading.
-    GROUPS_AHEAD = 7,
+    GROUPS_AHEAD = 16,
 };
 
 // Fetches the group that will be read `groups` groups after the i-th of a tile's `count`: a pathway's are neither side
 // by side nor in tiles that are.
-INLINE void fetch_ahead(const sp_product *product, int32_t tile, int32_t next_tile, int i, int groups, int count) {
-    const sp_matrix *matrix = product->matrix;
-    const sp_columns *columns = &product->columns;
+INLINE void fetch_ahead(const sp_tile *tile, int i, int groups, int count) {
+    const sp_product *product = tile->product;
+    int32_t index = tile->tile;
     int ahead = i + groups;
     if (ahead >= count) {
         ahead -= count;
-        tile = next_tile;
+        product = tile->next_product;
+        index = tile->next;
     }
-    if (ahead >= count) return;
-    const sp_group group = sp_matrix_group(matrix, tile, sp_group_index(columns, ahead));
+    if (ahead >= sp_group_count(product)) return;
+    const sp_matrix *matrix = product->matrix;
+    const sp_columns *columns = &product->columns;
+    const sp_group group = sp_matrix_group(matrix, index, sp_group_index(columns, ahead));
     const sp_halves halves = sp_halves_of(columns, ahead);
     for (size_t line = 0; line < matrix->scale_bytes; line += 64) __builtin_prefetch(group.scales + line);
     for (int half = 0; half < 2; half++) {
@@ -58,8 +62,8 @@ INLINE void fetch_ahead(const sp_product *product, int32_t tile, int32_t next_ti
     }
 }
 
-// multiply_int8(product, input, tile, next_tile, first_token, last_token, FOUR_BIT, MINIMUM, SPLIT): one tile in int8,
-// where the last three are constants at every call.
+// multiply_int8(tile, input, tokens, FOUR_BIT, MINIMUM, SPLIT): one tile in int8, where the last three are constants at
+// every call.
 #ifdef INT8_PRODUCTS
 #include INT8_PRODUCTS
 #else
@@ -97,17 +101,17 @@ INLINE f32x16 dequantize_column(const sp_matrix *matrix, const sp_group *group, 
 
 // One tile for `TOKENS` tokens in float32.
 INLINE void multiply_float(
-    const sp_product *product, const sp_activations *input, int32_t tile, int token, const int TOKENS) {
-    const sp_matrix *matrix = product->matrix;
+    const sp_tile *tile, const sp_activations *input, int token, const int TOKENS) {
+    const sp_matrix *matrix = tile->product->matrix;
     const size_t width = (size_t)input->groups * SP_GROUP_COLUMNS;
-    const sp_columns *columns = &product->columns;
-    const int count = sp_group_count(product);
+    const sp_columns *columns = &tile->product->columns;
+    const int count = sp_group_count(tile->product);
     const bool quantized = matrix->format > SP_PACKED_BF16;
     f32x16 sums[8];
     for (int t = 0; t < TOKENS; t++) sums[t] = splat(0);
     for (int i = 0; i < count; i++) {
         const int32_t index = sp_group_index(columns, i);
-        const sp_group group = sp_matrix_group(matrix, tile, index);
+        const sp_group group = sp_matrix_group(matrix, tile->tile, index);
         const float *x = input->values + (size_t)token * width + (size_t)index * SP_GROUP_COLUMNS;
         const sp_halves halves = sp_halves_of(columns, i);
         const int first = halves == SP_SECOND_HALF ? SP_HALF_COLUMNS : 0;
@@ -119,19 +123,14 @@ INLINE void multiply_float(
             for (int t = 0; t < TOKENS; t++) sums[t] += w * splat(x[(size_t)t * width + (size_t)column]);
         }
     }
-    for (int t = 0; t < TOKENS; t++) finish(product, tile, token + t, sums[t]);
+    for (int t = 0; t < TOKENS; t++) finish(tile, token + t, sums[t]);
 }
 
-#define PRODUCT_KERNEL(NAME, ...)                                                                            \
-    static void NAME(                                                                                        \
-        const sp_product *product, const sp_activations *input, int32_t tile, int32_t next_tile, int first_token, \
-        int last_token) {                                                                                    \
-        (void)next_tile;                                                                                     \
-        __VA_ARGS__;                                                                                         \
-    }
+#define PRODUCT_KERNEL(NAME, ...) \
+    static void NAME(const sp_tile *tile, const sp_activations *input, int tokens) { __VA_ARGS__; }
 
 #define INT8_KERNEL(NAME, FOUR_BIT, MINIMUM, SPLIT) \
-    PRODUCT_KERNEL(NAME, multiply_int8(product, input, tile, next_tile, first_token, last_token, FOUR_BIT, MINIMUM, SPLIT))
+    PRODUCT_KERNEL(NAME, multiply_int8(tile, input, tokens, FOUR_BIT, MINIMUM, SPLIT))
 
 INT8_KERNEL(multiply_u4, true, false, false)
 INT8_KERNEL(multiply_u4_minimum, true, true, false)
@@ -139,23 +138,20 @@ INT8_KERNEL(multiply_u8, false, false, false)
 INT8_KERNEL(multiply_u8_minimum, false, true, false)
 INT8_KERNEL(multiply_u8_split, false, false, true)
 
-#define FLOAT_BLOCK(N) multiply_float(product, input, tile, token, N)
+#define FLOAT_BLOCK(N) multiply_float(tile, input, token, N)
 PRODUCT_KERNEL(multiply_floats, TOKEN_BLOCKS(FLOAT_BLOCK))
 
-static void multiply_tile(
-    const sp_product *product, const sp_activations *input, int32_t tile, int32_t next_tile, int first_token,
-    int last_token) {
+static void multiply_tile(const sp_tile *tile, const sp_activations *input, int tokens) {
     if (!input->quants) {
-        multiply_floats(product, input, tile, next_tile, first_token, last_token);
+        multiply_floats(tile, input, tokens);
         return;
     }
-    switch (product->matrix->format) {
-    case SP_PACKED_U4: multiply_u4(product, input, tile, next_tile, first_token, last_token); break;
-    case SP_PACKED_U4_MINIMUM: multiply_u4_minimum(product, input, tile, next_tile, first_token, last_token); break;
-    case SP_PACKED_U8: multiply_u8(product, input, tile, next_tile, first_token, last_token); break;
-    case SP_PACKED_U8_MINIMUM: multiply_u8_minimum(product, input, tile, next_tile, first_token, last_token); break;
-    case SP_PACKED_U8_SPLIT: multiply_u8_split(product, input, tile, next_tile, first_token, last_token); break;
-    default: multiply_floats(product, input, tile, next_tile, first_token, last_token); break;
+    switch (tile->product->matrix->format) {
+    case SP_PACKED_U4: multiply_u4(tile, input, tokens); break;
+    case SP_PACKED_U4_MINIMUM: multiply_u4_minimum(tile, input, tokens); break;
+    case SP_PACKED_U8: multiply_u8(tile, input, tokens); break;
+    case SP_PACKED_U8_MINIMUM: multiply_u8_minimum(tile, input, tokens); break;
+    case SP_PACKED_U8_SPLIT: multiply_u8_split(tile, input, tokens); break;
+    default: multiply_floats(tile, input, tokens); break;
     }
 }
-

@@ -52,15 +52,18 @@ typedef struct {
     int tiles_per_task;
 } multiply_step;
 
-static int32_t tile_at(const sp_product *product, int index) { return product->tiles ? product->tiles[index] : index; }
-
-static sp_tile_pair pair_at(const sp_product *product, int index) {
-    return (sp_tile_pair){tile_at(product, index), tile_at(product, index + 1)};
+// The product's tile `index`, where this thread goes on with its tile `next`.
+static sp_tile tile_at(const sp_product *product, int index, int next) {
+    const int32_t tile = product->tiles ? product->tiles[index] : index;
+    float *output = product->output + (size_t)tile * SP_TILE_ROWS;
+    return (sp_tile){product, tile, output, product, product->tiles ? product->tiles[next] : next};
 }
 
-static bool takes_pairs(const multiply_step *step, const sp_product *product) {
-    return step->kernels->multiply_pair && step->tokens > FEW_TOKENS && step->input->quants
-        && product->matrix->format > SP_PACKED_BF16;
+// Whether two tiles of these matrices may be a pair.
+static bool are_pair(
+    const sp_kernels *kernels, const sp_matrix *a, const sp_matrix *b, const sp_activations *input, int tokens) {
+    return kernels->multiply_pair && tokens > FEW_TOKENS && input->quants && a->format > SP_PACKED_BF16
+        && a->format == b->format && a->half_scales == b->half_scales && a->zero == b->zero;
 }
 
 static void multiply_task(void *context, int task, int worker) {
@@ -71,19 +74,22 @@ static void multiply_task(void *context, int task, int worker) {
     int base = 0;
     for (int i = 0; i < step->count; i++) {
         const sp_product *product = &step->products[i];
+        const sp_matrix *matrix = product->matrix;
         int tiles = tiles_of(product);
-        int from = first > base ? first - base : 0;
         int to = last - base < tiles ? last - base : tiles;
-        int index = from;
-        for (; takes_pairs(step, product) && index + 2 <= to; index += 2) {
-            const sp_tile_pair pair = pair_at(product, index);
-            const sp_tile_pair next = index + 4 <= to ? pair_at(product, index + 2) : pair;
-            step->kernels->multiply_pair(product, step->input, pair, next, step->tokens);
+        int index = first > base ? first - base : 0;
+        if (are_pair(step->kernels, matrix, matrix, step->input, step->tokens)) {
+            for (; index + 2 <= to; index += 2) {
+                const int ahead = index + 4 <= to ? 2 : 0;
+                const sp_tile pair[2] = {
+                    tile_at(product, index, index + ahead), tile_at(product, index + 1, index + 1 + ahead),
+                };
+                step->kernels->multiply_pair(pair, step->input, step->tokens);
+            }
         }
         for (; index < to; index++) {
-            const int next = index + 1 < to ? index + 1 : index;
-            step->kernels->multiply_tile(
-                product, step->input, tile_at(product, index), tile_at(product, next), 0, step->tokens);
+            const sp_tile tile = tile_at(product, index, index + 1 < to ? index + 1 : index);
+            step->kernels->multiply_tile(&tile, step->input, step->tokens);
         }
         base += tiles;
     }
@@ -99,18 +105,143 @@ void sp_multiply(sp_pool *pool, const sp_product *products, int count, const sp_
     sp_pool_run(pool, (step.tiles + step.tiles_per_task - 1) / step.tiles_per_task, multiply_task, &step);
 }
 
+typedef struct {
+    const sp_kernels *kernels;
+    const sp_gated_product *product;
+    const sp_activations *input;
+    const sp_activations *destination;
+    int tokens;
+    int groups;
+    int groups_per_task;
+} gated_step;
+
+// The tile of one half of a group of channels, or -1 where it is not computed.
+static int32_t gated_tile(const sp_gated_product *product, int index, int half) {
+    const int32_t group = sp_group_index(&product->columns, index);
+    const int32_t tile = group * product->layout.group + half * product->layout.second;
+    const bool is_wanted = sp_halves_of(&product->columns, index) & (half == 0 ? SP_FIRST_HALF : SP_SECOND_HALF);
+    // The last group of a row may have no second half.
+    return is_wanted && tile < product->gate->tiles ? tile : -1;
+}
+
+// Gate and up of the groups [first, last) of a task: scratch[group][half][2][tokens][16].
+static void multiply_gated_tiles(const gated_step *step, int first, int last, float *scratch) {
+    const sp_gated_product *product = step->product;
+    const sp_product products[2] = {
+        {.matrix = product->gate, .output_stride = SP_TILE_ROWS}, {.matrix = product->up, .output_stride = SP_TILE_ROWS},
+    };
+    const size_t size = (size_t)step->tokens * SP_TILE_ROWS;
+    sp_tile tiles[2][2 * SP_GATED_UNITS];
+    int count = 0;
+    for (int half = 0; half < 2; half++) {
+        for (int i = first; i < last; i++) {
+            const int32_t tile = gated_tile(product, i, half);
+            if (tile < 0) continue;
+            float *output = scratch + size * (size_t)(4 * (i - first) + 2 * half);
+            for (int p = 0; p < 2; p++) tiles[p][count] = (sp_tile){&products[p], tile, output + size * (size_t)p, &products[p], tile};
+            count++;
+        }
+    }
+    if (are_pair(step->kernels, product->gate, product->up, step->input, step->tokens)) {
+        for (int i = 0; i < count; i++) {
+            const sp_tile pair[2] = {tiles[0][i], tiles[1][i]};
+            step->kernels->multiply_pair(pair, step->input, step->tokens);
+        }
+        return;
+    }
+    // A thread that waits for memory reads one matrix after the other.
+    for (int p = 0; p < 2; p++) {
+        for (int i = 0; i < count; i++) {
+            const sp_tile *next = i + 1 < count ? &tiles[p][i + 1] : &tiles[1][p == 0 ? 0 : i];
+            tiles[p][i].next_product = next->product;
+            tiles[p][i].next = next->tile;
+            step->kernels->multiply_tile(&tiles[p][i], step->input, step->tokens);
+        }
+    }
+}
+
+// The integer form of the groups [first, last) of a task: values[group][tokens][32].
+static void quantize_gated(const gated_step *step, int first, int last, const float *values) {
+    const sp_activations *destination = step->destination;
+    const size_t size = (size_t)step->tokens * SP_GROUP_COLUMNS;
+    for (int i = first, run; i < last; i += run) {
+        const int32_t group = sp_group_index(&step->product->columns, i);
+        sp_input_units units = {
+            .values = values + size * (size_t)(i - first), .value_step = SP_GROUP_COLUMNS,
+            .index = sp_input_index(destination, group, 0), .index_step = 1, .count = step->tokens,
+        };
+        run = 1;
+        if (step->tokens == 1) {
+            while (i + run < last && sp_group_index(&step->product->columns, i + run) == group + run) run++;
+            units.index_step = (size_t)destination->token_stride;
+            units.count = run;
+        }
+        step->kernels->quantize(destination, units);
+    }
+}
+
+static void copy_gated_values(const gated_step *step, int32_t group, const float *values) {
+    const size_t width = (size_t)step->destination->groups * SP_GROUP_COLUMNS;
+    for (int t = 0; t < step->tokens; t++) {
+        float *row = step->destination->values + width * (size_t)t + (size_t)group * SP_GROUP_COLUMNS;
+        memcpy(row, values + t * SP_GROUP_COLUMNS, SP_GROUP_COLUMNS * sizeof *values);
+    }
+}
+
+static void gated_task(void *context, int task, int worker) {
+    const gated_step *step = context;
+    const sp_gated_product *product = step->product;
+    const sp_activations *destination = step->destination;
+    const size_t size = (size_t)step->tokens * SP_TILE_ROWS;
+    float *scratch = product->scratch + sp_gated_scratch(step->tokens) * (size_t)worker;
+    float *values = scratch + 4 * size * (size_t)step->groups_per_task;
+    const int first = task * step->groups_per_task, left = step->groups - first;
+    const int last = first + (left < step->groups_per_task ? left : step->groups_per_task);
+    multiply_gated_tiles(step, first, last, scratch);
+    for (int i = first; i < last; i++) {
+        float *of_group = values + 2 * size * (size_t)(i - first);
+        for (int half = 0; half < 2; half++) {
+            const float *gate = scratch + size * (size_t)(4 * (i - first) + 2 * half);
+            float *of_half = of_group + half * SP_HALF_COLUMNS;
+            if (gated_tile(product, i, half) >= 0) {
+                step->kernels->swiglu(gate, gate + size, of_half, step->tokens);
+            } else {
+                for (int t = 0; t < step->tokens; t++)
+                    memset(of_half + t * SP_GROUP_COLUMNS, 0, SP_HALF_COLUMNS * sizeof *of_half);
+            }
+        }
+        if (product->keeps_values || !destination->quants)
+            copy_gated_values(step, sp_group_index(&product->columns, i), of_group);
+    }
+    if (destination->quants) quantize_gated(step, first, last, values);
+}
+
+void sp_multiply_gated(
+    sp_pool *pool, const sp_gated_product *product, const sp_activations *input, int tokens,
+    const sp_activations *destination) {
+    gated_step step = {
+        .kernels = sp_pool_kernels(pool), .product = product, .input = input, .destination = destination,
+        .tokens = tokens, .groups = product->columns.groups ? product->columns.count : destination->groups,
+        .groups_per_task = 1,
+    };
+    if (step.groups < 1) return;
+    if (tokens <= FEW_TOKENS) {
+        const int tasks = sp_pool_threads(pool) * TASKS_PER_THREAD_FEW_TOKENS, room = SP_GATED_UNITS / tokens;
+        const int share = (step.groups + tasks - 1) / tasks;
+        step.groups_per_task = share < room ? share : room;
+    }
+    sp_pool_run(pool, (step.groups + step.groups_per_task - 1) / step.groups_per_task, gated_task, &step);
+}
+
 typedef struct token_step {
     void (*work)(const struct token_step *step, int token);
     const sp_kernels *kernels;
     const float *x;
-    const float *second;
     size_t stride;
     const float *weight;
     int count;
     float epsilon;
     const sp_activations *destination;
-    const sp_columns *columns;
-    const sp_half_layout *layout;
     int tokens;
 } token_step;
 
@@ -129,22 +260,25 @@ static void for_tokens(sp_pool *pool, int tokens, token_step step) {
 }
 
 static void quantize_token(const token_step *step, int token) {
-    step->kernels->quantize(step->destination, token, 0, step->destination->groups);
+    const sp_activations *destination = step->destination;
+    if (!destination->quants) return;
+    step->kernels->quantize(destination, (sp_input_units){
+        .values = destination->values + (size_t)token * (size_t)destination->groups * SP_GROUP_COLUMNS,
+        .value_step = SP_GROUP_COLUMNS, .index = sp_input_index(destination, 0, token),
+        .index_step = (size_t)destination->token_stride, .count = destination->groups,
+    });
 }
 
 void sp_quantize(sp_pool *pool, const sp_activations *input, int tokens) {
     if (input->quants) for_tokens(pool, tokens, (token_step){.work = quantize_token, .destination = input});
 }
 
-static float *token_values(const sp_activations *activations, int token) {
-    return activations->values + (size_t)token * (size_t)activations->groups * SP_GROUP_COLUMNS;
-}
-
 static void norm_token(const token_step *step, int token) {
+    const sp_activations *destination = step->destination;
     step->kernels->rms_norm(
         step->x + step->stride * (size_t)token, step->weight, step->count, step->epsilon,
-        token_values(step->destination, token));
-    if (step->destination->quants) step->kernels->quantize(step->destination, token, 0, step->destination->groups);
+        destination->values + (size_t)token * (size_t)destination->groups * SP_GROUP_COLUMNS);
+    quantize_token(step, token);
 }
 
 void sp_rms_norm(
@@ -153,53 +287,6 @@ void sp_rms_norm(
     for_tokens(pool, tokens, (token_step){
         .work = norm_token, .x = x, .stride = stride, .weight = weight, .count = count, .epsilon = epsilon,
         .destination = destination,
-    });
-}
-
-// One half of the groups [first, last) of one token; the last group of a row may have no second half.
-static void swiglu_half(const token_step *step, int token, int32_t first, int32_t last, size_t half) {
-    const sp_half_layout *layout = step->layout;
-    const size_t start = layout->group * (size_t)first + layout->second * half;
-    if (layout->group * (size_t)(last - 1) + layout->second * half >= step->stride) last--;
-    const size_t row = step->stride * (size_t)token, column = SP_GROUP_COLUMNS * (size_t)first + SP_HALF_COLUMNS * half;
-    step->kernels->swiglu(
-        step->x + row + start, step->second + row + start, layout->group,
-        token_values(step->destination, token) + column, last - first);
-}
-
-// The groups [first, last) of one token, of which `halves` are computed and the others zero.
-static void swiglu_groups(const token_step *step, int token, int32_t first, int32_t last, sp_halves halves) {
-    if (halves != SP_BOTH_HALVES) {
-        float *values = token_values(step->destination, token) + (size_t)first * SP_GROUP_COLUMNS;
-        memset(values, 0, (size_t)(last - first) * SP_GROUP_COLUMNS * sizeof *values);
-    }
-    if (halves & SP_FIRST_HALF) swiglu_half(step, token, first, last, 0);
-    if (halves & SP_SECOND_HALF) swiglu_half(step, token, first, last, 1);
-    if (step->destination->quants) step->kernels->quantize(step->destination, token, first, last);
-}
-
-static void swiglu_token(const token_step *step, int token) {
-    const sp_columns *columns = step->columns;
-    if (!columns->groups) {
-        swiglu_groups(step, token, 0, step->destination->groups, SP_BOTH_HALVES);
-        return;
-    }
-    for (int32_t i = 0; i < columns->count;) {
-        const int32_t first = columns->groups[i];
-        const sp_halves halves = sp_halves_of(columns, i++);
-        int32_t last = first + 1;
-        for (; i < columns->count && columns->groups[i] == last; i++, last++)
-            if (sp_halves_of(columns, i) != halves) break;
-        swiglu_groups(step, token, first, last, halves);
-    }
-}
-
-void sp_swiglu(
-    sp_pool *pool, const float *gate, const float *up, size_t stride, const sp_half_layout *layout, int tokens,
-    const sp_columns *columns, const sp_activations *destination) {
-    for_tokens(pool, tokens, (token_step){
-        .work = swiglu_token, .x = gate, .second = up, .stride = stride, .destination = destination,
-        .columns = columns, .layout = layout,
     });
 }
 

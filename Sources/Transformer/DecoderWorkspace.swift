@@ -19,8 +19,9 @@ final class DecoderWorkspace {
     let values: AlignedBuffer<Float>
     /// Attention outputs before the output projection, `[batch][heads * headSize]`.
     let heads: ActivationBuffer
-    let gate: AlignedBuffer<Float>
-    let up: AlignedBuffer<Float>
+    /// What each thread computes of gate and up before it joins them.
+    private let gated: AlignedBuffer<Float>
+    /// Channels before the down projection. Its floats are written only where they are wanted.
     let inner: ActivationBuffer
     let finalInput: ActivationBuffer
     let logits: AlignedBuffer<Float>
@@ -53,8 +54,7 @@ final class DecoderWorkspace {
         values = try AlignedBuffer(count: batch * layer.value.outputStride, for: purpose)
         heads = try ActivationBuffer(
             width: configuration.heads * configuration.headSize, tokens: batch, quantized: quantized)
-        gate = try AlignedBuffer(count: batch * layer.gate.outputStride, for: purpose)
-        up = try AlignedBuffer(count: batch * layer.up.outputStride, for: purpose)
+        gated = try AlignedBuffer(count: model.pool.threads * sp_gated_scratch(Int32(batch)), for: purpose)
         inner = try ActivationBuffer(width: configuration.feedForwardWidth, tokens: batch, quantized: quantized)
         finalInput = try ActivationBuffer(width: configuration.width, tokens: logitsBatch, quantized: quantized)
         logits = try AlignedBuffer(count: logitsBatch * model.outputHead.outputStride, for: "logits")
@@ -166,11 +166,18 @@ final class DecoderWorkspace {
         sp_quantize(pool, &activations, Int32(tokens))
     }
 
-    /// silu(gate) * up, of the channels in `columns`.
-    func gateValues(stride: Int, columns: PathwayPlan.Columns, tokens: Int) {
-        var activations = inner.activations(tokens)
-        var columns = columns.pointers
-        var halves = FeedForwardLayout(width: configuration.feedForwardWidth).halves
-        sp_swiglu(pool, gate.pointer, up.pointer, stride, &halves, Int32(tokens), &columns, &activations)
+    /// silu(gate) * up of the channels in `columns`, into `inner`.
+    ///
+    /// - Parameter keepsValues: whether more than the next product's integers is wanted of them.
+    func multiplyGated(_ layer: DecoderLayer, columns: PathwayPlan.Columns, tokens: Int, keepsValues: Bool) {
+        withUnsafePointer(to: layer.gate.matrix) { gate in
+            withUnsafePointer(to: layer.up.matrix) { up in
+                var product = sp_gated_product(
+                    gate: gate, up: up, layout: FeedForwardLayout(width: configuration.feedForwardWidth).halves,
+                    columns: columns.pointers, scratch: gated.pointer, keeps_values: keepsValues)
+                var (input, destination) = (normed.activations(tokens), inner.activations(tokens))
+                sp_multiply_gated(pool, &product, &input, Int32(tokens), &destination)
+            }
+        }
     }
 }

@@ -14,15 +14,13 @@ struct FeedForwardLayout {
     /// Channels that do not fill their last group stand in the order of their columns.
     private var isApart: Bool { width % ChannelOrder.groupChannels == 0 }
 
-    /// Where the kernels find a half group's values in the outputs of gate and up.
+    /// Where the kernels find the tile of a half group.
     var halves: sp_half_layout {
-        isApart
-            ? sp_half_layout(group: Pathway.blockChannels, second: groups * Pathway.blockChannels)
-            : sp_half_layout(group: ChannelOrder.groupChannels, second: Pathway.blockChannels)
+        isApart ? sp_half_layout(group: 1, second: Int32(groups)) : sp_half_layout(group: 2, second: 1)
     }
 
     /// The tile of a block of channels.
-    func tile(ofBlock block: Int) -> Int { isApart ? block % 2 * groups + block / 2 : block }
+    private func tile(ofBlock block: Int) -> Int { block / 2 * Int(halves.group) + block % 2 * Int(halves.second) }
 
     /// The checkpoint's row in each place, `[width]`.
     ///

@@ -167,7 +167,7 @@ public final class InferenceSession {
         for index in layers {
             attend(index, tokens: tokens)
             taps?.addAttention(index, heads: w.heads, residual: w.residual, stride: w.residualStride, tokens: tokens)
-            feedForward(index, tokens: tokens)
+            feedForward(index, tokens: tokens, keepsChannels: taps?.channels != nil)
             taps?.addFeedForward(index, channels: w.inner, tokens: tokens)
         }
         taps?.tokenCount += tokens
@@ -231,17 +231,13 @@ public final class InferenceSession {
     }
 
     /// y = r + down(silu(gate norm(r)) * up norm(r)) + bias
-    private func feedForward(_ index: Int, tokens: Int) {
+    private func feedForward(_ index: Int, tokens: Int, keepsChannels: Bool) {
         let (layer, path) = (model.layers[index], plan.layers[index].feedForward)
         let w = workspace
         guard !path.isEmpty else { return addBias(path.bias, tokens: tokens) }
         w.normalize(layer.feedForwardNorm, epsilon: model.configuration.normEpsilon, tokens: tokens)
-        w.multiply(
-            [
-                w.product(layer.gate, tiles: path.tiles, into: w.gate),
-                w.product(layer.up, tiles: path.tiles, into: w.up),
-            ], w.normed, tokens: tokens)
-        w.gateValues(stride: layer.gate.outputStride, columns: path.columns, tokens: tokens)
+        w.multiplyGated(
+            layer, columns: path.columns, tokens: tokens, keepsValues: keepsChannels || !layer.down.isQuantized)
         w.multiply(
             [w.product(layer.down, columns: path.columns, into: w.residual, bias: path.bias, accumulate: true)],
             w.inner, tokens: tokens)

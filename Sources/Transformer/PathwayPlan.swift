@@ -26,14 +26,12 @@ final class PathwayPlan {
     }
 
     struct FeedForward {
-        /// Tiles of the gate and up projections that run; nil for all.
-        let tiles: AlignedBuffer<Int32>?
-        /// The same channels as columns of the down projection.
+        /// The channels that run: tiles of the gate and up projections, columns of the down projection.
         let columns: Columns
         /// Padded to the down projection's stride.
         let bias: AlignedBuffer<Float>?
 
-        var isEmpty: Bool { tiles?.count == 0 }
+        var isEmpty: Bool { columns.groups?.count == 0 }
     }
 
     /// The columns of a matrix that a product reads.
@@ -125,12 +123,8 @@ final class PathwayPlan {
         try check(
             kept ?? [], "feed-forward blocks", of: blocks, bias, width: configuration.width, layer: index)
         let bias = try padded(bias, to: weights.down.outputStride)
-        guard let kept, kept.count < blocks else { return FeedForward(tiles: nil, columns: .all, bias: bias) }
-        let layout = FeedForwardLayout(width: configuration.feedForwardWidth)
-        return FeedForward(
-            tiles: try AlignedBuffer(kept.map(layout.tile).sorted().map(Int32.init), for: purpose),
-            columns: try Columns(halfGroups: kept),
-            bias: bias)
+        guard let kept, kept.count < blocks else { return FeedForward(columns: .all, bias: bias) }
+        return FeedForward(columns: try Columns(halfGroups: kept), bias: bias)
     }
 
     private static func layer(

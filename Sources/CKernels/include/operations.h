@@ -64,17 +64,35 @@ void sp_rms_norm(
     sp_pool *pool, const float *x, size_t stride, int tokens, const float *weight, int count, float epsilon,
     const sp_activations *destination);
 
-// Where the halves of groups stand in a row: half h of group g from group * g + second * h on.
+// The tile of half h of group g of channels: g * group + h * second.
 typedef struct {
-    size_t group;
-    size_t second;
+    int32_t group;
+    int32_t second;
 } sp_half_layout;
 
-// destination = silu(gate) * up, then its integer form. gate and up are [tokens][stride], in halves of groups that
-// stand where `layout` says. Only the groups of `columns` are written, with zeros in a half that is not among them.
-void sp_swiglu(
-    sp_pool *pool, const float *gate, const float *up, size_t stride, const sp_half_layout *layout, int tokens,
-    const sp_columns *columns, const sp_activations *destination);
+// silu(gate row . input) * (up row . input) for the channels of a feed-forward layer.
+typedef struct {
+    const sp_matrix *gate;
+    const sp_matrix *up;
+    sp_half_layout layout;   // of the tiles of both
+    sp_columns columns;      // which groups of channels, and halves of them, to compute
+    float *scratch;          // [threads][sp_gated_scratch(tokens)], 64-byte aligned
+    bool keeps_values;       // whether `values` of the destination are wanted beside their integer form
+} sp_gated_product;
+
+// The most groups of channels times tokens that a thread computes at once, unless it is one group of more tokens.
+enum { SP_GATED_UNITS = 64 };
+
+// Floats of sp_gated_product.scratch for each thread.
+static inline size_t sp_gated_scratch(int tokens) {
+    return (size_t)(tokens < SP_GATED_UNITS ? SP_GATED_UNITS : tokens) * (4 * SP_TILE_ROWS + SP_GROUP_COLUMNS);
+}
+
+// Fills the integer form of the destination's groups that are computed, with zeros in a half that is not; and their
+// values, where they are wanted or there is no integer form. A product in single precision wants them.
+void sp_multiply_gated(
+    sp_pool *pool, const sp_gated_product *product, const sp_activations *input, int tokens,
+    const sp_activations *destination);
 
 // How cached keys and values are stored. In both, keys lie in blocks of 16 positions.
 //   float32:   keys [position / 16][head_stride][position % 16], values [position][head_stride]

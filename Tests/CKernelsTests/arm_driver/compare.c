@@ -225,30 +225,67 @@ static void compare_quantize(sp_pool *pool, sp_pool *portable) {
     free_activations(&expected);
 }
 
-static void compare_norm_and_swiglu(sp_pool *pool, sp_pool *portable, int count, int tokens) {
+static void compare_norm(sp_pool *pool, sp_pool *portable, int count, int tokens) {
     const int groups = (count + 31) / 32;
     const size_t stride = (size_t)(count + 15) / 16 * 16;
     sp_activations found = make_activations(groups, tokens), expected = make_activations(groups, tokens);
     float *x = random_floats(stride * (size_t)tokens, 3), *weight = random_floats((size_t)count, 2);
-    // Gates to where the exponential is clamped on either side.
-    float *gate = random_floats(stride * (size_t)tokens, 120);
     sp_rms_norm(pool, x, stride, tokens, weight, count, 1e-5f, &found);
     sp_rms_norm(portable, x, stride, tokens, weight, count, 1e-5f, &expected);
     expect_same_activations(pool, "rms_norm", count, &found, &expected, tokens);
-    const sp_half_layout halves = {.group = SP_GROUP_COLUMNS, .second = SP_TILE_ROWS};
-    const int32_t first[] = {0};
-    const uint8_t second_half[] = {SP_SECOND_HALF};
-    const sp_columns parts[] = {{.groups = NULL}, {.groups = first, .halves = second_half, .count = 1}};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        sp_swiglu(pool, gate, x, stride, &halves, tokens, &parts[i], &found);
-        sp_swiglu(portable, gate, x, stride, &halves, tokens, &parts[i], &expected);
-        expect_same_activations(pool, "swiglu", count, &found, &expected, tokens);
-    }
     free(x);
     free(weight);
-    free(gate);
     free_activations(&found);
     free_activations(&expected);
+}
+
+// MARK: - Gated products
+
+static sp_matrix pack_random(sp_pool *pool, sp_element_type type, int rows, int columns) {
+    sp_matrix matrix;
+    uint8_t *data = sp_tiles_allocate(sp_matrix_layout(&matrix, type, rows, columns, rows, columns));
+    uint8_t *weights = make_weights(type, (size_t)rows * (size_t)columns, RANDOM);
+    const sp_arrangement arrangement = {0};
+    sp_pack(pool, &matrix, type, weights, &arrangement, data, 0, matrix.tiles);
+    matrix.data = data;
+    free(weights);
+    return matrix;
+}
+
+// `channels` channels of both halves and of some, where a last group may have no second half.
+static void compare_gated(
+    sp_pool *pool, sp_pool *portable, sp_element_type gate_type, sp_element_type up_type, int channels, int tokens) {
+    enum { COLUMNS = 256 };
+    const sp_matrix gate = pack_random(pool, gate_type, channels, COLUMNS);
+    const sp_matrix up = pack_random(pool, up_type, channels, COLUMNS);
+    const int groups = (channels + 31) / 32;
+    sp_activations input = make_activations(COLUMNS / 32, tokens);
+    // Gates to where the exponential is clamped on either side.
+    for (int i = 0; i < tokens * COLUMNS; i++) input.values[i] = random_float(i % 3 == 0 ? 100 : 1);
+    sp_quantize(pool, &input, tokens);
+    sp_activations floats = input;
+    floats.quants = NULL;
+    const sp_activations *inputs[] = {&input, &floats};
+    const int32_t some[] = {0, groups - 1};
+    const uint8_t halves[] = {SP_SECOND_HALF, SP_FIRST_HALF};
+    sp_gated_product product = {
+        .gate = &gate, .up = &up, .keeps_values = true,
+        .layout = channels % 32 == 0 ? (sp_half_layout){1, groups} : (sp_half_layout){2, 1},
+        .scratch = allocate(2 * sp_gated_scratch(tokens), sizeof(float)),
+    };
+    for (int i = 0; i < 4; i++) {
+        product.columns = i < 2 ? (sp_columns){.groups = NULL} : (sp_columns){some, halves, groups > 1 ? 2 : 1};
+        sp_activations found = make_activations(groups, tokens), expected = make_activations(groups, tokens);
+        sp_multiply_gated(pool, &product, inputs[i % 2], tokens, &found);
+        sp_multiply_gated(portable, &product, inputs[i % 2], tokens, &expected);
+        expect_same_activations(pool, "gated product", channels, &found, &expected, tokens);
+        free_activations(&found);
+        free_activations(&expected);
+    }
+    free(product.scratch);
+    free_activations(&input);
+    sp_tiles_free((uint8_t *)(uintptr_t)gate.data);
+    sp_tiles_free((uint8_t *)(uintptr_t)up.data);
 }
 
 // MARK: - Attention
@@ -312,7 +349,11 @@ int main(void) {
         compare_products(pool, portable);
         compare_quantize(pool, portable);
         static const int counts[] = {1, 15, 16, 77, 576};
-        for (int j = 0; j < 5; j++) compare_norm_and_swiglu(pool, portable, counts[j], j + 1);
+        for (int j = 0; j < 5; j++) compare_norm(pool, portable, counts[j], j + 1);
+        compare_gated(pool, portable, SP_TYPE_Q4_1, SP_TYPE_Q4_1, 96, 1);
+        compare_gated(pool, portable, SP_TYPE_Q4_1, SP_TYPE_Q6_K, 40, 3);
+        compare_gated(pool, portable, SP_TYPE_F16, SP_TYPE_Q8_0, 128, 20);
+        compare_gated(pool, portable, SP_TYPE_Q5_0, SP_TYPE_Q5_0, 16, 70);
         for (sp_cache_format format = SP_CACHE_F32; format <= SP_CACHE_I16; format++) {
             compare_attention(pool, portable, format, 64, 3, 0, 1);
             compare_attention(pool, portable, format, 64, 5, 270, 9);
