@@ -51,12 +51,19 @@ INLINE float *value_scales(uint8_t *block, int head_stride) { return key_scales(
 // destination = head with its first 2 * pairs values rotated, halves apart. Both hold head_stride floats.
 static void rotate(
     const float *head, const float *cosines, const float *sines, int pairs, int head_stride, float *destination) {
-    for (int i = 0; i < pairs; i++) {
+    int i = 0;
+    for (; i + 16 <= pairs; i += 16) {
+        const f32x16 first = load_floats(head + i), second = load_floats(head + pairs + i);
+        const f32x16 c = load_floats(cosines + i), s = load_floats(sines + i);
+        store_floats(destination + i, first * c - second * s);
+        store_floats(destination + pairs + i, first * s + second * c);
+    }
+    for (; i < pairs; i++) {
         const float first = head[i], second = head[pairs + i];
         destination[i] = first * cosines[i] - second * sines[i];
         destination[pairs + i] = first * sines[i] + second * cosines[i];
     }
-    for (int i = 2 * pairs; i < head_stride; i++) destination[i] = head[i];
+    for (i = 2 * pairs; i < head_stride; i++) destination[i] = head[i];
 }
 
 static void append(
@@ -74,8 +81,17 @@ static void append(
     key_scales(block, head_stride)[lane] = round_to_integers(key, head_stride, key_limit(head_stride), integers);
     for (size_t i = 0; i < width; i += 2) memcpy(block + 2 * SP_KEY_BLOCK * i + 4 * lane, integers + i, 4);
     value_scales(block, head_stride)[lane] = round_to_integers(value, head_stride, VALUE_LIMIT, integers);
-    int16_t *values = (int16_t *)group->values + at / 2 * 2 * width + at % 2;
-    for (size_t i = 0; i < width; i++) values[2 * i] = integers[i];
+    // The other position of each pair stays.
+    uint32_t *values = (uint32_t *)group->values + at / 2 * width;
+    const uint32_t shift = at % 2 * 16;
+    for (size_t i = 0; i < width; i += 16) {
+        u16x16 run;
+        u32x16 pairs;
+        memcpy(&run, integers + i, sizeof run);
+        memcpy(&pairs, values + i, sizeof pairs);
+        pairs = (pairs & (0xffff0000u >> shift)) | (__builtin_convertvector(run, u32x16) << shift);
+        memcpy(values + i, &pairs, sizeof pairs);
+    }
 }
 
 // query = factor * head as what a cache of this format is multiplied with: floats, or integers and then their scale.
