@@ -65,11 +65,12 @@ public final class DecoderLayer: @unchecked Sendable {
 struct TensorLoader {
     private let file: GGUFFile
     private let pool: WorkerPool
-    private let arena = WeightArena()
+    private let arena: WeightArena
 
     init(_ file: GGUFFile, _ pool: WorkerPool) {
         self.file = file
         self.pool = pool
+        arena = WeightArena(expecting: file.tensors.reduce(0) { $0 + $1.range.count })
     }
 
     func matrix(

@@ -41,7 +41,7 @@ final class DecoderWorkspace {
         let layer = model.layers[0]
         self.configuration = configuration
         pool = model.pool.pointer
-        batch = min(128, configuration.contextLength)
+        batch = min(256, configuration.contextLength)
         rotaryPairs = model.rotary.pairs
         headStride = layer.query.blockStride
         residualStride = max(layer.output.outputStride, layer.down.outputStride)

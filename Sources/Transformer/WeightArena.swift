@@ -3,20 +3,25 @@ import CKernels
 /// Memory for packed weights, handed out in order from large slabs, so that all of it lies in huge pages where the
 /// system has them: a walk through a layer then crosses few page boundaries.
 ///
-/// Memory is freed with the arena. It belongs to one loader at a time.
+/// Memory is freed with the arena. It belongs to one loader at a time. What is never written takes no room where the
+/// system hands out pages as they are used, so the first slab is made for all of a file's weights.
 final class WeightArena: @unchecked Sendable {
-    private static let slabBytes = 32 << 20
+    private static let smallestSlab = 32 << 20
     private static let alignment = 64
 
     private var slabs: [UnsafeMutablePointer<UInt8>] = []
     private var free = 0
     private var next: UnsafeMutablePointer<UInt8>?
+    private let firstSlab: Int
+
+    /// - Parameter bytes: of the weights in their file; packed they take about as many, or more.
+    init(expecting bytes: Int) { firstSlab = bytes + bytes / 32 }
 
     /// 64-byte aligned memory, or nil where there is none.
     func allocate(_ bytes: Int) -> UnsafeMutablePointer<UInt8>? {
         let rounded = (bytes + Self.alignment - 1) / Self.alignment * Self.alignment
         if rounded > free {
-            let size = max(rounded, Self.slabBytes)
+            let size = max(rounded, slabs.isEmpty ? firstSlab : 0, Self.smallestSlab)
             guard let slab = sp_tiles_allocate(size) else { return nil }
             slabs.append(slab)
             (next, free) = (slab, size)
