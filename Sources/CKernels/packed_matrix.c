@@ -208,30 +208,36 @@ static float float_element(const sp_matrix *matrix, int32_t tile, int32_t column
     return value;
 }
 
-static float quantized_element(const sp_matrix *matrix, int32_t tile, int32_t column, int32_t lane) {
-    int32_t inner = column % SP_GROUP_COLUMNS;
-    const sp_group group = sp_matrix_group(matrix, tile, column / SP_GROUP_COLUMNS);
-    const uint8_t *scales = group.scales, *quants = group.halves[inner / SP_HALF_COLUMNS];
-    int step = inner % SP_HALF_COLUMNS / 4, byte = 4 * lane + inner % 4;
-    int quant = is_four_bit(matrix->format) ? (quants[64 * (step / 2) + byte] >> (4 * (step % 2))) & 0x0f
-                                            : quants[64 * step + byte];
-    if (matrix->format == SP_PACKED_U8_SPLIT) {
-        float scale = load_scale(matrix, scales, inner < SP_HALF_COLUMNS ? lane : SP_TILE_ROWS + lane);
-        return scale * (float)(quant - matrix->zero);
+// The columns of one group of a quantised matrix.
+static void quantized_group(const sp_matrix *matrix, int32_t tile, int32_t index, int32_t lane, float *destination) {
+    const sp_group group = sp_matrix_group(matrix, tile, index);
+    const bool split = matrix->format == SP_PACKED_U8_SPLIT, four_bit = is_four_bit(matrix->format);
+    const bool minimum = matrix->format == SP_PACKED_U4_MINIMUM || matrix->format == SP_PACKED_U8_MINIMUM;
+    const float offset = minimum ? load_scale(matrix, group.scales, SP_TILE_ROWS + lane) : 0;
+    const int32_t left = matrix->columns - index * SP_GROUP_COLUMNS;
+    float scale = load_scale(matrix, group.scales, lane);
+    for (int32_t column = 0; column < (left < SP_GROUP_COLUMNS ? left : SP_GROUP_COLUMNS); column++) {
+        if (split && column == SP_HALF_COLUMNS) scale = load_scale(matrix, group.scales, SP_TILE_ROWS + lane);
+        const uint8_t *quants = group.halves[column / SP_HALF_COLUMNS];
+        const int step = column % SP_HALF_COLUMNS / 4, byte = 4 * lane + column % 4;
+        const int quant =
+            four_bit ? (quants[64 * (step / 2) + byte] >> (4 * (step % 2))) & 0x0f : quants[64 * step + byte];
+        const float value = scale * (float)(quant - matrix->zero);
+        destination[column] = minimum ? value + offset : value;
     }
-    float value = load_scale(matrix, scales, lane) * (float)(quant - matrix->zero);
-    bool minimum = matrix->format == SP_PACKED_U4_MINIMUM || matrix->format == SP_PACKED_U8_MINIMUM;
-    return minimum ? value + load_scale(matrix, scales, SP_TILE_ROWS + lane) : value;
 }
 
 void sp_matrix_row(const sp_matrix *matrix, int32_t row, float *destination) {
     int32_t inner = row % matrix->block_rows;
     int32_t tile = row / matrix->block_rows * matrix->block_tiles + inner / SP_TILE_ROWS;
     int32_t lane = inner % SP_TILE_ROWS;
-    for (int32_t column = 0; column < matrix->columns; column++) {
-        destination[column] = is_float(matrix->format) ? float_element(matrix, tile, column, lane)
-                                                       : quantized_element(matrix, tile, column, lane);
+    if (is_float(matrix->format)) {
+        for (int32_t column = 0; column < matrix->columns; column++)
+            destination[column] = float_element(matrix, tile, column, lane);
+        return;
     }
+    for (int32_t group = 0; group < matrix->groups; group++)
+        quantized_group(matrix, tile, group, lane, destination + group * SP_GROUP_COLUMNS);
 }
 
 uint8_t *sp_tiles_allocate(size_t bytes) {
