@@ -6,7 +6,7 @@
 
 enum {
     // Tokens that share the unpacking of a group of both tiles.
-    BLOCK_TOKENS = 128,
+    BLOCK_TOKENS = SP_TOKENS_TOGETHER,
     // How far ahead weights are fetched meanwhile.
     PAIR_GROUPS_AHEAD = 2,
 };

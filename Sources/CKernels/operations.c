@@ -17,6 +17,26 @@ enum {
     FEW_TOKENS = 8,
 };
 
+// The inputs of the tokens from `first` on.
+static sp_activations from_token(const sp_activations *input, int first) {
+    sp_activations rest = *input;
+    const size_t skipped = (size_t)first;
+    rest.values += skipped * (size_t)input->groups * SP_GROUP_COLUMNS;
+    if (!input->quants) return rest;
+    rest.quants += skipped * SP_GROUP_COLUMNS;
+    rest.scales += skipped;
+    rest.scaled_sums += skipped;
+    rest.half_sums += 2 * skipped;
+    return rest;
+}
+
+static int runs_of_tokens(int tokens) { return (tokens + SP_TOKENS_TOGETHER - 1) / SP_TOKENS_TOGETHER; }
+
+static int tokens_of_run(int tokens, int run) {
+    const int left = tokens - run * SP_TOKENS_TOGETHER;
+    return left < SP_TOKENS_TOGETHER ? left : SP_TOKENS_TOGETHER;
+}
+
 typedef struct {
     const sp_matrix *matrix;
     sp_element_type type;
@@ -52,10 +72,10 @@ typedef struct {
     int tiles_per_task;
 } multiply_step;
 
-// The product's tile `index`, where this thread goes on with its tile `next`.
-static sp_tile tile_at(const sp_product *product, int index, int next) {
+// The product's tile `index` for the tokens from `first_token` on, where this thread goes on with its tile `next`.
+static sp_tile tile_at(const sp_product *product, int index, int next, int first_token) {
     const int32_t tile = product->tiles ? product->tiles[index] : index;
-    float *output = product->output + (size_t)tile * SP_TILE_ROWS;
+    float *output = product->output + product->output_stride * (size_t)first_token + (size_t)tile * SP_TILE_ROWS;
     return (sp_tile){product, tile, output, product, product->tiles ? product->tiles[next] : next};
 }
 
@@ -69,7 +89,10 @@ static bool are_pair(
 static void multiply_task(void *context, int task, int worker) {
     (void)worker;
     const multiply_step *step = context;
-    int first = task * step->tiles_per_task;
+    const int runs = runs_of_tokens(step->tokens), run = task % runs, first_token = run * SP_TOKENS_TOGETHER;
+    const int tokens = tokens_of_run(step->tokens, run);
+    const sp_activations input = from_token(step->input, first_token);
+    int first = task / runs * step->tiles_per_task;
     int last = first + step->tiles_per_task < step->tiles ? first + step->tiles_per_task : step->tiles;
     int base = 0;
     for (int i = 0; i < step->count; i++) {
@@ -78,18 +101,18 @@ static void multiply_task(void *context, int task, int worker) {
         int tiles = tiles_of(product);
         int to = last - base < tiles ? last - base : tiles;
         int index = first > base ? first - base : 0;
-        if (are_pair(step->kernels, matrix, matrix, step->input, step->tokens)) {
+        if (are_pair(step->kernels, matrix, matrix, &input, tokens)) {
             for (; index + 2 <= to; index += 2) {
-                const int ahead = index + 4 <= to ? 2 : 0;
+                const int next = index + 4 <= to ? index + 2 : index;
                 const sp_tile pair[2] = {
-                    tile_at(product, index, index + ahead), tile_at(product, index + 1, index + 1 + ahead),
+                    tile_at(product, index, next, first_token), tile_at(product, index + 1, next + 1, first_token),
                 };
-                step->kernels->multiply_pair(pair, step->input, step->tokens);
+                step->kernels->multiply_pair(pair, &input, tokens);
             }
         }
         for (; index < to; index++) {
-            const sp_tile tile = tile_at(product, index, index + 1 < to ? index + 1 : index);
-            step->kernels->multiply_tile(&tile, step->input, step->tokens);
+            const sp_tile tile = tile_at(product, index, index + 1 < to ? index + 1 : index, first_token);
+            step->kernels->multiply_tile(&tile, &input, tokens);
         }
         base += tiles;
     }
@@ -102,7 +125,8 @@ void sp_multiply(sp_pool *pool, const sp_product *products, int count, const sp_
     step.tiles_per_task = (step.tiles + tasks - 1) / tasks;
     if (step.tiles_per_task < 1) return;
     if (tokens > FEW_TOKENS) step.tiles_per_task += step.tiles_per_task % 2;
-    sp_pool_run(pool, (step.tiles + step.tiles_per_task - 1) / step.tiles_per_task, multiply_task, &step);
+    const int tile_tasks = (step.tiles + step.tiles_per_task - 1) / step.tiles_per_task;
+    sp_pool_run(pool, tile_tasks * runs_of_tokens(tokens), multiply_task, &step);
 }
 
 typedef struct {
@@ -188,12 +212,11 @@ static void copy_gated_values(const gated_step *step, int32_t group, const float
     }
 }
 
-static void gated_task(void *context, int task, int worker) {
-    const gated_step *step = context;
+// The groups of one task, for the tokens of the step.
+static void multiply_gated_groups(const gated_step *step, int task, float *scratch) {
     const sp_gated_product *product = step->product;
     const sp_activations *destination = step->destination;
     const size_t size = (size_t)step->tokens * SP_TILE_ROWS;
-    float *scratch = product->scratch + sp_gated_scratch(step->tokens) * (size_t)worker;
     float *values = scratch + 4 * size * (size_t)step->groups_per_task;
     const int first = task * step->groups_per_task, left = step->groups - first;
     const int last = first + (left < step->groups_per_task ? left : step->groups_per_task);
@@ -216,6 +239,18 @@ static void gated_task(void *context, int task, int worker) {
     if (destination->quants) quantize_gated(step, first, last, values);
 }
 
+static void gated_task(void *context, int task, int worker) {
+    const gated_step *step = context;
+    const int runs = runs_of_tokens(step->tokens), run = task % runs;
+    const sp_activations input = from_token(step->input, run * SP_TOKENS_TOGETHER);
+    const sp_activations destination = from_token(step->destination, run * SP_TOKENS_TOGETHER);
+    gated_step of_run = *step;
+    of_run.input = &input;
+    of_run.destination = &destination;
+    of_run.tokens = tokens_of_run(step->tokens, run);
+    multiply_gated_groups(&of_run, task / runs, step->product->scratch + sp_gated_scratch(step->tokens) * (size_t)worker);
+}
+
 void sp_multiply_gated(
     sp_pool *pool, const sp_gated_product *product, const sp_activations *input, int tokens,
     const sp_activations *destination) {
@@ -230,7 +265,8 @@ void sp_multiply_gated(
         const int share = (step.groups + tasks - 1) / tasks;
         step.groups_per_task = share < room ? share : room;
     }
-    sp_pool_run(pool, (step.groups + step.groups_per_task - 1) / step.groups_per_task, gated_task, &step);
+    const int group_tasks = (step.groups + step.groups_per_task - 1) / step.groups_per_task;
+    sp_pool_run(pool, group_tasks * runs_of_tokens(tokens), gated_task, &step);
 }
 
 typedef struct token_step {

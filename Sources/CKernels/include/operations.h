@@ -80,12 +80,17 @@ typedef struct {
     bool keeps_values;       // whether `values` of the destination are wanted beside their integer form
 } sp_gated_product;
 
-// The most groups of channels times tokens that a thread computes at once, unless it is one group of more tokens.
-enum { SP_GATED_UNITS = 64 };
+enum {
+    // The most tokens that a thread takes at once: as many as kernels do.
+    SP_TOKENS_TOGETHER = 128,
+    // The most groups of channels times tokens that it takes of a gated product, unless it is one group.
+    SP_GATED_UNITS = 64,
+};
 
 // Floats of sp_gated_product.scratch for each thread.
 static inline size_t sp_gated_scratch(int tokens) {
-    return (size_t)(tokens < SP_GATED_UNITS ? SP_GATED_UNITS : tokens) * (4 * SP_TILE_ROWS + SP_GROUP_COLUMNS);
+    const int most = tokens < SP_TOKENS_TOGETHER ? tokens : SP_TOKENS_TOGETHER;
+    return (size_t)(most < SP_GATED_UNITS ? SP_GATED_UNITS : most) * (4 * SP_TILE_ROWS + SP_GROUP_COLUMNS);
 }
 
 // Fills the integer form of the destination's groups that are computed, with zeros in a half that is not; and their
