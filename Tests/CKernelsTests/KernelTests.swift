@@ -147,6 +147,8 @@ import Testing
         for (rows, columns, blockRows, blockColumns, tokens) in [
             (1, 256, 1, 256, 1), (72, 512, 24, 512, 3), (50, block == 1 ? 77 : 256, 50, block == 1 ? 7 : 256, 15),
             (48, 512, 48, 64, 5), (16, 768, 16, 96, 1), (32, 512, 32, 16, 9),
+            // More tokens than a thread takes at once.
+            (40, 256, 40, 256, 140),
         ] {
             let weights = Self.randomWeights(type, rows: rows, columns: columns, &random)
             var floats = [Float](repeating: 0, count: rows * columns)
@@ -176,21 +178,23 @@ import Testing
         }
     }
 
-    @Test(arguments: instructionSets)
-    func extremeInputsStayExact(instructionSet: String) {
+    /// One token takes one tile after the other, many take two tiles at a time.
+    @Test(arguments: instructionSets, [1, 9])
+    func extremeInputsStayExact(instructionSet: String, tokens: Int) {
         // Weights 255 and 0 and inputs of the largest magnitude: 8-bit sums are as large as they get.
-        let columns = 64
-        var weights = [UInt8](repeating: 0, count: 16 * columns / 32 * 34)
-        for block in 0..<16 * columns / 32 {
+        let (rows, columns) = (32, 64)
+        var weights = [UInt8](repeating: 0, count: rows * columns / 32 * 34)
+        for block in 0..<rows * columns / 32 {
             weights[block * 34 + 1] = 0x3c  // scale 1
             for i in 0..<32 { weights[block * 34 + 2 + i] = block % 2 == 0 ? 0x80 : 0x7f }
         }
         let x = (0..<columns).map { Float($0 % 3 == 0 ? -127 : 127) }
         let (found, _) = Self.product(
-            SP_TYPE_Q8_0, weights, rows: 16, columns: columns, blockRows: 16, x: x, tokens: 1, integers: true,
+            SP_TYPE_Q8_0, weights, rows: rows, columns: columns, blockRows: rows,
+            x: Array(repeatElement(x, count: tokens).joined()), tokens: tokens, integers: true,
             instructionSet: instructionSet)
         let low = x[..<32].reduce(0, +), high = x[32...].reduce(0, +)
-        #expect(found == Array(repeating: -128 * low + 127 * high, count: 16))
+        #expect(found == Array(repeating: -128 * low + 127 * high, count: rows * tokens))
     }
 
     @Test(arguments: instructionSets)
