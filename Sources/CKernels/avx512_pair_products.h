@@ -47,7 +47,8 @@ INLINE void multiply_pair_steps(
             const int first = SPLIT ? part * STEPS / 2 : FIRST, last = SPLIT ? first + STEPS / 2 : LAST;
             if (first < FIRST || last > LAST) continue;
             // Two chains of sums for each tile, so that one product need not wait for the one before it.
-            __m512i dots[2][2] = {{_mm512_setzero_si512(), _mm512_setzero_si512()}, {_mm512_setzero_si512(), _mm512_setzero_si512()}};
+            __m512i dots[2][2];
+            for (int i = 0; i < 4; i++) dots[i / 2][i % 2] = _mm512_setzero_si512();
 #pragma clang loop unroll(full)
             for (int step = first; step < last; step++) {
                 __m512i inputs = four_inputs(x + 4 * step);
@@ -87,10 +88,10 @@ INLINE void multiply_pair_block(
         for (int p = 0; p < 2; p++) fetch_ahead(&pair[p], i, PAIR_GROUPS_AHEAD, count);
 #define ADD_STEPS(FRESH, FIRST, LAST) \
     multiply_pair_steps(matrix, input, groups, at, tokens, FRESH, FIRST, LAST, FOUR_BIT, MINIMUM, SPLIT, sums)
-#define STEPS_OF_GROUP(FIRST, LAST)             \
-    do {                                        \
-        if (i == 0) ADD_STEPS(true, FIRST, LAST); \
-        else ADD_STEPS(false, FIRST, LAST);     \
+#define STEPS_OF_GROUP(FIRST, LAST)                \
+    do {                                           \
+        if (i == 0) ADD_STEPS(true, FIRST, LAST);  \
+        else ADD_STEPS(false, FIRST, LAST);        \
     } while (0)
         switch (sp_halves_of(columns, i)) {
         case SP_FIRST_HALF: STEPS_OF_GROUP(0, STEPS / 2); break;

@@ -1,5 +1,5 @@
-// The table of kernels that each instruction set fills in. One thread runs a kernel; operations.c spreads
-// them over the pool.
+// The table of kernels that each instruction set fills in. One thread runs a kernel; matrix_products.c, gated_products.c,
+// token_steps.c and attention.c spread them over the pool.
 
 #ifndef CKERNELS_KERNELS_H
 #define CKERNELS_KERNELS_H
@@ -30,7 +30,7 @@ typedef struct {
     // Two tiles of quantised matrices of one format and width for the integer form of many tokens, where that is faster
     // than one after the other; NULL where it is not.
     void (*multiply_pair)(const sp_tile pair[2], const sp_activations *input, int tokens);
-    // The integer form of groups or tokens that stand side by side; `units` of them.
+    // The integer form of some units.
     void (*quantize)(const sp_activations *input, sp_input_units units);
     void (*rms_norm)(const float *x, const float *weight, int count, float epsilon, float *destination);
     // 16 channels of each token: gate and up [tokens][16], destination [tokens][32].

@@ -1,0 +1,149 @@
+// Spreads gate, up and their product over the worker pool: a task is a run of groups of channels, which a thread takes from
+// inputs to integers.
+
+#include "include/operations.h"
+#include "product_tasks.h"
+
+#include <string.h>
+
+typedef struct {
+    const sp_kernels *kernels;
+    const sp_gated_product *product;
+    const sp_activations *input;
+    const sp_activations *destination;
+    int tokens;
+    int groups;
+    int groups_per_task;
+} gated_step;
+
+// The tile of one half of a group of channels, or -1 where it is not computed.
+static int32_t gated_tile(const sp_gated_product *product, int index, int half) {
+    const int32_t group = sp_group_index(&product->columns, index);
+    const int32_t tile = group * product->layout.group + half * product->layout.second;
+    const bool is_wanted = sp_halves_of(&product->columns, index) & (half == 0 ? SP_FIRST_HALF : SP_SECOND_HALF);
+    // The last group of a row may have no second half.
+    return is_wanted && tile < product->gate->tiles ? tile : -1;
+}
+
+// Gate and up of the groups [first, last) of a task: scratch[group][half][2][tokens][16].
+static void multiply_gated_tiles(const gated_step *step, int first, int last, float *scratch) {
+    const sp_gated_product *product = step->product;
+    const sp_product products[2] = {
+        {.matrix = product->gate, .output_stride = SP_TILE_ROWS}, {.matrix = product->up, .output_stride = SP_TILE_ROWS},
+    };
+    const size_t size = (size_t)step->tokens * SP_TILE_ROWS;
+    sp_tile tiles[2][2 * SP_GATED_UNITS];
+    int count = 0;
+    for (int half = 0; half < 2; half++) {
+        for (int i = first; i < last; i++) {
+            const int32_t tile = gated_tile(product, i, half);
+            if (tile < 0) continue;
+            float *output = scratch + size * (size_t)(4 * (i - first) + 2 * half);
+            for (int p = 0; p < 2; p++)
+                tiles[p][count] = (sp_tile){&products[p], tile, output + size * (size_t)p, &products[p], tile};
+            count++;
+        }
+    }
+    if (are_pair(step->kernels, product->gate, product->up, step->input, step->tokens)) {
+        for (int i = 0; i < count; i++) {
+            const sp_tile pair[2] = {tiles[0][i], tiles[1][i]};
+            step->kernels->multiply_pair(pair, step->input, step->tokens);
+        }
+        return;
+    }
+    // A thread that waits for memory reads one matrix after the other.
+    for (int p = 0; p < 2; p++) {
+        for (int i = 0; i < count; i++) {
+            const sp_tile *next = i + 1 < count ? &tiles[p][i + 1] : &tiles[1][p == 0 ? 0 : i];
+            tiles[p][i].next_product = next->product;
+            tiles[p][i].next = next->tile;
+            step->kernels->multiply_tile(&tiles[p][i], step->input, step->tokens);
+        }
+    }
+}
+
+// The integer form of the groups [first, last) of a task: values[group][tokens][32].
+static void quantize_gated(const gated_step *step, int first, int last, const float *values) {
+    const sp_activations *destination = step->destination;
+    const size_t size = (size_t)step->tokens * SP_GROUP_COLUMNS;
+    for (int i = first, run; i < last; i += run) {
+        const int32_t group = sp_group_index(&step->product->columns, i);
+        sp_input_units units = {
+            .values = values + size * (size_t)(i - first), .value_step = SP_GROUP_COLUMNS,
+            .index = sp_input_index(destination, group, 0), .index_step = 1, .count = step->tokens,
+        };
+        run = 1;
+        if (step->tokens == 1) {
+            while (i + run < last && sp_group_index(&step->product->columns, i + run) == group + run) run++;
+            units.index_step = (size_t)destination->token_stride;
+            units.count = run;
+        }
+        step->kernels->quantize(destination, units);
+    }
+}
+
+static void copy_gated_values(const gated_step *step, int32_t group, const float *values) {
+    const size_t width = (size_t)step->destination->groups * SP_GROUP_COLUMNS;
+    for (int t = 0; t < step->tokens; t++) {
+        float *row = step->destination->values + width * (size_t)t + (size_t)group * SP_GROUP_COLUMNS;
+        memcpy(row, values + t * SP_GROUP_COLUMNS, SP_GROUP_COLUMNS * sizeof *values);
+    }
+}
+
+// The groups of one task, for the tokens of the step.
+static void multiply_gated_groups(const gated_step *step, int task, float *scratch) {
+    const sp_gated_product *product = step->product;
+    const sp_activations *destination = step->destination;
+    const size_t size = (size_t)step->tokens * SP_TILE_ROWS;
+    float *values = scratch + 4 * size * (size_t)step->groups_per_task;
+    const int first = task * step->groups_per_task, left = step->groups - first;
+    const int last = first + (left < step->groups_per_task ? left : step->groups_per_task);
+    multiply_gated_tiles(step, first, last, scratch);
+    for (int i = first; i < last; i++) {
+        float *of_group = values + 2 * size * (size_t)(i - first);
+        for (int half = 0; half < 2; half++) {
+            const float *gate = scratch + size * (size_t)(4 * (i - first) + 2 * half);
+            float *of_half = of_group + half * SP_HALF_COLUMNS;
+            if (gated_tile(product, i, half) >= 0) {
+                step->kernels->swiglu(gate, gate + size, of_half, step->tokens);
+            } else {
+                for (int t = 0; t < step->tokens; t++)
+                    memset(of_half + t * SP_GROUP_COLUMNS, 0, SP_HALF_COLUMNS * sizeof *of_half);
+            }
+        }
+        if (product->keeps_values || !destination->quants)
+            copy_gated_values(step, sp_group_index(&product->columns, i), of_group);
+    }
+    if (destination->quants) quantize_gated(step, first, last, values);
+}
+
+static void gated_task(void *context, int task, int worker) {
+    const gated_step *step = context;
+    const int runs = runs_of_tokens(step->tokens), run = task % runs;
+    const sp_activations input = from_token(step->input, run * SP_TOKENS_TOGETHER);
+    const sp_activations destination = from_token(step->destination, run * SP_TOKENS_TOGETHER);
+    gated_step of_run = *step;
+    of_run.input = &input;
+    of_run.destination = &destination;
+    of_run.tokens = tokens_of_run(step->tokens, run);
+    float *scratch = step->product->scratch + sp_gated_scratch(step->tokens) * (size_t)worker;
+    multiply_gated_groups(&of_run, task / runs, scratch);
+}
+
+void sp_multiply_gated(
+    sp_pool *pool, const sp_gated_product *product, const sp_activations *input, int tokens,
+    const sp_activations *destination) {
+    gated_step step = {
+        .kernels = sp_pool_kernels(pool), .product = product, .input = input, .destination = destination,
+        .tokens = tokens, .groups = product->columns.groups ? product->columns.count : destination->groups,
+        .groups_per_task = 1,
+    };
+    if (step.groups < 1) return;
+    if (tokens <= FEW_TOKENS) {
+        const int tasks = sp_pool_threads(pool) * TASKS_PER_THREAD_FEW_TOKENS, room = SP_GATED_UNITS / tokens;
+        const int share = (step.groups + tasks - 1) / tasks;
+        step.groups_per_task = share < room ? share : room;
+    }
+    const int group_tasks = (step.groups + step.groups_per_task - 1) / step.groups_per_task;
+    sp_pool_run(pool, group_tasks * runs_of_tokens(tokens), gated_task, &step);
+}

@@ -1,0 +1,90 @@
+// Spreads the packing of a matrix and its products over the worker pool. A task is a run of whole outputs, so its result
+// does not depend on which worker runs it.
+
+#include "include/operations.h"
+#include "product_tasks.h"
+
+typedef struct {
+    const sp_matrix *matrix;
+    sp_element_type type;
+    const void *source;
+    const sp_arrangement *arrangement;
+    uint8_t *data;
+    int32_t first_tile;
+} pack_step;
+
+static void pack_task(void *context, int tile, int worker) {
+    (void)worker;
+    const pack_step *step = context;
+    tile += step->first_tile;
+    sp_matrix_pack(step->matrix, step->type, step->source, step->arrangement, step->data, tile, tile + 1);
+}
+
+void sp_pack(
+    sp_pool *pool, const sp_matrix *matrix, sp_element_type type, const void *source,
+    const sp_arrangement *arrangement, uint8_t *data, int32_t first_tile, int32_t last_tile) {
+    pack_step step = {matrix, type, source, arrangement, data, first_tile};
+    sp_pool_run(pool, last_tile - first_tile, pack_task, &step);
+}
+
+static int tiles_of(const sp_product *product) { return product->tiles ? product->tile_count : product->matrix->tiles; }
+
+typedef struct {
+    const sp_kernels *kernels;
+    const sp_product *products;
+    int count;
+    const sp_activations *input;
+    int tokens;
+    int tiles;
+    int tiles_per_task;
+} multiply_step;
+
+// The product's tile `index` for the tokens from `first_token` on, where this thread goes on with its tile `next`.
+static sp_tile tile_at(const sp_product *product, int index, int next, int first_token) {
+    const int32_t tile = product->tiles ? product->tiles[index] : index;
+    float *output = product->output + product->output_stride * (size_t)first_token + (size_t)tile * SP_TILE_ROWS;
+    return (sp_tile){product, tile, output, product, product->tiles ? product->tiles[next] : next};
+}
+
+static void multiply_task(void *context, int task, int worker) {
+    (void)worker;
+    const multiply_step *step = context;
+    const int runs = runs_of_tokens(step->tokens), run = task % runs, first_token = run * SP_TOKENS_TOGETHER;
+    const int tokens = tokens_of_run(step->tokens, run);
+    const sp_activations input = from_token(step->input, first_token);
+    int first = task / runs * step->tiles_per_task;
+    int last = first + step->tiles_per_task < step->tiles ? first + step->tiles_per_task : step->tiles;
+    int base = 0;
+    for (int i = 0; i < step->count; i++) {
+        const sp_product *product = &step->products[i];
+        const sp_matrix *matrix = product->matrix;
+        int tiles = tiles_of(product);
+        int to = last - base < tiles ? last - base : tiles;
+        int index = first > base ? first - base : 0;
+        if (are_pair(step->kernels, matrix, matrix, &input, tokens)) {
+            for (; index + 2 <= to; index += 2) {
+                const int next = index + 4 <= to ? index + 2 : index;
+                const sp_tile pair[2] = {
+                    tile_at(product, index, next, first_token), tile_at(product, index + 1, next + 1, first_token),
+                };
+                step->kernels->multiply_pair(pair, &input, tokens);
+            }
+        }
+        for (; index < to; index++) {
+            const sp_tile tile = tile_at(product, index, index + 1 < to ? index + 1 : index, first_token);
+            step->kernels->multiply_tile(&tile, &input, tokens);
+        }
+        base += tiles;
+    }
+}
+
+void sp_multiply(sp_pool *pool, const sp_product *products, int count, const sp_activations *input, int tokens) {
+    multiply_step step = {sp_pool_kernels(pool), products, count, input, tokens, 0, 1};
+    for (int i = 0; i < count; i++) step.tiles += tiles_of(&products[i]);
+    int tasks = sp_pool_threads(pool) * (tokens <= FEW_TOKENS ? TASKS_PER_THREAD_FEW_TOKENS : TASKS_PER_THREAD);
+    step.tiles_per_task = (step.tiles + tasks - 1) / tasks;
+    if (step.tiles_per_task < 1) return;
+    if (tokens > FEW_TOKENS) step.tiles_per_task += step.tiles_per_task % 2;
+    const int tile_tasks = (step.tiles + step.tiles_per_task - 1) / step.tiles_per_task;
+    sp_pool_run(pool, tile_tasks * runs_of_tokens(tokens), multiply_task, &step);
+}

@@ -1,0 +1,43 @@
+// How products are shared out to a pool's threads: by tiles, and many tokens by runs of them as well.
+
+#ifndef CKERNELS_PRODUCT_TASKS_H
+#define CKERNELS_PRODUCT_TASKS_H
+
+#include "kernels.h"
+
+enum {
+    // Tasks a thread should find in a step, so that a late thread does not hold up the others. With few tokens a
+    // step waits for memory, and a long run of tiles reads it fastest.
+    TASKS_PER_THREAD = 24,
+    TASKS_PER_THREAD_FEW_TOKENS = 3,
+    FEW_TOKENS = 8,
+};
+
+// The inputs of the tokens from `first` on.
+static inline sp_activations from_token(const sp_activations *input, int first) {
+    sp_activations rest = *input;
+    const size_t skipped = (size_t)first;
+    rest.values += skipped * (size_t)input->groups * SP_GROUP_COLUMNS;
+    if (!input->quants) return rest;
+    rest.quants += skipped * SP_GROUP_COLUMNS;
+    rest.scales += skipped;
+    rest.scaled_sums += skipped;
+    rest.half_sums += 2 * skipped;
+    return rest;
+}
+
+static inline int runs_of_tokens(int tokens) { return (tokens + SP_TOKENS_TOGETHER - 1) / SP_TOKENS_TOGETHER; }
+
+static inline int tokens_of_run(int tokens, int run) {
+    const int left = tokens - run * SP_TOKENS_TOGETHER;
+    return left < SP_TOKENS_TOGETHER ? left : SP_TOKENS_TOGETHER;
+}
+
+// Whether two tiles of these matrices may be a pair.
+static inline bool are_pair(
+    const sp_kernels *kernels, const sp_matrix *a, const sp_matrix *b, const sp_activations *input, int tokens) {
+    return kernels->multiply_pair && tokens > FEW_TOKENS && input->quants && a->format > SP_PACKED_BF16
+        && a->format == b->format && a->half_scales == b->half_scales && a->zero == b->zero;
+}
+
+#endif
