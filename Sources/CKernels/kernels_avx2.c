@@ -1,4 +1,4 @@
-// AVX2, whose products of integers are avx2_products.h.
+// AVX2, whose products of integers are avx256_products.h.
 
 #if defined(__x86_64__)
 
@@ -21,7 +21,7 @@ PRIMITIVE i32x16 dot_step(i32x16 sums, u8x64 weights, const int8_t *x) {
 }
 
 #define DOT_STEP(sums, weights, x) dot_step(sums, weights, x)
-#define INT8_PRODUCTS "avx2_products.h"
+#define INT8_PRODUCTS "avx256_products.h"
 #define LANES_TABLE sp_kernels_avx2
 #define LANES_NAME "avx2"
 #include "lanes.h"

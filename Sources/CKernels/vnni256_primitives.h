@@ -4,22 +4,6 @@
 
 #include "avx256_primitives.h"
 
-PRIMITIVE two_registers dot_steps(const u8x64 *weights, const int8_t *x, const int steps) {
-    two_registers sums = {{_mm256_setzero_si256(), _mm256_setzero_si256()}};
-    for (int step = 0; step < steps; step++) {
-        const __m256i inputs = four_inputs(x + 4 * step);
-        const two_registers w = split(weights[step]);
-        for (int i = 0; i < 2; i++) sums.part[i] = DOT_BYTES(sums.part[i], w.part[i], inputs);
-    }
-    return sums;
-}
-
-PRIMITIVE i32x16 dot_u4(const u8x64 *weights, const int8_t *x, const int STEPS) {
-    return join(dot_steps(weights, x, STEPS));
-}
-
-PRIMITIVE i32x16 dot_half_u8(const u8x64 *weights, const int8_t *x) { return join(dot_steps(weights, x, 4)); }
-
 PRIMITIVE i32x16 dot_step(i32x16 sums, u8x64 weights, const int8_t *x) {
     const __m256i inputs = four_inputs(x);
     const two_registers w = split(weights);
@@ -30,3 +14,4 @@ PRIMITIVE i32x16 dot_step(i32x16 sums, u8x64 weights, const int8_t *x) {
 }
 
 #define DOT_STEP(sums, weights, x) dot_step(sums, weights, x)
+#define INT8_PRODUCTS "avx256_products.h"

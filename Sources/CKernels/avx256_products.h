@@ -1,8 +1,10 @@
-// Matrix products of one tile on 16 registers of 256 bits, without a byte dot product: part of lanes.h.
+// Matrix products of one tile on 16 registers of 256 bits: part of lanes.h. A file with a byte dot product defines
 //
-// A plane is 4 bits of each weight of a group: [step 0..7][rows 0..7, rows 8..15] registers of 8 rows x 4 columns. A
-// 4-bit matrix has one plane, an 8-bit matrix has two. Pairs of products of a plane are added in 16 bits: at most
-// 8 steps * 2 products * 15 * 127 = 30480, so a group is widened to 32 bits once.
+//   DOT_BYTES(sums, weights, x)   sums + four products of an unsigned and a signed byte in each 32-bit lane
+//
+// A plane is weights of a group, unpacked: [step 0..7][rows 0..7, rows 8..15] registers of 8 rows x 4 columns. Without a
+// byte dot product, pairs of products are added in 16 bits: a plane is 4 bits of each weight then, so that they are at most
+// 8 steps * 2 products * 15 * 127 = 30480 and a group is widened to 32 bits once, and an 8-bit matrix has two planes.
 
 enum {
     // Tokens that share the unpacking of a group; their sums and inputs stay in the first cache.
@@ -10,6 +12,13 @@ enum {
     // Tokens that share the loading of a register of weights: their sums fill half of the registers.
     QUAD_TOKENS = 4,
 };
+
+// How many planes an 8-bit matrix has.
+#ifdef DOT_BYTES
+enum { PLANES = 1 };
+#else
+enum { PLANES = 2 };
+#endif
 
 typedef __m256i plane[STEPS][2];
 
@@ -29,6 +38,8 @@ INLINE void unpack_planes(
             if (FOUR_BIT) {
                 planes[0][2 * i][part] = low;
                 planes[0][2 * i + 1][part] = high;
+            } else if (PLANES == 1) {
+                planes[0][i][part] = bytes;
             } else {
                 planes[0][i][part] = low;
                 planes[1][i][part] = high;
@@ -37,13 +48,14 @@ INLINE void unpack_planes(
     }
 }
 
-// sums[t] = factor * products of the steps [FIRST, LAST) of a plane with the inputs of token t, in 32 bits.
+// sums[t] = products of the steps [FIRST, LAST) of a plane with the inputs of token t, in 32 bits; times a factor where
+// there are several planes.
 INLINE void multiply_plane(
     plane weights, const int8_t *x, int factor, const int TOKENS, const int FIRST, const int LAST,
     __m256i sums[QUAD_TOKENS][2]) {
-    __m256i pairs[QUAD_TOKENS][2];
+    __m256i dots[QUAD_TOKENS][2];
 #pragma clang loop unroll(full)
-    for (int t = 0; t < TOKENS; t++) pairs[t][0] = pairs[t][1] = _mm256_setzero_si256();
+    for (int t = 0; t < TOKENS; t++) dots[t][0] = dots[t][1] = _mm256_setzero_si256();
 #pragma clang loop unroll(full)
     for (int step = FIRST; step < LAST; step++) {
         const __m256i w[2] = {weights[step][0], weights[step][1]};
@@ -52,17 +64,27 @@ INLINE void multiply_plane(
             const __m256i inputs = four_inputs(x + SP_GROUP_COLUMNS * t + 4 * step);
 #pragma clang loop unroll(full)
             for (int part = 0; part < 2; part++) {
-                pairs[t][part] = _mm256_add_epi16(pairs[t][part], _mm256_maddubs_epi16(w[part], inputs));
+#ifdef DOT_BYTES
+                dots[t][part] = DOT_BYTES(dots[t][part], w[part], inputs);
+#else
+                dots[t][part] = _mm256_add_epi16(dots[t][part], _mm256_maddubs_epi16(w[part], inputs));
+#endif
                 // Keeps the compiler from starting several steps before it ends one, which takes more registers
                 // than there are.
-                __asm__ volatile("" : "+x"(pairs[t][part]));
+                __asm__ volatile("" : "+x"(dots[t][part]));
             }
         }
     }
-    const __m256i factors = _mm256_set1_epi16((short)factor);
 #pragma clang loop unroll(full)
     for (int t = 0; t < TOKENS; t++) {
-        for (int part = 0; part < 2; part++) sums[t][part] = _mm256_madd_epi16(pairs[t][part], factors);
+        for (int part = 0; part < 2; part++) {
+#ifdef DOT_BYTES
+            (void)factor;
+            sums[t][part] = dots[t][part];
+#else
+            sums[t][part] = _mm256_madd_epi16(dots[t][part], _mm256_set1_epi16((short)factor));
+#endif
+        }
     }
 }
 
@@ -86,7 +108,7 @@ INLINE void multiply_group(
         if (first < FIRST || last > LAST) continue;
         __m256i dots[QUAD_TOKENS][2], high[QUAD_TOKENS][2];
         multiply_plane(planes[0], x, 1, TOKENS, first, last, dots);
-        if (!FOUR_BIT) multiply_plane(planes[1], x, 16, TOKENS, first, last, high);
+        if (!FOUR_BIT && PLANES == 2) multiply_plane(planes[1], x, 16, TOKENS, first, last, high);
 #pragma clang loop unroll(full)
         for (int t = 0; t < TOKENS; t++) {
             const size_t index = at + (size_t)t;
@@ -98,7 +120,7 @@ INLINE void multiply_group(
 #pragma clang loop unroll(full)
             for (int part = 0; part < 2; part++) {
                 __m256i dot = dots[t][part];
-                if (!FOUR_BIT) dot = _mm256_add_epi32(dot, high[t][part]);
+                if (!FOUR_BIT && PLANES == 2) dot = _mm256_add_epi32(dot, high[t][part]);
                 if (!MINIMUM) dot = _mm256_sub_epi32(dot, offset);
                 const __m256 scale = SPLIT && half == 1 ? seconds[part] : scales[part];
                 __m256 sum = sums[t][part];
