@@ -118,7 +118,7 @@ public final class InferenceSession {
             switch wanted {
             case .none:
                 let last = min(layers ?? model.layers.count, model.layers.count)
-                runLayers(0..<last, tokens: batch.count, tapping: &taps)
+                runLayers(0..<last, tokens: batch.count, tapping: &taps, endingWithAttention: taps?.channels == nil)
                 position += batch.count
             case .all:
                 runLayers(0..<model.layers.count, tokens: batch.count, tapping: &taps)
@@ -161,12 +161,17 @@ public final class InferenceSession {
     }
 
     /// Brings the residual stream of a batch, in the workspace, through some of the layers.
-    func runLayers(_ layers: Range<Int>, tokens: Int, tapping taps: inout MeanTaps?) {
+    ///
+    /// - Parameter endingWithAttention: whether nobody wants what the last of them does after its attention.
+    func runLayers(
+        _ layers: Range<Int>, tokens: Int, tapping taps: inout MeanTaps?, endingWithAttention: Bool = false
+    ) {
         let w = workspace
         model.rotary.write(first: position, count: tokens, cosines: w.cosines.pointer, sines: w.sines.pointer)
         for index in layers {
             attend(index, tokens: tokens)
             taps?.addAttention(index, heads: w.heads, residual: w.residual, stride: w.residualStride, tokens: tokens)
+            if endingWithAttention && index == layers.upperBound - 1 { break }
             feedForward(index, tokens: tokens, keepsChannels: taps?.channels != nil)
             taps?.addFeedForward(index, channels: w.inner, tokens: tokens)
         }
