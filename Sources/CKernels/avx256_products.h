@@ -175,11 +175,7 @@ INLINE void multiply_block(
         if (TOKENS) fetch_ahead(tile, i, GROUPS_AHEAD, count);
 #define STEPS_OF_GROUP(FIRST, LAST) \
     multiply_steps(&inputs, &group, at, FIRST, LAST, tokens, TOKENS, FOUR_BIT, MINIMUM, SPLIT, sums)
-        switch (sp_halves_of(columns, i)) {
-        case SP_FIRST_HALF: STEPS_OF_GROUP(0, STEPS / 2); break;
-        case SP_SECOND_HALF: STEPS_OF_GROUP(STEPS / 2, STEPS); break;
-        case SP_BOTH_HALVES: STEPS_OF_GROUP(0, STEPS); break;
-        }
+        STEPS_OF_HALVES(sp_halves_of(columns, i), STEPS_OF_GROUP);
 #undef STEPS_OF_GROUP
     }
     for (int t = 0; t < (TOKENS ? TOKENS : tokens); t++) {

@@ -11,22 +11,6 @@ enum {
     PAIR_GROUPS_AHEAD = 2,
 };
 
-typedef struct {
-    u8x64 steps[STEPS];
-    f32x16 scale;
-    f32x16 second;  // minimums, or the scales of the second half
-} unpacked_group;
-
-INLINE unpacked_group unpack_group(
-    const sp_matrix *matrix, const sp_group *group, const int FIRST, const int LAST, const bool FOUR_BIT,
-    const bool MINIMUM, const bool SPLIT) {
-    unpacked_group unpacked;
-    unpack_steps(group, FOUR_BIT, FIRST, LAST, unpacked.steps);
-    unpacked.scale = load_scales(group->scales, matrix->half_scales, 0);
-    unpacked.second = MINIMUM || SPLIT ? load_scales(group->scales, matrix->half_scales, 1) : unpacked.scale;
-    return unpacked;
-}
-
 // Adds the products of the steps [FIRST, LAST) of one group of both tiles with `tokens` tokens, the first of them at
 // index `at` of the inputs, to their sums, which are taken for zero where they are FRESH.
 INLINE void multiply_pair_steps(
@@ -93,11 +77,7 @@ INLINE void multiply_pair_block(
         if (i == 0) ADD_STEPS(true, FIRST, LAST);  \
         else ADD_STEPS(false, FIRST, LAST);        \
     } while (0)
-        switch (sp_halves_of(columns, i)) {
-        case SP_FIRST_HALF: STEPS_OF_GROUP(0, STEPS / 2); break;
-        case SP_SECOND_HALF: STEPS_OF_GROUP(STEPS / 2, STEPS); break;
-        case SP_BOTH_HALVES: STEPS_OF_GROUP(0, STEPS); break;
-        }
+        STEPS_OF_HALVES(sp_halves_of(columns, i), STEPS_OF_GROUP);
 #undef STEPS_OF_GROUP
 #undef ADD_STEPS
     }
@@ -107,27 +87,22 @@ INLINE void multiply_pair_block(
     }
 }
 
-#define PAIR_KERNEL(NAME, FOUR_BIT, MINIMUM, SPLIT)                                              \
-    static void NAME(const sp_tile pair[2], const sp_activations *input, int tokens) {           \
+#define PAIR_KERNEL(FORMAT, NAME, FOUR_BIT, MINIMUM, SPLIT)                                      \
+    static void multiply_pair_##NAME(const sp_tile pair[2], const sp_activations *input, int tokens) { \
         for (int token = 0; token < tokens; token += BLOCK_TOKENS) {                             \
             const int count = tokens - token < BLOCK_TOKENS ? tokens - token : BLOCK_TOKENS;     \
             multiply_pair_block(pair, input, token, count, FOUR_BIT, MINIMUM, SPLIT);            \
         }                                                                                        \
     }
 
-PAIR_KERNEL(multiply_pair_u4, true, false, false)
-PAIR_KERNEL(multiply_pair_u4_minimum, true, true, false)
-PAIR_KERNEL(multiply_pair_u8, false, false, false)
-PAIR_KERNEL(multiply_pair_u8_minimum, false, true, false)
-PAIR_KERNEL(multiply_pair_u8_split, false, false, true)
+EACH_QUANTIZED_FORMAT(PAIR_KERNEL)
 
 static void multiply_pair(const sp_tile pair[2], const sp_activations *input, int tokens) {
     switch (pair[0].product->matrix->format) {
-    case SP_PACKED_U4: multiply_pair_u4(pair, input, tokens); break;
-    case SP_PACKED_U4_MINIMUM: multiply_pair_u4_minimum(pair, input, tokens); break;
-    case SP_PACKED_U8: multiply_pair_u8(pair, input, tokens); break;
-    case SP_PACKED_U8_MINIMUM: multiply_pair_u8_minimum(pair, input, tokens); break;
-    case SP_PACKED_U8_SPLIT: multiply_pair_u8_split(pair, input, tokens); break;
+#define PAIR_CASE(FORMAT, NAME, ...) \
+    case FORMAT: multiply_pair_##NAME(pair, input, tokens); break;
+    EACH_QUANTIZED_FORMAT(PAIR_CASE)
+#undef PAIR_CASE
     default: break;
     }
 }

@@ -16,15 +16,30 @@ INLINE void unpack_steps(const sp_group *group, const bool FOUR_BIT, const int F
     }
 }
 
+typedef struct {
+    u8x64 steps[STEPS];
+    f32x16 scale;
+    f32x16 second;  // minimums, or the scales of the second half
+} unpacked_group;
+
+INLINE unpacked_group unpack_group(
+    const sp_matrix *matrix, const sp_group *group, const int FIRST, const int LAST, const bool FOUR_BIT,
+    const bool MINIMUM, const bool SPLIT) {
+    unpacked_group unpacked;
+    unpack_steps(group, FOUR_BIT, FIRST, LAST, unpacked.steps);
+    unpacked.scale = load_scales(group->scales, matrix->half_scales, 0);
+    unpacked.second = MINIMUM || SPLIT ? load_scales(group->scales, matrix->half_scales, 1) : unpacked.scale;
+    return unpacked;
+}
+
 // Adds the products of the steps [FIRST, LAST) of one group, all of them or a half, with TOKENS tokens, the first of
 // them at index `at` of the inputs, to their sums.
 INLINE void multiply_steps(
     const sp_matrix *matrix, const sp_activations *input, const sp_group *group, size_t at, const int FIRST,
     const int LAST, const int TOKENS, const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT, f32x16 sums[8]) {
-    u8x64 steps[STEPS];
-    unpack_steps(group, FOUR_BIT, FIRST, LAST, steps);
-    const f32x16 scale = load_scales(group->scales, matrix->half_scales, 0);
-    const f32x16 second = MINIMUM || SPLIT ? load_scales(group->scales, matrix->half_scales, 1) : scale;
+    const unpacked_group unpacked = unpack_group(matrix, group, FIRST, LAST, FOUR_BIT, MINIMUM, SPLIT);
+    const u8x64 *steps = unpacked.steps;
+    const f32x16 scale = unpacked.scale, second = unpacked.second;
     const int half_steps = STEPS / 2;
 #pragma clang loop unroll(full)
     for (int t = 0; t < TOKENS; t++) {
@@ -72,11 +87,7 @@ INLINE void multiply_block(
         if (TOKENS < 8) fetch_ahead(tile, i, GROUPS_AHEAD, count);
 #define STEPS_OF_GROUP(FIRST, LAST) \
     multiply_steps(matrix, input, &group, at, FIRST, LAST, TOKENS, FOUR_BIT, MINIMUM, SPLIT, sums)
-        switch (sp_halves_of(columns, i)) {
-        case SP_FIRST_HALF: STEPS_OF_GROUP(0, STEPS / 2); break;
-        case SP_SECOND_HALF: STEPS_OF_GROUP(STEPS / 2, STEPS); break;
-        case SP_BOTH_HALVES: STEPS_OF_GROUP(0, STEPS); break;
-        }
+        STEPS_OF_HALVES(sp_halves_of(columns, i), STEPS_OF_GROUP);
 #undef STEPS_OF_GROUP
     }
     for (int t = 0; t < TOKENS; t++) finish(tile, token + t, sums[t]);

@@ -62,6 +62,22 @@ INLINE void fetch_ahead(const sp_tile *tile, int i, int groups, int count) {
     }
 }
 
+// CALL(FIRST, LAST) for the steps of a group's halves, which are constants.
+#define STEPS_OF_HALVES(HALVES, CALL)                   \
+    switch (HALVES) {                                   \
+    case SP_FIRST_HALF: CALL(0, STEPS / 2); break;      \
+    case SP_SECOND_HALF: CALL(STEPS / 2, STEPS); break; \
+    case SP_BOTH_HALVES: CALL(0, STEPS); break;         \
+    }
+
+// ROW(FORMAT, NAME, FOUR_BIT, MINIMUM, SPLIT) for each format of quantised matrices.
+#define EACH_QUANTIZED_FORMAT(ROW)                            \
+    ROW(SP_PACKED_U4, u4, true, false, false)                 \
+    ROW(SP_PACKED_U4_MINIMUM, u4_minimum, true, true, false)  \
+    ROW(SP_PACKED_U8, u8, false, false, false)                \
+    ROW(SP_PACKED_U8_MINIMUM, u8_minimum, false, true, false) \
+    ROW(SP_PACKED_U8_SPLIT, u8_split, false, false, true)
+
 // multiply_int8(tile, input, tokens, FOUR_BIT, MINIMUM, SPLIT): one tile in int8, where the last three are constants at
 // every call.
 #ifdef INT8_PRODUCTS
@@ -129,14 +145,10 @@ INLINE void multiply_float(
 #define PRODUCT_KERNEL(NAME, ...) \
     static void NAME(const sp_tile *tile, const sp_activations *input, int tokens) { __VA_ARGS__; }
 
-#define INT8_KERNEL(NAME, FOUR_BIT, MINIMUM, SPLIT) \
-    PRODUCT_KERNEL(NAME, multiply_int8(tile, input, tokens, FOUR_BIT, MINIMUM, SPLIT))
+#define INT8_KERNEL(FORMAT, NAME, FOUR_BIT, MINIMUM, SPLIT) \
+    PRODUCT_KERNEL(multiply_##NAME, multiply_int8(tile, input, tokens, FOUR_BIT, MINIMUM, SPLIT))
 
-INT8_KERNEL(multiply_u4, true, false, false)
-INT8_KERNEL(multiply_u4_minimum, true, true, false)
-INT8_KERNEL(multiply_u8, false, false, false)
-INT8_KERNEL(multiply_u8_minimum, false, true, false)
-INT8_KERNEL(multiply_u8_split, false, false, true)
+EACH_QUANTIZED_FORMAT(INT8_KERNEL)
 
 #define FLOAT_BLOCK(N) multiply_float(tile, input, token, N)
 PRODUCT_KERNEL(multiply_floats, TOKEN_BLOCKS(FLOAT_BLOCK))
@@ -147,11 +159,10 @@ static void multiply_tile(const sp_tile *tile, const sp_activations *input, int 
         return;
     }
     switch (tile->product->matrix->format) {
-    case SP_PACKED_U4: multiply_u4(tile, input, tokens); break;
-    case SP_PACKED_U4_MINIMUM: multiply_u4_minimum(tile, input, tokens); break;
-    case SP_PACKED_U8: multiply_u8(tile, input, tokens); break;
-    case SP_PACKED_U8_MINIMUM: multiply_u8_minimum(tile, input, tokens); break;
-    case SP_PACKED_U8_SPLIT: multiply_u8_split(tile, input, tokens); break;
+#define INT8_CASE(FORMAT, NAME, ...) \
+    case FORMAT: multiply_##NAME(tile, input, tokens); break;
+    EACH_QUANTIZED_FORMAT(INT8_CASE)
+#undef INT8_CASE
     default: multiply_floats(tile, input, tokens); break;
     }
 }

@@ -145,10 +145,13 @@ public final class InferenceSession {
             position += others
         }
         guard wantingLast else { return }
-        let last = UnsafePointer(w.residual.pointer + others * w.residualStride)
-        if others > 0 { w.residual.pointer.update(from: last, count: w.residualStride) }
-        var untapped: MeanTaps?
-        runLayers(index..<index + 1, tokens: 1, tapping: &untapped)
+        if others > 0 {
+            w.residual.pointer.update(
+                from: UnsafePointer(w.residual.pointer + others * w.residualStride), count: w.residualStride)
+            writeRotations(tokens: 1)
+        }
+        attend(index, tokens: 1)
+        feedForward(index, tokens: 1, keepsChannels: false)
         position += 1
     }
 
@@ -167,7 +170,7 @@ public final class InferenceSession {
         _ layers: Range<Int>, tokens: Int, tapping taps: inout MeanTaps?, endingWithAttention: Bool = false
     ) {
         let w = workspace
-        model.rotary.write(first: position, count: tokens, cosines: w.cosines.pointer, sines: w.sines.pointer)
+        writeRotations(tokens: tokens)
         for index in layers {
             attend(index, tokens: tokens)
             taps?.addAttention(index, heads: w.heads, residual: w.residual, stride: w.residualStride, tokens: tokens)
@@ -176,6 +179,12 @@ public final class InferenceSession {
             taps?.addFeedForward(index, channels: w.inner, tokens: tokens)
         }
         taps?.tokenCount += tokens
+    }
+
+    /// The rotations of the next `tokens` positions, for every layer's attention.
+    private func writeRotations(tokens: Int) {
+        model.rotary.write(
+            first: position, count: tokens, cosines: workspace.cosines.pointer, sines: workspace.sines.pointer)
     }
 
     /// r = x + O attention(norm(x)) + bias
