@@ -9,22 +9,49 @@ enum {
     BLOCK_TOKENS = SP_TOKENS_TOGETHER,
     // How far ahead weights are fetched meanwhile.
     PAIR_GROUPS_AHEAD = 2,
+    // For fewer tokens a product of two scales is not worth tabulating.
+    TABULATING_TOKENS = 32,
 };
+
+// The products of a scale of weights with those of inputs, which have one of few mantissas: for each of them, less the bits
+// of the mantissa itself. Adding the bits of an input's scale adds its exponent, in a unit that does not multiply. A scale of
+// 0 has no exponent: its row's integers stand for 0, whatever they are multiplied with.
+typedef struct {
+    i32x16 of_mantissa[SHORT_MANTISSAS];
+} scale_products;
+
+INLINE void multiply_mantissas(f32x16 scale, scale_products *products) {
+    scale = scale == splat(0) ? splat(1) : scale;
+#pragma clang loop unroll(full)
+    for (int i = 0; i < SHORT_MANTISSAS; i++) {
+        const f32x16 mantissa = splat(1 + (float)i / SHORT_MANTISSAS), product = scale * mantissa;
+        products->of_mantissa[i] = (i32x16)product - (i32x16)mantissa;
+    }
+}
+
+INLINE f32x16 multiply_scale(const scale_products *products, float x_scale) {
+    const int32_t bits = (int32_t)((i32x16)splat(x_scale))[0];
+    return (f32x16)(products->of_mantissa[bits >> SHORT_MANTISSA_SHIFT & (SHORT_MANTISSAS - 1)] + bits);
+}
 
 // Adds the products of the steps [FIRST, LAST) of one group of both tiles with `tokens` tokens, the first of them at
 // index `at` of the inputs, to their sums, which are taken for zero where they are FRESH.
 INLINE void multiply_pair_steps(
     const sp_matrix *matrix, const sp_activations *input, const sp_group groups[2], size_t at, int tokens,
-    const bool FRESH, const int FIRST, const int LAST, const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT,
-    f32x16 sums[][2]) {
+    const bool FRESH, const int FIRST, const int LAST, const bool TABULATED, const bool FOUR_BIT, const bool MINIMUM,
+    const bool SPLIT, f32x16 sums[][2]) {
     const unpacked_group tiles[2] = {
         unpack_group(matrix, &groups[0], FIRST, LAST, FOUR_BIT, MINIMUM, SPLIT),
         unpack_group(matrix, &groups[1], FIRST, LAST, FOUR_BIT, MINIMUM, SPLIT),
     };
+    scale_products scales[2][2];
+    for (int i = 0; TABULATED && i < 2; i++) {
+        multiply_mantissas(tiles[i].scale, &scales[i][0]);
+        if (SPLIT) multiply_mantissas(tiles[i].second, &scales[i][1]);
+    }
     const int8_t *x = input->quants + at * SP_GROUP_COLUMNS;
     for (int t = 0; t < tokens; t++, at++, x += SP_GROUP_COLUMNS) {
         const int32_t *half_sums = input->half_sums + 2 * at;
-        const f32x16 x_scale = splat(input->scales[at]);
         f32x16 sum[2] = {FRESH ? splat(0) : sums[t][0], FRESH ? splat(0) : sums[t][1]};
 #pragma clang loop unroll(full)
         for (int part = 0; part < (SPLIT ? 2 : 1); part++) {
@@ -46,7 +73,9 @@ INLINE void multiply_pair_steps(
             for (int i = 0; i < 2; i++) {
                 i32x16 dot = (i32x16)dots[i][0] + (i32x16)dots[i][1];
                 if (!MINIMUM) dot -= offset;
-                sum[i] += to_float(dot) * ((part == 0 ? tiles[i].scale : tiles[i].second) * x_scale);
+                const f32x16 scale = TABULATED ? multiply_scale(&scales[i][part], input->scales[at])
+                    : (part == 0 ? tiles[i].scale : tiles[i].second) * splat(input->scales[at]);
+                sum[i] += to_float(dot) * scale;
                 if (MINIMUM) sum[i] += tiles[i].second * splat(input->scaled_sums[at]);
             }
         }
@@ -56,8 +85,8 @@ INLINE void multiply_pair_steps(
 
 // Two tiles for at most BLOCK_TOKENS tokens.
 INLINE void multiply_pair_block(
-    const sp_tile pair[2], const sp_activations *input, int token, int tokens, const bool FOUR_BIT, const bool MINIMUM,
-    const bool SPLIT) {
+    const sp_tile pair[2], const sp_activations *input, int token, int tokens, const bool TABULATED, const bool FOUR_BIT,
+    const bool MINIMUM, const bool SPLIT) {
     const sp_matrix *matrix = pair[0].product->matrix;
     const sp_columns *columns = &pair[0].product->columns;
     const int count = sp_group_count(pair[0].product);
@@ -71,7 +100,8 @@ INLINE void multiply_pair_block(
         const size_t at = sp_input_index(input, index, token);
         for (int p = 0; p < 2; p++) fetch_ahead(&pair[p], i, PAIR_GROUPS_AHEAD, count);
 #define ADD_STEPS(FRESH, FIRST, LAST) \
-    multiply_pair_steps(matrix, input, groups, at, tokens, FRESH, FIRST, LAST, FOUR_BIT, MINIMUM, SPLIT, sums)
+    multiply_pair_steps(                            \
+        matrix, input, groups, at, tokens, FRESH, FIRST, LAST, TABULATED, FOUR_BIT, MINIMUM, SPLIT, sums)
 #define STEPS_OF_GROUP(FIRST, LAST)                \
     do {                                           \
         if (i == 0) ADD_STEPS(true, FIRST, LAST);  \
@@ -87,12 +117,15 @@ INLINE void multiply_pair_block(
     }
 }
 
-#define PAIR_KERNEL(FORMAT, NAME, FOUR_BIT, MINIMUM, SPLIT)                                      \
+#define PAIR_KERNEL(FORMAT, NAME, FOUR_BIT, MINIMUM, SPLIT)                                            \
     static void multiply_pair_##NAME(const sp_tile pair[2], const sp_activations *input, int tokens) { \
-        for (int token = 0; token < tokens; token += BLOCK_TOKENS) {                             \
-            const int count = tokens - token < BLOCK_TOKENS ? tokens - token : BLOCK_TOKENS;     \
-            multiply_pair_block(pair, input, token, count, FOUR_BIT, MINIMUM, SPLIT);            \
-        }                                                                                        \
+        for (int token = 0; token < tokens; token += BLOCK_TOKENS) {                                   \
+            const int left = tokens - token, count = left < BLOCK_TOKENS ? left : BLOCK_TOKENS;        \
+            if (count >= TABULATING_TOKENS)                                                            \
+                multiply_pair_block(pair, input, token, count, true, FOUR_BIT, MINIMUM, SPLIT);        \
+            else                                                                                       \
+                multiply_pair_block(pair, input, token, count, false, FOUR_BIT, MINIMUM, SPLIT);       \
+        }                                                                                              \
     }
 
 EACH_QUANTIZED_FORMAT(PAIR_KERNEL)

@@ -82,8 +82,19 @@ INLINE float largest_lane(f32x16 v) {
 static const float LEAST_PEAK = 1e-30f;
 INLINE float inverse_scale(float peak, int limit) { return peak > LEAST_PEAK ? (float)limit / peak : 0.0f; }
 
-INLINE f32x16 inverse_scales(f32x16 peaks, int limit) {
-    return peaks > splat(LEAST_PEAK) ? splat((float)limit) / peaks : splat(0);
+// Scales of inputs have 3 bits of mantissa and are not tiny, so that a product of a scale of weights with one of inputs is
+// one of 8 products whose exponent is another: see avx512_pair_products.h.
+enum { SHORT_MANTISSAS = 8, SHORT_MANTISSA_SHIFT = 20 };
+static const float LEAST_INPUT_SCALE = 0x1p-96f;
+
+// The next numbers with such mantissas from v on, for v > 0.
+INLINE f32x16 short_mantissas(f32x16 v) {
+    const int32_t rest = (1 << SHORT_MANTISSA_SHIFT) - 1;
+    i32x16 bits;
+    memcpy(&bits, &v, sizeof bits);
+    bits = (bits + rest) & ~rest;
+    memcpy(&v, &bits, sizeof v);
+    return v;
 }
 
 // exp(x) to about one unit in the last place: 2^n times a degree-6 polynomial on |r| <= ln(2) / 2.

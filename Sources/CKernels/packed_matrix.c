@@ -125,6 +125,13 @@ static uint8_t *writable(const uint8_t *part) { return (uint8_t *)(uintptr_t)par
 
 static int32_t source_column(const int32_t *columns, int32_t column) { return columns ? columns[column] : column; }
 
+// Every integer of a group is what stands for 0: a row of padding, or one whose scale is 0, is 0 whatever it is scaled with.
+static void clear_group(const sp_matrix *matrix, const sp_group *group) {
+    const int zero = is_four_bit(matrix->format) ? matrix->zero * 0x11 : matrix->zero;
+    memset(writable(group->scales), 0, matrix->scale_bytes);
+    for (int half = 0; half < 2; half++) memset(writable(group->halves[half]), zero, matrix->half_bytes);
+}
+
 static void pack_quantized_lane(
     const sp_matrix *matrix, sp_element_type type, const uint8_t *row, const int32_t *columns, int32_t tile,
     int32_t lane) {
@@ -144,10 +151,12 @@ static void pack_quantized_lane(
         for (int column = 0; column < SP_GROUP_COLUMNS; column++) {
             uint8_t *quants = writable(packed.halves[column / SP_HALF_COLUMNS]);
             int step = column % SP_HALF_COLUMNS / 4, byte = 4 * lane + column % 4;
-            uint8_t quant =
-                block.quant[source_column(columns, SP_GROUP_COLUMNS * group + column) % SP_GROUP_COLUMNS];
+            const int32_t source = source_column(columns, SP_GROUP_COLUMNS * group + column) % SP_GROUP_COLUMNS;
+            if (block.scale[source / SP_HALF_COLUMNS] == 0) continue;
+            const uint8_t quant = block.quant[source];
             if (four_bit) {
-                quants[64 * (step / 2) + byte] |= (uint8_t)(quant << (4 * (step % 2)));
+                uint8_t *pair = &quants[64 * (step / 2) + byte];
+                *pair = step % 2 == 0 ? (uint8_t)((*pair & 0xf0) | quant) : (uint8_t)((*pair & 0x0f) | quant << 4);
             } else {
                 quants[64 * step + byte] = quant;
             }
@@ -175,8 +184,7 @@ void sp_matrix_pack(
     for (int32_t tile = first_tile; tile < last_tile; tile++) {
         for (int32_t index = 0; index < packed.groups; index++) {
             const sp_group group = sp_matrix_group(&packed, tile, index);
-            memset(writable(group.scales), 0, packed.scale_bytes);
-            for (int half = 0; half < 2; half++) memset(writable(group.halves[half]), 0, packed.half_bytes);
+            clear_group(&packed, &group);
         }
         for (int32_t lane = 0; lane < SP_TILE_ROWS; lane++) {
             int64_t row = source_row(&packed, tile, lane, arrangement);

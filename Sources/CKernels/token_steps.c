@@ -10,7 +10,7 @@ enum {
 };
 
 typedef struct token_step {
-    void (*work)(const struct token_step *step, int token);
+    void (*work)(const struct token_step *step, int first, int count);
     const sp_kernels *kernels;
     const float *x;
     size_t stride;
@@ -25,7 +25,7 @@ static void token_task(void *context, int task, int worker) {
     (void)worker;
     const token_step *step = context;
     const int first = task * TOKENS_PER_TASK, left = step->tokens - first;
-    for (int i = 0; i < (left < TOKENS_PER_TASK ? left : TOKENS_PER_TASK); i++) step->work(step, first + i);
+    step->work(step, first, left < TOKENS_PER_TASK ? left : TOKENS_PER_TASK);
 }
 
 // Does a step's work for every token, on this thread where they are few.
@@ -35,33 +35,43 @@ static void for_tokens(sp_pool *pool, int tokens, token_step step) {
     sp_pool_run(pool, (tokens + TOKENS_PER_TASK - 1) / TOKENS_PER_TASK, token_task, &step);
 }
 
-static void quantize_token(const token_step *step, int token) {
+// A group of all tokens after the other; all groups of a token that is alone.
+static void quantize_tokens(const token_step *step, int first, int count) {
     const sp_activations *destination = step->destination;
     if (!destination->quants) return;
-    step->kernels->quantize(destination, (sp_input_units){
-        .values = destination->values + (size_t)token * (size_t)destination->groups * SP_GROUP_COLUMNS,
-        .value_step = SP_GROUP_COLUMNS, .index = sp_input_index(destination, 0, token),
-        .index_step = (size_t)destination->token_stride, .count = destination->groups,
-    });
+    const int groups = destination->groups;
+    const size_t width = (size_t)groups * SP_GROUP_COLUMNS;
+    sp_input_units units = {
+        .values = destination->values + width * (size_t)first, .value_step = count > 1 ? width : SP_GROUP_COLUMNS,
+        .index = sp_input_index(destination, 0, first),
+        .index_step = count > 1 ? 1 : (size_t)destination->token_stride, .count = count > 1 ? count : groups,
+    };
+    for (int group = 0; group < (count > 1 ? groups : 1); group++) {
+        step->kernels->quantize(destination, units);
+        units.values += SP_GROUP_COLUMNS;
+        units.index += (size_t)destination->token_stride;
+    }
 }
 
 void sp_quantize(sp_pool *pool, const sp_activations *input, int tokens) {
-    if (input->quants) for_tokens(pool, tokens, (token_step){.work = quantize_token, .destination = input});
+    if (input->quants) for_tokens(pool, tokens, (token_step){.work = quantize_tokens, .destination = input});
 }
 
-static void norm_token(const token_step *step, int token) {
-    const sp_activations *destination = step->destination;
-    step->kernels->rms_norm(
-        step->x + step->stride * (size_t)token, step->weight, step->count, step->epsilon,
-        destination->values + (size_t)token * (size_t)destination->groups * SP_GROUP_COLUMNS);
-    quantize_token(step, token);
+static void norm_tokens(const token_step *step, int first, int count) {
+    const size_t width = (size_t)step->destination->groups * SP_GROUP_COLUMNS;
+    for (int i = first; i < first + count; i++) {
+        step->kernels->rms_norm(
+            step->x + step->stride * (size_t)i, step->weight, step->count, step->epsilon,
+            step->destination->values + width * (size_t)i);
+    }
+    quantize_tokens(step, first, count);
 }
 
 void sp_rms_norm(
     sp_pool *pool, const float *x, size_t stride, int tokens, const float *weight, int count, float epsilon,
     const sp_activations *destination) {
     for_tokens(pool, tokens, (token_step){
-        .work = norm_token, .x = x, .stride = stride, .weight = weight, .count = count, .epsilon = epsilon,
+        .work = norm_tokens, .x = x, .stride = stride, .weight = weight, .count = count, .epsilon = epsilon,
         .destination = destination,
     });
 }

@@ -178,8 +178,8 @@ import Testing
         }
     }
 
-    /// One token takes one tile after the other, many take two tiles at a time.
-    @Test(arguments: instructionSets, [1, 9])
+    /// One token takes one tile after the other; more take two tiles at a time, and many tabulate products of scales.
+    @Test(arguments: instructionSets, [1, 9, 40])
     func extremeInputsStayExact(instructionSet: String, tokens: Int) {
         // Weights 255 and 0 and inputs of the largest magnitude: 8-bit sums are as large as they get.
         let (rows, columns) = (32, 64)
@@ -197,15 +197,49 @@ import Testing
         #expect(found == Array(repeating: -128 * low + 127 * high, count: rows * tokens))
     }
 
-    @Test(arguments: instructionSets)
-    func zeroAndTinyInputsGiveNoNaN(instructionSet: String) {
+    @Test(arguments: instructionSets, [1, 9, 40])
+    func zeroAndTinyInputsGiveNoNaN(instructionSet: String, tokens: Int) {
         var random = SplitMix(state: 3)
         let weights = Self.randomWeights(SP_TYPE_Q4_1, rows: 16, columns: 64, &random)
         for value in [0, Float.leastNonzeroMagnitude, 1e-38, 1e30] {
             let (found, _) = Self.product(
-                SP_TYPE_Q4_1, weights, rows: 16, columns: 64, blockRows: 16, x: Array(repeating: value, count: 64),
-                tokens: 1, integers: true, instructionSet: instructionSet)
+                SP_TYPE_Q4_1, weights, rows: 16, columns: 64, blockRows: 16,
+                x: Array(repeating: value, count: 64 * tokens), tokens: tokens, integers: true,
+                instructionSet: instructionSet)
             #expect(found.allSatisfy { $0.isFinite })
+        }
+    }
+
+    /// Inputs of any magnitude, rows whose scales are 0 here and there, and rows of padding.
+    @Test(arguments: instructionSets, types)
+    func aTokensProductsAreTheSameInEveryBatch(instructionSet: String, type: sp_element_type) {
+        var random = SplitMix(state: 21)
+        let (rows, columns) = (40, 512)
+        var weights = Self.randomWeights(type, rows: rows, columns: columns, &random)
+        let blockBytes = Int(sp_type_block_bytes(type))
+        for start in stride(from: 0, to: weights.count, by: 3 * blockBytes) {
+            let scale = start + (type == SP_TYPE_Q6_K ? 208 : 0)
+            weights[scale] = 0
+            weights[scale + 1] = 0
+        }
+        let tokens = 140
+        let x = (0..<tokens * columns).map { i in
+            Float(scalbn(random.unit() - 0.5, (i / 32 &* 37) % 121 - 60))
+        }
+        for integers in [false, true] {
+            func run(_ tokens: Range<Int>) -> [Float] {
+                Self.product(
+                    type, weights, rows: rows, columns: columns, blockRows: rows,
+                    x: Array(x[tokens.lowerBound * columns..<tokens.upperBound * columns]), tokens: tokens.count,
+                    integers: integers, instructionSet: instructionSet
+                ).values
+            }
+            let together = run(0..<tokens)
+            for batch in [0..<1, 1..<3, 3..<12, 12..<52, 139..<140] {
+                let isSame = run(batch).elementsEqual(together[batch.lowerBound * rows..<batch.upperBound * rows])
+                #expect(isSame, "tokens \(batch), integers: \(integers)")
+            }
+            #expect(together.allSatisfy { $0.isFinite })
         }
     }
 

@@ -39,7 +39,7 @@ typedef enum {
 typedef struct {
     sp_packed_format format;
     bool half_scales;       // scales and minimums in half precision, else single
-    int32_t zero;
+    int32_t zero;           // 0 where the format has none, or a minimum
     int32_t rows;           // as in the checkpoint
     int32_t columns;
     int32_t block_rows;     // rows of one block (head size); equals rows where there are no heads
