@@ -42,6 +42,8 @@ INLINE f32x16 to_float(i32x16 v) { return __builtin_convertvector(v, f32x16); }
 static const float ROUNDING_SHIFT = 0x1.8p23f;
 INLINE f32x16 round_to_nearest(f32x16 v) { return (v + splat(ROUNDING_SHIFT)) - splat(ROUNDING_SHIFT); }
 
+static const float LOG2_E = 1.44269504088896f;
+
 INLINE f32x16 larger(f32x16 a, f32x16 b) { return a > b ? a : b; }
 INLINE f32x16 magnitude(f32x16 v) { return __builtin_elementwise_abs(v); }
 INLINE f32x16 smaller(f32x16 a, f32x16 b) { return a < b ? a : b; }
@@ -97,21 +99,14 @@ INLINE f32x16 short_mantissas(f32x16 v) {
     return v;
 }
 
-// exp(x) to about one unit in the last place: 2^n times a degree-6 polynomial on |r| <= ln(2) / 2.
-// Inputs are clamped to the range where the result is a normal number.
-INLINE f32x16 exponential(f32x16 x) {
-    x = smaller(larger(x, splat(-87.0f)), splat(88.0f));
-    // As round_to_nearest: the integer n stands in the low bits of `shifted`.
-    const f32x16 shifted = x * splat(1.44269504088896f) + splat(ROUNDING_SHIFT);
-    const f32x16 n = shifted - splat(ROUNDING_SHIFT);
-    f32x16 r = x - n * splat(0.693359375f);
-    r = r - n * splat(-2.12194440e-4f);
-    f32x16 p = splat(1.0f / 720);
-    p = p * r + splat(1.0f / 120);
-    p = p * r + splat(1.0f / 24);
-    p = p * r + splat(1.0f / 6);
-    p = p * r + splat(0.5f);
-    p = p * r + splat(1.0f);
+// 2^(n + r) to about two units in the last place for |r| <= 1/2, where n stands in the low bits of `shifted` as
+// round_to_nearest leaves it there. The polynomial has the least relative error of those of degree 5 that are 1 at 0.
+INLINE f32x16 power_of_parts(f32x16 shifted, f32x16 r) {
+    f32x16 p = splat(1.326472709e-3f);
+    p = p * r + splat(9.671512862e-3f);
+    p = p * r + splat(5.550733746e-2f);
+    p = p * r + splat(2.402224208e-1f);
+    p = p * r + splat(6.931469776e-1f);
     p = p * r + splat(1.0f);
     // Adding n to the exponent multiplies with 2^n.
     i32x16 bits, exponent;
@@ -120,6 +115,20 @@ INLINE f32x16 exponential(f32x16 x) {
     bits += exponent << 23;
     memcpy(&p, &bits, sizeof p);
     return p;
+}
+
+// 2^x for x <= 127, and the least normal number where that is less.
+INLINE f32x16 power_of_two(f32x16 x) {
+    x = larger(x, splat(-126.0f));
+    const f32x16 shifted = x + splat(ROUNDING_SHIFT);
+    return power_of_parts(shifted, x - (shifted - splat(ROUNDING_SHIFT)));
+}
+
+// exp(x), of inputs clamped to the range where the result is a normal number.
+INLINE f32x16 exponential(f32x16 x) {
+    x = smaller(larger(x, splat(-87.0f)), splat(88.0f));
+    const f32x16 shifted = x * splat(LOG2_E) + splat(ROUNDING_SHIFT);
+    return power_of_parts(shifted, x * splat(LOG2_E) - (shifted - splat(ROUNDING_SHIFT)));
 }
 
 #include "lanes_products.h"

@@ -147,7 +147,7 @@ INLINE float hide_unseen(float *scores, int limit, int end) {
     return largest_lane(peaks);
 }
 
-// Turns one row's scores into weights exp(score - peak), in place; returns their sum. Weights that will be integers carry
+// Turns one row's scores into weights 2^(score - peak), in place; returns their sum. Weights that will be integers carry
 // their values' scales then, and `*largest` is the largest of them.
 INLINE float soften(
     const chunk_rows *rows, float *scores, float peak, int end, const bool INTEGERS, float *largest) {
@@ -158,11 +158,12 @@ INLINE float soften(
     for (int i = 0; i < end; i += SP_KEY_BLOCK, keys += block_bytes) {
         // A score that stands for none gives exactly 0, also where the whole row has none.
         const f32x16 score = load_floats(scores + i);
-        f32x16 weights = score > splat(NO_SCORE) ? exponential(score - splat(peak)) : splat(0);
+        const i32x16 is_seen = score > splat(NO_SCORE);
+        f32x16 weights = is_seen ? power_of_two(score - splat(peak)) : splat(0);
         sums += weights;
         if (INTEGERS) {
             // Positions that nobody has written yet may hold any scale.
-            weights = weights > splat(0) ? weights * load_floats(value_scales(keys, rows->head_stride)) : splat(0);
+            weights = is_seen ? weights * load_floats(value_scales(keys, rows->head_stride)) : splat(0);
             most = larger(most, weights);
         }
         store_floats(scores + i, weights);
@@ -323,7 +324,7 @@ static void attend_chunk(
 static void merge_states(float *state, const float *chunk, int head_stride) {
     const float peak = state[head_stride], chunk_peak = chunk[head_stride];
     const float top = peak > chunk_peak ? peak : chunk_peak;
-    const f32x16 keep = exponential(splat(peak - top)), add = exponential(splat(chunk_peak - top));
+    const f32x16 keep = power_of_two(splat(peak - top)), add = power_of_two(splat(chunk_peak - top));
     for (int i = 0; i < head_stride; i += 16)
         store_floats(state + i, load_floats(state + i) * keep + load_floats(chunk + i) * add);
     state[head_stride] = top;
