@@ -39,21 +39,19 @@ size_t sp_attention_partials(int positions, int heads, int head_stride) {
     return (size_t)chunks_of(positions) * SPLIT_TOKENS * (size_t)heads * SP_ATTENTION_STATE(head_stride);
 }
 
+// The blocks of one part of the text lie side by side, group after group. A group whose heads are fewer has none left at
+// the end of the text: blocks of no rows.
 static row_block find_block(const sp_attention *attention, int index) {
+    const int place = index % attention->group_count, first = index / attention->group_count * SP_ATTENTION_ROWS;
     int base = 0;
-    const sp_attention_group *group = attention->groups;
-    for (;; group++) {
-        const int rows = attention->tokens * group->head_count, blocks = blocks_of(rows);
-        if (index < blocks) {
-            const int first = index * SP_ATTENTION_ROWS, left = rows - first;
-            return (row_block){group, first, left < SP_ATTENTION_ROWS ? left : SP_ATTENTION_ROWS, base};
-        }
-        index -= blocks;
-        base += rows;
-    }
+    for (int i = 0; i < place; i++) base += attention->tokens * attention->groups[i].head_count;
+    const sp_attention_group *group = &attention->groups[place];
+    const int left = attention->tokens * group->head_count - first;
+    return (row_block){group, first, left < 0 ? 0 : left < SP_ATTENTION_ROWS ? left : SP_ATTENTION_ROWS, base};
 }
 
-// The queries of a block, ready for the kernels, and how many positions each sees. Returns the most of them.
+// The queries of a block, ready for the kernels, and how many positions each sees. Returns the most of them, 0 for a block
+// of no rows.
 static int prepare_rows(
     const attention_step *step, const row_block *block, float *queries, int positions[SP_ATTENTION_ROWS]) {
     const sp_attention *a = step->attention;
@@ -69,7 +67,7 @@ static int prepare_rows(
         step->kernels->prepare_query(rotated, a->scale, a->head_stride, a->format, queries + row * a->head_stride);
         positions[row] = a->first_position + (int)token + 1;
     }
-    return positions[block->rows - 1];
+    return block->rows > 0 ? positions[block->rows - 1] : 0;
 }
 
 static float *output_of(const sp_attention *a, const row_block *block, int row) {
@@ -173,8 +171,9 @@ void sp_attend(sp_pool *pool, const sp_attention *attention) {
     step.chunks = chunks_of(positions);
     for (int i = 0; i < attention->group_count; i++) {
         const int rows = attention->tokens * attention->groups[i].head_count;
+        const int blocks = blocks_of(rows) * attention->group_count;
         step.rows += rows;
-        step.blocks += blocks_of(rows);
+        step.blocks = blocks > step.blocks ? blocks : step.blocks;
     }
     sp_append(pool, attention);
     if (attention->tokens > SPLIT_TOKENS || step.chunks == 1) {

@@ -14,6 +14,7 @@ typedef struct {
     int tokens;
     int groups;
     int groups_per_task;
+    int group_tasks;         // tasks of a run of tokens
 } gated_step;
 
 // The tile of one half of a group of channels, or -1 where it is not computed.
@@ -119,7 +120,7 @@ static void multiply_gated_groups(const gated_step *step, int task, float *scrat
 
 static void gated_task(void *context, int task, int worker) {
     const gated_step *step = context;
-    const int runs = runs_of_tokens(step->tokens), run = task % runs;
+    const int run = task / step->group_tasks;
     const sp_activations input = from_token(step->input, run * SP_TOKENS_TOGETHER);
     const sp_activations destination = from_token(step->destination, run * SP_TOKENS_TOGETHER);
     gated_step of_run = *step;
@@ -127,7 +128,7 @@ static void gated_task(void *context, int task, int worker) {
     of_run.destination = &destination;
     of_run.tokens = tokens_of_run(step->tokens, run);
     float *scratch = step->product->scratch + sp_gated_scratch(step->tokens) * (size_t)worker;
-    multiply_gated_groups(&of_run, task / runs, scratch);
+    multiply_gated_groups(&of_run, task % step->group_tasks, scratch);
 }
 
 void sp_multiply_gated(
@@ -144,6 +145,6 @@ void sp_multiply_gated(
         const int share = (step.groups + tasks - 1) / tasks;
         step.groups_per_task = share < room ? share : room;
     }
-    const int group_tasks = (step.groups + step.groups_per_task - 1) / step.groups_per_task;
-    sp_pool_run(pool, group_tasks * runs_of_tokens(tokens), gated_task, &step);
+    step.group_tasks = (step.groups + step.groups_per_task - 1) / step.groups_per_task;
+    sp_pool_run(pool, step.group_tasks * runs_of_tokens(tokens), gated_task, &step);
 }

@@ -37,6 +37,7 @@ typedef struct {
     int tokens;
     int tiles;
     int tiles_per_task;
+    int tile_tasks;          // tasks of a run of tokens
 } multiply_step;
 
 // The product's tile `index` for the tokens from `first_token` on, where this thread goes on with its tile `next`.
@@ -49,10 +50,10 @@ static sp_tile tile_at(const sp_product *product, int index, int next, int first
 static void multiply_task(void *context, int task, int worker) {
     (void)worker;
     const multiply_step *step = context;
-    const int runs = runs_of_tokens(step->tokens), run = task % runs, first_token = run * SP_TOKENS_TOGETHER;
+    const int run = task / step->tile_tasks, first_token = run * SP_TOKENS_TOGETHER;
     const int tokens = tokens_of_run(step->tokens, run);
     const sp_activations input = from_token(step->input, first_token);
-    int first = task / runs * step->tiles_per_task;
+    int first = task % step->tile_tasks * step->tiles_per_task;
     int last = first + step->tiles_per_task < step->tiles ? first + step->tiles_per_task : step->tiles;
     int base = 0;
     for (int i = 0; i < step->count; i++) {
@@ -79,12 +80,12 @@ static void multiply_task(void *context, int task, int worker) {
 }
 
 void sp_multiply(sp_pool *pool, const sp_product *products, int count, const sp_activations *input, int tokens) {
-    multiply_step step = {sp_pool_kernels(pool), products, count, input, tokens, 0, 1};
+    multiply_step step = {sp_pool_kernels(pool), products, count, input, tokens, 0, 1, 0};
     for (int i = 0; i < count; i++) step.tiles += tiles_of(&products[i]);
     int tasks = sp_pool_threads(pool) * (tokens <= FEW_TOKENS ? TASKS_PER_THREAD_FEW_TOKENS : TASKS_PER_THREAD);
     step.tiles_per_task = (step.tiles + tasks - 1) / tasks;
     if (step.tiles_per_task < 1) return;
     if (tokens > FEW_TOKENS) step.tiles_per_task += step.tiles_per_task % 2;
-    const int tile_tasks = (step.tiles + step.tiles_per_task - 1) / step.tiles_per_task;
-    sp_pool_run(pool, tile_tasks * runs_of_tokens(tokens), multiply_task, &step);
+    step.tile_tasks = (step.tiles + step.tiles_per_task - 1) / step.tiles_per_task;
+    sp_pool_run(pool, step.tile_tasks * runs_of_tokens(tokens), multiply_task, &step);
 }

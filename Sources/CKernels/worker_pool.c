@@ -21,6 +21,11 @@ enum {
 
 typedef void (*work_function)(void *context, int task, int worker);
 
+// A worker's own run of a step's tasks: the step's number above, the next task below.
+typedef struct {
+    _Alignas(64) _Atomic uint64_t next;
+} task_run;
+
 struct sp_pool {
     const sp_kernels *kernels;
     int threads;
@@ -35,8 +40,8 @@ struct sp_pool {
     work_function work;
     void *context;
     int tasks;
+    task_run *runs;            // [threads]
     _Alignas(64) _Atomic uint32_t step;  // raised once per sp_pool_run
-    _Alignas(64) _Atomic int next_task;
     _Alignas(64) _Atomic int running;    // workers that have not finished the step
 };
 
@@ -53,11 +58,33 @@ static inline void pause_briefly(void) {
 #endif
 }
 
-static void take_tasks(sp_pool *pool, int worker) {
-    for (;;) {
-        int task = atomic_fetch_add_explicit(&pool->next_task, 1, memory_order_relaxed);
-        if (task >= pool->tasks) return;
-        pool->work(pool->context, task, worker);
+// The first task of a worker's run, which ends where the next worker's starts.
+static int start_of_run(const sp_pool *pool, int worker) {
+    return (int)((int64_t)pool->tasks * worker / pool->threads);
+}
+
+// The next task of a worker's run, or -1 where all are taken. Who comes first starts the run.
+static int next_of_run(sp_pool *pool, uint32_t step, int worker) {
+    _Atomic uint64_t *next = &pool->runs[worker].next;
+    const int end = start_of_run(pool, worker + 1);
+    uint64_t seen = atomic_load_explicit(next, memory_order_relaxed);
+    if (seen >> 32 != step) {
+        const uint64_t start = (uint64_t)step << 32 | (uint32_t)start_of_run(pool, worker);
+        if (atomic_compare_exchange_strong_explicit(
+                next, &seen, start, memory_order_relaxed, memory_order_relaxed))
+            seen = start;
+    }
+    // Without taking anything, so that many who look do not hold up each other.
+    if ((int)(uint32_t)seen >= end) return -1;
+    const int task = (int)(uint32_t)atomic_fetch_add_explicit(next, 1, memory_order_relaxed);
+    return task < end ? task : -1;
+}
+
+// A worker's own run, then what is left of the others'.
+static void take_tasks(sp_pool *pool, uint32_t step, int worker) {
+    for (int i = 0; i < pool->threads; i++) {
+        const int owner = (worker + i) % pool->threads;
+        for (int task; (task = next_of_run(pool, step, owner)) >= 0;) pool->work(pool->context, task, worker);
     }
 }
 
@@ -85,7 +112,7 @@ static void *worker_main(void *argument) {
     while (wait_for_step(pool, seen)) {
         // Steps never overlap, so the step only ever advances by one between two looks.
         seen++;
-        take_tasks(pool, start.worker);
+        take_tasks(pool, seen, start.worker);
         atomic_fetch_sub_explicit(&pool->running, 1, memory_order_release);
     }
     return NULL;
@@ -99,13 +126,15 @@ sp_pool *sp_pool_create(int threads, const char *instruction_set) {
     if (!pool) return NULL;
     *pool = (sp_pool){.kernels = kernels, .threads = 1};
     pool->handles = calloc((size_t)threads, sizeof *pool->handles);
+    pool->runs = aligned_alloc(64, (size_t)threads * sizeof *pool->runs);
     pthread_mutex_init(&pool->callers, NULL);
     pthread_mutex_init(&pool->parking, NULL);
     pthread_cond_init(&pool->wake, NULL);
-    if (!pool->handles) {
+    if (!pool->handles || !pool->runs) {
         sp_pool_destroy(pool);
         return NULL;
     }
+    for (int worker = 0; worker < threads; worker++) atomic_init(&pool->runs[worker].next, 0);
     for (int worker = 1; worker < threads; worker++) {
         worker_start *start = malloc(sizeof *start);
         if (start) *start = (worker_start){pool, worker};
@@ -130,6 +159,7 @@ void sp_pool_destroy(sp_pool *pool) {
     pthread_cond_destroy(&pool->wake);
     pthread_mutex_destroy(&pool->parking);
     pthread_mutex_destroy(&pool->callers);
+    free(pool->runs);
     free(pool->handles);
     free(pool);
 }
@@ -151,15 +181,14 @@ void sp_pool_run(sp_pool *pool, int tasks, work_function work, void *context) {
     pool->work = work;
     pool->context = context;
     pool->tasks = tasks;
-    atomic_store_explicit(&pool->next_task, 0, memory_order_relaxed);
     atomic_store_explicit(&pool->running, pool->threads - 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&pool->step, 1, memory_order_seq_cst);
+    const uint32_t step = atomic_fetch_add_explicit(&pool->step, 1, memory_order_seq_cst) + 1;
     // A worker counts itself parked before its last look at the step, under the same lock, so a worker that
     // missed the new step is seen here.
     pthread_mutex_lock(&pool->parking);
     if (pool->parked > 0) pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->parking);
-    take_tasks(pool, 0);
+    take_tasks(pool, step, 0);
     for (int spin = 0; atomic_load_explicit(&pool->running, memory_order_acquire) > 0; spin++) {
         if (spin < SPINS_BEFORE_YIELD) pause_briefly();
         else sched_yield();
