@@ -5,7 +5,7 @@ ARTIFACTS := artifacts/smollm2-135m-instruct
 TOOL := .build/release/subspacepath
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test model model-7b build format check-format artifacts fixtures bench bench-peers quality
+.PHONY: help demo test model model-7b build format check-format artifacts fixtures bench bench-kernels bench-peers quality
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench: model build ## Measure speed, dense and with 40% of the heads pruned, aga
 	$(TOOL) bench --output results/bench/dense.json
 	$(TOOL) bench --pruned-fraction 0.4 --repetitions 20 --output results/bench/pruned.json
 	$(TOOL) bench --prompt-tokens 32 128 512 2000 4000 8000 --repetitions 3 --output results/bench/lengths.json
+
+bench-kernels: ## Time each step of a layer (KERNELS_OPTIONS=--help lists options)
+	swift run -c release layer-steps $(KERNELS_OPTIONS)
 
 bench-peers: model build ## Measure other engines beside this one, in turn (PEERS_OPTIONS=--help lists options)
 	Benchmarks/peers/install.sh

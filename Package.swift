@@ -29,6 +29,9 @@ let package = Package(
                 "Evaluation", "ScenarioPruning", "DomainBasis", "Transformer", "Tokenizers", "Checkpoints",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
+        .executableTarget(
+            name: "layer-steps", dependencies: ["CKernels"], path: "Benchmarks/kernels",
+            linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
 
         .target(name: "TestSupport", dependencies: ["Transformer", "Checkpoints"], path: "Tests/TestSupport"),
         .testTarget(name: "CKernelsTests", dependencies: ["CKernels", "TestSupport"], exclude: ["arm_driver"]),

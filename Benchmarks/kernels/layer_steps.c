@@ -1,0 +1,280 @@
+// Times each step of a layer of the default model's shape: what the engine runs for a batch of tokens, on random weights
+// of 30 layers, so that they come from where a model's would. See --help.
+
+#include "CKernels.h"
+
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    LAYERS = 30,
+    WIDTH = 576,
+    CHANNELS = 1536,
+    HEADS = 9,
+    GROUPS = 3,
+    HEADS_PER_GROUP = HEADS / GROUPS,
+    HEAD_SIZE = 64,
+    PAIRS = HEAD_SIZE / 2,
+    QUERIES = HEADS * HEAD_SIZE,
+    KEYS = GROUPS * HEAD_SIZE,
+};
+
+typedef enum { ATTENTION_NORM, QUERY_KEY_VALUE, ATTENTION, QUANTIZE, OUTPUT, NORM, GATE_UP, DOWN, STEP_COUNT } step;
+
+static const char *const names[STEP_COUNT] = {
+    "norm", "queries, keys, values", "attention", "quantise", "output", "norm", "gate, up", "down",
+};
+
+// Rows times columns of a step's products.
+static const double weights_of[STEP_COUNT] = {
+    [QUERY_KEY_VALUE] = WIDTH * (QUERIES + 2.0 * KEYS), [OUTPUT] = WIDTH * QUERIES, [GATE_UP] = 2.0 * WIDTH * CHANNELS,
+    [DOWN] = WIDTH * CHANNELS,
+};
+
+typedef struct {
+    int threads, tokens, first, rounds;
+    const char *instruction_set;
+} options;
+
+typedef struct {
+    sp_matrix query, key, value, output, gate, up, down;
+    sp_attention_group groups[GROUPS];
+} layer;
+
+typedef struct {
+    options options;
+    sp_pool *pool;
+    layer layers[LAYERS];
+    int32_t heads[GROUPS][HEADS_PER_GROUP];
+    sp_activations normed, mixed, inner;
+    float *residual, *queries, *keys, *values, *cosines, *sines, *norm, *partials, *scratch;
+} benchmark;
+
+static void *zeros(size_t bytes) {
+    void *memory = NULL;
+    if (posix_memalign(&memory, 64, bytes + 64) != 0) {
+        fprintf(stderr, "layer-steps: out of memory\n");
+        exit(1);
+    }
+    return memset(memory, 0, bytes + 64);
+}
+
+static float random_float(void) { return 2 * (float)rand() / (float)RAND_MAX - 1; }
+
+static float *random_floats(size_t count) {
+    float *values = zeros(count * sizeof *values);
+    for (size_t i = 0; i < count; i++) values[i] = random_float();
+    return values;
+}
+
+static sp_matrix random_matrix(sp_pool *pool, int rows, int columns, int block_rows, int block_columns) {
+    sp_matrix matrix;
+    const size_t bytes = sp_matrix_layout(&matrix, SP_TYPE_Q4_1, rows, columns, block_rows, block_columns);
+    const size_t blocks = (size_t)rows * (size_t)columns / SP_GROUP_COLUMNS;
+    const size_t block_bytes = (size_t)sp_type_block_bytes(SP_TYPE_Q4_1);
+    uint8_t *source = zeros(blocks * block_bytes);
+    for (size_t i = 0; i < blocks * block_bytes; i++) source[i] = (uint8_t)rand();
+    for (size_t block = 0; block < blocks; block++) {
+        // A scale of 1/256 to 1/128, and a minimum of minus eight times that.
+        const uint16_t scale = (uint16_t)(0x1c00 | (rand() & 0x3ff)), minimum = (uint16_t)((scale + 0xc00) | 0x8000);
+        memcpy(source + block * block_bytes, &scale, sizeof scale);
+        memcpy(source + block * block_bytes + 2, &minimum, sizeof minimum);
+    }
+    uint8_t *data = sp_tiles_allocate(bytes);
+    if (!data) data = zeros(bytes);
+    const sp_arrangement arrangement = {0};
+    sp_pack(pool, &matrix, SP_TYPE_Q4_1, source, &arrangement, data, 0, matrix.tiles);
+    free(source);
+    matrix.data = data;
+    return matrix;
+}
+
+static sp_activations activations(int width, int tokens) {
+    const int groups = width / SP_GROUP_COLUMNS, stride = tokens == 1 ? 1 : tokens + 2;
+    const size_t units = (size_t)groups * (size_t)stride;
+    return (sp_activations){
+        .groups = groups, .token_stride = stride, .values = zeros(units * SP_GROUP_COLUMNS * sizeof(float)),
+        .quants = zeros(units * SP_GROUP_COLUMNS), .scales = zeros(units * sizeof(float)),
+        .scaled_sums = zeros(units * sizeof(float)), .half_sums = zeros(2 * units * sizeof(int32_t)),
+    };
+}
+
+static void make_layer(benchmark *b, layer *l) {
+    l->query = random_matrix(b->pool, QUERIES, WIDTH, HEAD_SIZE, WIDTH);
+    l->key = random_matrix(b->pool, KEYS, WIDTH, HEAD_SIZE, WIDTH);
+    l->value = random_matrix(b->pool, KEYS, WIDTH, HEAD_SIZE, WIDTH);
+    l->output = random_matrix(b->pool, WIDTH, QUERIES, WIDTH, HEAD_SIZE);
+    l->gate = random_matrix(b->pool, CHANNELS, WIDTH, CHANNELS, WIDTH);
+    l->up = random_matrix(b->pool, CHANNELS, WIDTH, CHANNELS, WIDTH);
+    l->down = random_matrix(b->pool, WIDTH, CHANNELS, WIDTH, SP_HALF_COLUMNS);
+    const size_t blocks = (size_t)(b->options.first + b->options.tokens + SP_KEY_BLOCK - 1) / SP_KEY_BLOCK;
+    for (int i = 0; i < GROUPS; i++) {
+        l->groups[i] = (sp_attention_group){
+            zeros(blocks * sp_key_block_bytes(SP_CACHE_I16, HEAD_SIZE)),
+            zeros(blocks * sp_value_block_bytes(SP_CACHE_I16, HEAD_SIZE)), i, b->heads[i], HEADS_PER_GROUP,
+        };
+    }
+}
+
+static void make_benchmark(benchmark *b) {
+    const size_t tokens = (size_t)b->options.tokens;
+    const int positions = b->options.first + b->options.tokens;
+    for (int i = 0; i < HEADS; i++) b->heads[i / HEADS_PER_GROUP][i % HEADS_PER_GROUP] = i;
+    for (int i = 0; i < LAYERS; i++) make_layer(b, &b->layers[i]);
+    b->normed = activations(WIDTH, b->options.tokens);
+    b->mixed = activations(QUERIES, b->options.tokens);
+    b->inner = activations(CHANNELS, b->options.tokens);
+    b->residual = random_floats(tokens * WIDTH);
+    b->queries = zeros(tokens * QUERIES * sizeof(float));
+    b->keys = zeros(tokens * KEYS * sizeof(float));
+    b->values = zeros(tokens * KEYS * sizeof(float));
+    b->cosines = random_floats(tokens * PAIRS);
+    b->sines = zeros(tokens * PAIRS * sizeof(float));
+    for (size_t i = 0; i < tokens * PAIRS; i++) b->sines[i] = sqrtf(1 - b->cosines[i] * b->cosines[i]);
+    b->norm = random_floats(WIDTH);
+    b->partials = zeros(sp_attention_partials(positions, HEADS, HEAD_SIZE) * sizeof(float));
+    b->scratch = zeros((size_t)b->options.threads * sp_gated_scratch(b->options.tokens) * sizeof(float));
+}
+
+static void run_step(const benchmark *b, const layer *l, step step) {
+    const int tokens = b->options.tokens;
+    const sp_product query_key_value[] = {
+        {.matrix = &l->query, .output = b->queries, .output_stride = QUERIES},
+        {.matrix = &l->key, .output = b->keys, .output_stride = KEYS},
+        {.matrix = &l->value, .output = b->values, .output_stride = KEYS},
+    };
+    const sp_product output = {.matrix = &l->output, .output = b->residual, .output_stride = WIDTH, .accumulate = true};
+    const sp_product down = {.matrix = &l->down, .output = b->residual, .output_stride = WIDTH, .accumulate = true};
+    const sp_gated_product gated = {.gate = &l->gate, .up = &l->up, .layout = {2, 1}, .scratch = b->scratch};
+    const sp_attention attention = {
+        .queries = b->queries, .query_stride = QUERIES, .keys = b->keys, .values = b->values, .key_stride = KEYS,
+        .cosines = b->cosines, .sines = b->sines, .pairs = PAIRS, .output = b->mixed.values, .output_stride = QUERIES,
+        .tokens = tokens, .first_position = b->options.first, .head_size = HEAD_SIZE, .head_stride = HEAD_SIZE,
+        .scale = 0.125f, .format = SP_CACHE_I16, .groups = l->groups, .group_count = GROUPS, .partials = b->partials,
+    };
+    switch (step) {
+    case ATTENTION_NORM: case NORM:
+        sp_rms_norm(b->pool, b->residual, WIDTH, tokens, b->norm, WIDTH, 1e-5f, &b->normed);
+        break;
+    case QUERY_KEY_VALUE: sp_multiply(b->pool, query_key_value, 3, &b->normed, tokens); break;
+    case ATTENTION: sp_attend(b->pool, &attention); break;
+    case QUANTIZE: sp_quantize(b->pool, &b->mixed, tokens); break;
+    case OUTPUT: sp_multiply(b->pool, &output, 1, &b->mixed, tokens); break;
+    case GATE_UP: sp_multiply_gated(b->pool, &gated, &b->normed, tokens, &b->inner); break;
+    case DOWN: sp_multiply(b->pool, &down, 1, &b->inner, tokens); break;
+    case STEP_COUNT: break;
+    }
+}
+
+static double seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static int compare(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+// The median round's microseconds of each step, a layer's share.
+static void measure(const benchmark *b, double medians[STEP_COUNT]) {
+    const int rounds = b->options.rounds;
+    double *samples = zeros(STEP_COUNT * (size_t)rounds * sizeof *samples);
+    // A round that is not counted comes first.
+    for (int round = -1; round < rounds; round++) {
+        for (int i = 0; i < LAYERS; i++) {
+            for (int s = 0; s < STEP_COUNT; s++) {
+                const double start = seconds();
+                run_step(b, &b->layers[i], s);
+                if (round >= 0) samples[s * rounds + round] += (seconds() - start) * 1e6 / LAYERS;
+            }
+        }
+    }
+    for (int s = 0; s < STEP_COUNT; s++) {
+        qsort(samples + s * rounds, (size_t)rounds, sizeof *samples, compare);
+        medians[s] = samples[s * rounds + rounds / 2];
+    }
+    free(samples);
+}
+
+static void print_table(const benchmark *b) {
+    double medians[STEP_COUNT], total = 0;
+    measure(b, medians);
+    printf(
+        "%s, %d threads, %d tokens from position %d, medians of %d rounds\n\n", sp_pool_instruction_set(b->pool),
+        b->options.threads, b->options.tokens, b->options.first, b->options.rounds);
+    printf("step                     us a layer   ns of a thread for 16 rows x 32 columns x token\n");
+    for (int s = 0; s < STEP_COUNT; s++) {
+        total += medians[s];
+        printf("%-24s %10.1f", names[s], medians[s]);
+        const double units = weights_of[s] / (SP_TILE_ROWS * SP_GROUP_COLUMNS) * b->options.tokens;
+        if (units > 0) printf("   %6.2f", medians[s] * 1e3 * b->options.threads / units);
+        printf("\n");
+    }
+    printf("%-24s %10.1f\n", "all", total);
+}
+
+static void print_usage(FILE *file) {
+    fprintf(
+        file,
+        "Times each step of a layer of the default model's shape, on random weights.\n"
+        "\n"
+        "usage: layer-steps [options]\n"
+        "  --threads N           threads to compute with (default: all processors)\n"
+        "  --tokens N            tokens of a batch, 1 to 256; 1 is a text that is written (default: 256)\n"
+        "  --first N             positions before them (default: 256)\n"
+        "  --rounds N            rounds, whose medians are printed (default: 10)\n"
+        "  --instruction-set S   one of:");
+    for (int i = 0; i < sp_instruction_set_count(); i++) fprintf(file, " %s", sp_instruction_set_name(i));
+    fprintf(file, " (default: the first)\n");
+}
+
+static _Noreturn void refuse(const char *why) {
+    fprintf(stderr, "layer-steps: %s\n\n", why);
+    print_usage(stderr);
+    exit(64);
+}
+
+static int number(const char *text, int least, int most) {
+    char *end;
+    const long value = strtol(text, &end, 10);
+    if (*text == '\0' || *end != '\0' || value < least || value > most) refuse("a number is out of its range");
+    return (int)value;
+}
+
+static options parse(int count, char **arguments) {
+    options result = {sp_available_processors(), 256, 256, 10, NULL};
+    const struct option known[] = {
+        {"threads", required_argument, NULL, 't'}, {"tokens", required_argument, NULL, 'n'},
+        {"first", required_argument, NULL, 'f'}, {"instruction-set", required_argument, NULL, 'i'},
+        {"rounds", required_argument, NULL, 'r'}, {"help", no_argument, NULL, 'h'}, {0},
+    };
+    for (int option; (option = getopt_long(count, arguments, "h", known, NULL)) != -1;) {
+        switch (option) {
+        case 't': result.threads = number(optarg, 1, 1024); break;
+        case 'n': result.tokens = number(optarg, 1, 256); break;
+        case 'f': result.first = number(optarg, 0, 100000); break;
+        case 'i': result.instruction_set = optarg; break;
+        case 'r': result.rounds = number(optarg, 1, 10000); break;
+        case 'h': print_usage(stdout); exit(0);
+        default: refuse("an option is not known");
+        }
+    }
+    if (optind < count) refuse("there is an argument too many");
+    return result;
+}
+
+int main(int count, char **arguments) {
+    static benchmark b;
+    b.options = parse(count, arguments);
+    b.pool = sp_pool_create(b.options.threads, b.options.instruction_set);
+    if (!b.pool) refuse("this processor lacks that instruction set, or there is no room for the threads");
+    make_benchmark(&b);
+    print_table(&b);
+    sp_pool_destroy(b.pool);
+}
