@@ -1,7 +1,7 @@
 // Spreads attention over the worker pool: first the cache grows by the batch, then blocks of queries attend.
 
 #include "include/operations.h"
-#include "kernels.h"
+#include "product_tasks.h"
 
 #include <string.h>
 
@@ -10,7 +10,7 @@ enum {
     SPLIT_TOKENS = 2,
     // A task is a run of at most so many chunks, so that a thread can fetch ahead; but a thread finds a few tasks.
     MOST_CHUNKS = 8,
-    TASKS_PER_THREAD = 4,
+    CHUNK_TASKS_PER_THREAD = 4,
 };
 
 // A block of rows of one key/value group. A row is one query of one token: row r is head r % head_count of
@@ -25,6 +25,7 @@ typedef struct {
 typedef struct {
     const sp_kernels *kernels;
     const sp_attention *attention;
+    int blocks_of_run;       // blocks of one group and a run of tokens, at most
     int blocks;
     int rows;
     int chunks;              // of the whole text
@@ -39,15 +40,19 @@ size_t sp_attention_partials(int positions, int heads, int head_stride) {
     return (size_t)chunks_of(positions) * SPLIT_TOKENS * (size_t)heads * SP_ATTENTION_STATE(head_stride);
 }
 
-// The blocks of one part of the text lie side by side, group after group. A group whose heads are fewer has none left at
-// the end of the text: blocks of no rows.
-static row_block find_block(const sp_attention *attention, int index) {
-    const int place = index % attention->group_count, first = index / attention->group_count * SP_ATTENTION_ROWS;
+// Blocks lie by runs of tokens, as tasks of other steps do, and in a run by groups, because those of a group read the same
+// keys and values. Where a group has fewer heads than another, or a run fewer tokens, its last blocks have no rows.
+static row_block find_block(const attention_step *step, int index) {
+    const sp_attention *a = step->attention;
+    const int place = index / step->blocks_of_run % a->group_count;
+    const int run = index / step->blocks_of_run / a->group_count, first_token = run * SP_TOKENS_TOGETHER;
     int base = 0;
-    for (int i = 0; i < place; i++) base += attention->tokens * attention->groups[i].head_count;
-    const sp_attention_group *group = &attention->groups[place];
-    const int left = attention->tokens * group->head_count - first;
-    return (row_block){group, first, left < 0 ? 0 : left < SP_ATTENTION_ROWS ? left : SP_ATTENTION_ROWS, base};
+    for (int i = 0; i < place; i++) base += a->tokens * a->groups[i].head_count;
+    const sp_attention_group *group = &a->groups[place];
+    const int first = index % step->blocks_of_run * SP_ATTENTION_ROWS;
+    const int left = tokens_of_run(a->tokens, run) * group->head_count - first;
+    const int rows = left < 0 ? 0 : left < SP_ATTENTION_ROWS ? left : SP_ATTENTION_ROWS;
+    return (row_block){group, first_token * group->head_count + first, rows, base};
 }
 
 // The queries of a block, ready for the kernels, and how many positions each sees. Returns the most of them, 0 for a block
@@ -87,7 +92,7 @@ static void block_task(void *context, int task, int worker) {
     _Alignas(64) float states[SP_ATTENTION_ROWS * SP_ATTENTION_STATE(SP_LARGEST_HEAD)];
     _Alignas(64) float chunk[SP_ATTENTION_ROWS * SP_ATTENTION_STATE(SP_LARGEST_HEAD)];
     int positions[SP_ATTENTION_ROWS];
-    const row_block block = find_block(a, task);
+    const row_block block = find_block(step, task);
     const int longest = prepare_rows(step, &block, queries, positions);
     for (int first = 0; first < longest; first += SP_ATTENTION_CHUNK) {
         step->kernels->attend_chunk(
@@ -114,7 +119,7 @@ static void chunks_task(void *context, int task, int worker) {
     const sp_attention *a = step->attention;
     _Alignas(64) float queries[SP_ATTENTION_ROWS * SP_LARGEST_HEAD];
     int positions[SP_ATTENTION_ROWS];
-    const row_block block = find_block(a, task % step->blocks);
+    const row_block block = find_block(step, task % step->blocks);
     const int longest = prepare_rows(step, &block, queries, positions);
     const int start = task / step->blocks * step->chunks_per_task, left = chunks_of(longest) - start;
     const int end = start + (left < step->chunks_per_task ? left : step->chunks_per_task);
@@ -128,7 +133,7 @@ static void chunks_task(void *context, int task, int worker) {
 // Merges the chunks of one block in the order of their positions, as block_task does.
 static void merge_block(const attention_step *step, int index) {
     const sp_attention *a = step->attention;
-    const row_block block = find_block(a, index);
+    const row_block block = find_block(step, index);
     const size_t stride = SP_ATTENTION_STATE(a->head_stride);
     const int longest = a->first_position + (block.first_row + block.rows - 1) / block.group->head_count + 1;
     float *states = partial_of(step, &block, 0);
@@ -169,18 +174,20 @@ void sp_attend(sp_pool *pool, const sp_attention *attention) {
     attention_step step = {.kernels = sp_pool_kernels(pool), .attention = attention};
     const int positions = attention->first_position + attention->tokens;
     step.chunks = chunks_of(positions);
+    int most_heads = 0;
     for (int i = 0; i < attention->group_count; i++) {
-        const int rows = attention->tokens * attention->groups[i].head_count;
-        const int blocks = blocks_of(rows) * attention->group_count;
-        step.rows += rows;
-        step.blocks = blocks > step.blocks ? blocks : step.blocks;
+        const int heads = attention->groups[i].head_count;
+        step.rows += attention->tokens * heads;
+        most_heads = heads > most_heads ? heads : most_heads;
     }
+    step.blocks_of_run = blocks_of(most_heads * tokens_of_run(attention->tokens, 0));
+    step.blocks = runs_of_tokens(attention->tokens) * attention->group_count * step.blocks_of_run;
     sp_append(pool, attention);
     if (attention->tokens > SPLIT_TOKENS || step.chunks == 1) {
         sp_pool_run(pool, step.blocks, block_task, &step);
         return;
     }
-    const int per_task = step.blocks * step.chunks / (sp_pool_threads(pool) * TASKS_PER_THREAD);
+    const int per_task = step.blocks * step.chunks / (sp_pool_threads(pool) * CHUNK_TASKS_PER_THREAD);
     step.chunks_per_task = per_task < 1 ? 1 : per_task < MOST_CHUNKS ? per_task : MOST_CHUNKS;
     const int runs = (step.chunks + step.chunks_per_task - 1) / step.chunks_per_task;
     sp_pool_run(pool, step.blocks * runs, chunks_task, &step);

@@ -1,4 +1,4 @@
-// How products are shared out to a pool's threads: by tiles, and many tokens by runs of them as well.
+// How work is shared out to a pool's threads: products by tiles, and many tokens by runs of them.
 
 #ifndef CKERNELS_PRODUCT_TASKS_H
 #define CKERNELS_PRODUCT_TASKS_H
