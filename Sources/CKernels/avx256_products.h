@@ -172,16 +172,17 @@ INLINE void multiply_block(
         const int32_t index = sp_group_index(columns, i);
         const sp_group group = sp_matrix_group(matrix, tile->tile, index);
         const size_t at = sp_input_index(input, index, token);
-        if (TOKENS) fetch_ahead(tile, i, GROUPS_AHEAD, count);
+        if (TOKENS) fetch_ahead(tile, i, GROUPS_AHEAD, count, FOUR_BIT);
 #define STEPS_OF_GROUP(FIRST, LAST) \
     multiply_steps(&inputs, &group, at, FIRST, LAST, tokens, TOKENS, FOUR_BIT, MINIMUM, SPLIT, sums)
         STEPS_OF_HALVES(sp_halves_of(columns, i), STEPS_OF_GROUP);
 #undef STEPS_OF_GROUP
     }
+    const tile_output output = output_of(tile);
     for (int t = 0; t < (TOKENS ? TOKENS : tokens); t++) {
         f32x16 sum;
         memcpy(&sum, sums[t], sizeof sum);
-        finish(tile, token + t, sum);
+        finish(&output, token + t, sum);
     }
 }
 

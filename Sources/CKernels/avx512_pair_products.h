@@ -98,7 +98,7 @@ INLINE void multiply_pair_block(
             sp_matrix_group(matrix, pair[0].tile, index), sp_matrix_group(pair[1].product->matrix, pair[1].tile, index),
         };
         const size_t at = sp_input_index(input, index, token);
-        for (int p = 0; p < 2; p++) fetch_ahead(&pair[p], i, PAIR_GROUPS_AHEAD, count);
+        for (int p = 0; p < 2; p++) fetch_ahead(&pair[p], i, PAIR_GROUPS_AHEAD, count, FOUR_BIT);
 #define ADD_STEPS(FRESH, FIRST, LAST) \
     multiply_pair_steps(                            \
         matrix, input, groups, at, tokens, FRESH, FIRST, LAST, TABULATED, FOUR_BIT, MINIMUM, SPLIT, sums)
@@ -111,9 +111,10 @@ INLINE void multiply_pair_block(
 #undef STEPS_OF_GROUP
 #undef ADD_STEPS
     }
+    const tile_output outputs[2] = {output_of(&pair[0]), output_of(&pair[1])};
     for (int t = 0; t < tokens; t++) {
-        finish(&pair[0], token + t, sums[t][0]);
-        finish(&pair[1], token + t, sums[t][1]);
+        finish(&outputs[0], token + t, sums[t][0]);
+        finish(&outputs[1], token + t, sums[t][1]);
     }
 }
 

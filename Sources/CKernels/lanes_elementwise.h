@@ -1,57 +1,124 @@
 // Steps that treat each token by itself, over 16 lanes: part of lanes.h.
 
-// The sums of the 16 lanes of `low` and of `high`, in lanes 0 and 8.
-INLINE u32x16 two_sums(u32x16 low, u32x16 high) {
-    u32x16 v = __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
-        + __builtin_shufflevector(low, high, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
-    v += __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
-    v += __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
-    v += __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
-    return v;
-}
+// Four vectors folded within their quarters: lane i of a quarter is what the i-th vector's four lanes there combine to.
+#define FOLD_QUARTERS(COMBINE, a, b, c, d) FOLD_TWOS(COMBINE, FOLD_PAIRS(COMBINE, a, b), FOLD_PAIRS(COMBINE, c, d))
+#define FOLD_PAIRS(COMBINE, a, b)                                                                          \
+    COMBINE(                                                                                               \
+        __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29),           \
+        __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31))
+#define FOLD_TWOS(COMBINE, ab, cd)                                                                         \
+    COMBINE(                                                                                               \
+        __builtin_shufflevector(ab, cd, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29),         \
+        __builtin_shufflevector(ab, cd, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31))
 
-// x, of at most 127 scales, in units of a scale: integers in the low bits, above them those of the ROUNDING_SHIFT.
-INLINE u32x16 shifted_integers(const float *x, f32x16 inverse) {
-    const f32x16 shifted = load_floats(x) * inverse + splat(ROUNDING_SHIFT);
-    u32x16 bits;
-    memcpy(&bits, &shifted, sizeof bits);
-    return bits;
-}
-
-// At most 16 units, each step for all of them before the next one: they hide each other's latencies, and share divisions.
-INLINE void quantize_units(const sp_activations *input, sp_input_units units) {
-    const uint32_t shifts = SP_HALF_COLUMNS * ((u32x16)splat(ROUNDING_SHIFT))[0];
-    _Alignas(64) float scales[16] = {0}, inverses[16];
-    for (int i = 0; i < units.count; i++) {
-        const float *x = units.values + units.value_step * (size_t)i;
-        scales[i] = largest_magnitude(larger(magnitude(load_floats(x)), magnitude(load_floats(x + 16))));
+// Lane i of the result is the largest lane of v[i].
+INLINE f32x16 largest_of_each(const f32x16 v[16]) {
+    f32x16 quarters[4], halves[2];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 4; i++) quarters[i] = FOLD_QUARTERS(larger, v[4 * i], v[4 * i + 1], v[4 * i + 2], v[4 * i + 3]);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 2; i++) {
+        const f32x16 a = quarters[2 * i], b = quarters[2 * i + 1];
+        halves[i] = larger(
+            __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23),
+            __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31));
     }
-    const f32x16 rounded = short_mantissas(larger(load_floats(scales) / splat(127), splat(LEAST_INPUT_SCALE)));
-    store_floats(inverses, splat(1) / rounded);
-    store_floats(scales, rounded);
-    for (int i = 0; i < units.count; i++) {
+    return larger(
+        __builtin_shufflevector(halves[0], halves[1], 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27),
+        __builtin_shufflevector(halves[0], halves[1], 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31));
+}
+
+INLINE i32x16 sum(i32x16 a, i32x16 b) { return a + b; }
+
+// The sums of 16 runs of 16 signed bytes, one after the other.
+INLINE i32x16 sums_of_runs(const int8_t *bytes) {
+    i32x16 sums[4];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 4; i++) {
+        // Of bytes that are 128 too large, and so not negative: as two numbers of 16 bits.
+        const i32x16 words = (i32x16)load_bytes((const uint8_t *)bytes + 64 * i) ^ (int32_t)0x80808080;
+        sums[i] = (words & 0x00ff00ff) + (words >> 8 & 0x00ff00ff);
+    }
+    i32x16 runs = FOLD_QUARTERS(sum, sums[0], sums[1], sums[2], sums[3]);
+    runs = (runs & 0xffff) + (runs >> 16) - 128 * SP_HALF_COLUMNS;
+    return __builtin_shufflevector(runs, runs, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+}
+
+// 16 numbers of at most 127 scales in units of a scale.
+INLINE void store_bytes(const float *x, f32x16 inverse, int8_t *bytes) {
+    // Integers in the low bits, above them those of the ROUNDING_SHIFT.
+    const f32x16 shifted = load_floats(x) * inverse + splat(ROUNDING_SHIFT);
+    const u8x16 integers = __builtin_convertvector((u32x16)shifted, u8x16);
+    memcpy(bytes, &integers, sizeof integers);
+}
+
+// The integer form of 16 units.
+typedef struct {
+    _Alignas(64) int8_t quants[16 * SP_GROUP_COLUMNS];
+    _Alignas(64) int32_t half_sums[2 * 16];
+    _Alignas(64) float scales[16];
+    _Alignas(64) float scaled_sums[16];
+} quantized_units;
+
+// At most 16 units, each step for all of them before the next one: they hide each other's latencies, and share divisions
+// and sums. The rest of them are zero.
+INLINE void quantize_units(sp_input_units units, int count, quantized_units *result) {
+    f32x16 peaks[16];
+    for (int i = 0; i < count; i++) {
         const float *x = units.values + units.value_step * (size_t)i;
-        const size_t at = units.index + units.index_step * (size_t)i;
-        int8_t *quants = input->quants + at * SP_GROUP_COLUMNS;
-        const f32x16 inverse = splat(inverses[i]);
-        const u32x16 low = shifted_integers(x, inverse), high = shifted_integers(x + 16, inverse);
-        const u8x16 low_bytes = __builtin_convertvector(low, u8x16), high_bytes = __builtin_convertvector(high, u8x16);
-        memcpy(quants, &low_bytes, 16);
-        memcpy(quants + 16, &high_bytes, 16);
-        const u32x16 both = two_sums(low, high) - shifts;
-        const int32_t first = (int32_t)both[0], second = (int32_t)both[8];
-        input->scales[at] = scales[i];
-        input->half_sums[2 * at] = first;
-        input->half_sums[2 * at + 1] = second;
-        input->scaled_sums[at] = scales[i] * (float)(first + second);
+        peaks[i] = larger(magnitude(load_floats(x)), magnitude(load_floats(x + 16)));
+    }
+    for (int i = count; i < 16; i++) peaks[i] = splat(0);
+    const f32x16 scales = short_mantissas(larger(largest_of_each(peaks) / splat(127), splat(LEAST_INPUT_SCALE)));
+    _Alignas(64) float inverses[16];
+    store_floats(inverses, splat(1) / scales);
+    for (int i = 0; i < count; i++) {
+        const float *x = units.values + units.value_step * (size_t)i;
+        store_bytes(x, splat(inverses[i]), result->quants + SP_GROUP_COLUMNS * i);
+        store_bytes(x + 16, splat(inverses[i]), result->quants + SP_GROUP_COLUMNS * i + 16);
+    }
+    memset(result->quants + SP_GROUP_COLUMNS * count, 0, SP_GROUP_COLUMNS * (size_t)(16 - count));
+    const i32x16 first = sums_of_runs(result->quants), second = sums_of_runs(result->quants + 8 * SP_GROUP_COLUMNS);
+    const i32x16 sums =
+        __builtin_shufflevector(first, second, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
+        + __builtin_shufflevector(first, second, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+    memcpy(result->half_sums, &first, sizeof first);
+    memcpy(result->half_sums + 16, &second, sizeof second);
+    store_floats(result->scales, scales);
+    store_floats(result->scaled_sums, scales * to_float(sums));
+}
+
+// Writes the first `count` units to their places from `at` on.
+INLINE void store_units(
+    const quantized_units *units, size_t count, const sp_activations *input, size_t at, size_t step) {
+    if (step == 1) {
+        memcpy(input->quants + at * SP_GROUP_COLUMNS, units->quants, count * SP_GROUP_COLUMNS);
+        memcpy(input->half_sums + 2 * at, units->half_sums, count * 2 * sizeof *units->half_sums);
+        memcpy(input->scales + at, units->scales, count * sizeof *units->scales);
+        memcpy(input->scaled_sums + at, units->scaled_sums, count * sizeof *units->scaled_sums);
+        return;
+    }
+    for (size_t i = 0; i < count; i++, at += step) {
+        memcpy(input->quants + at * SP_GROUP_COLUMNS, units->quants + i * SP_GROUP_COLUMNS, SP_GROUP_COLUMNS);
+        memcpy(input->half_sums + 2 * at, units->half_sums + 2 * i, 2 * sizeof *units->half_sums);
+        input->scales[at] = units->scales[i];
+        input->scaled_sums[at] = units->scaled_sums[i];
     }
 }
 
 static void quantize(const sp_activations *input, sp_input_units units) {
     const int count = units.count;
     for (int first = 0; first < count; first += 16) {
-        units.count = count - first < 16 ? count - first : 16;
-        quantize_units(input, units);
+        quantized_units result;
+        const int left = count - first;
+        if (left >= 16) {
+            // Constants, so that loops over units are unrolled.
+            quantize_units(units, 16, &result);
+            store_units(&result, 16, input, units.index, units.index_step);
+        } else {
+            quantize_units(units, left, &result);
+            store_units(&result, (size_t)left, input, units.index, units.index_step);
+        }
         units.values += 16 * units.value_step;
         units.index += 16 * units.index_step;
     }

@@ -84,13 +84,14 @@ INLINE void multiply_block(
         const int32_t index = sp_group_index(columns, i);
         const sp_group group = sp_matrix_group(matrix, tile->tile, index);
         const size_t at = sp_input_index(input, index, token);
-        if (TOKENS < 8) fetch_ahead(tile, i, GROUPS_AHEAD, count);
+        if (TOKENS < 8) fetch_ahead(tile, i, GROUPS_AHEAD, count, FOUR_BIT);
 #define STEPS_OF_GROUP(FIRST, LAST) \
     multiply_steps(matrix, input, &group, at, FIRST, LAST, TOKENS, FOUR_BIT, MINIMUM, SPLIT, sums)
         STEPS_OF_HALVES(sp_halves_of(columns, i), STEPS_OF_GROUP);
 #undef STEPS_OF_GROUP
     }
-    for (int t = 0; t < TOKENS; t++) finish(tile, token + t, sums[t]);
+    const tile_output output = output_of(tile);
+    for (int t = 0; t < TOKENS; t++) finish(&output, token + t, sums[t]);
 }
 
 INLINE void multiply_int8(

@@ -5,11 +5,24 @@ INLINE f32x16 load_scales(const uint8_t *scales, bool half, int part) {
     return half ? load_halves(scales + 32 * part) : load_floats(scales + 64 * part);
 }
 
-INLINE void finish(const sp_tile *tile, int token, f32x16 sum) {
+// Where the products of a tile go, read from it once for many tokens.
+typedef struct {
+    float *output;
+    size_t stride;
+    f32x16 bias;
+    bool accumulate;
+} tile_output;
+
+INLINE tile_output output_of(const sp_tile *tile) {
     const sp_product *product = tile->product;
-    float *out = tile->output + product->output_stride * (size_t)token;
-    if (product->bias) sum += load_floats(product->bias + (size_t)tile->tile * SP_TILE_ROWS);
-    if (product->accumulate) sum += load_floats(out);
+    const f32x16 bias = product->bias ? load_floats(product->bias + (size_t)tile->tile * SP_TILE_ROWS) : splat(0);
+    return (tile_output){tile->output, product->output_stride, bias, product->accumulate};
+}
+
+INLINE void finish(const tile_output *tile, int token, f32x16 sum) {
+    float *out = tile->output + tile->stride * (size_t)token;
+    sum += tile->bias;
+    if (tile->accumulate) sum += load_floats(out);
     store_floats(out, sum);
 }
 
@@ -41,7 +54,7 @@ enum {
 
 // Fetches the group that will be read `groups` groups after the i-th of a tile's `count`: a pathway's are neither side
 // by side nor in tiles that are.
-INLINE void fetch_ahead(const sp_tile *tile, int i, int groups, int count) {
+INLINE void fetch_ahead(const sp_tile *tile, int i, int groups, int count, const bool FOUR_BIT) {
     const sp_product *product = tile->product;
     int32_t index = tile->tile;
     int ahead = i + groups;
@@ -58,7 +71,8 @@ INLINE void fetch_ahead(const sp_tile *tile, int i, int groups, int count) {
     for (size_t line = 0; line < matrix->scale_bytes; line += 64) __builtin_prefetch(group.scales + line);
     for (int half = 0; half < 2; half++) {
         if (!(halves & (half == 0 ? SP_FIRST_HALF : SP_SECOND_HALF))) continue;
-        for (size_t line = 0; line < matrix->half_bytes; line += 64) __builtin_prefetch(group.halves[half] + line);
+#pragma clang loop unroll(full)
+        for (int line = 0; line < (FOUR_BIT ? 2 : 4); line++) __builtin_prefetch(group.halves[half] + 64 * line);
     }
 }
 
@@ -139,7 +153,8 @@ INLINE void multiply_float(
             for (int t = 0; t < TOKENS; t++) sums[t] += w * splat(x[(size_t)t * width + (size_t)column]);
         }
     }
-    for (int t = 0; t < TOKENS; t++) finish(tile, token + t, sums[t]);
+    const tile_output output = output_of(tile);
+    for (int t = 0; t < TOKENS; t++) finish(&output, token + t, sums[t]);
 }
 
 #define PRODUCT_KERNEL(NAME, ...) \
