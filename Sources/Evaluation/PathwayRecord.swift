@@ -19,6 +19,8 @@ public struct PathwayRecord: Sendable, Codable, Equatable {
     public let breadth: Double
     /// The calibration that was used; nil for none.
     public let regime: CalibrationRegime?
+    /// The fraction that was asked for, and the one reached: of the heads, or of the multiply-adds where feed-forward
+    /// blocks are pruned as well.
     public let requestedFraction: Double
     public let prunedFraction: Double
     /// Heads of each layer, whether they run or not.
@@ -66,7 +68,7 @@ public struct PathwayRecord: Sendable, Codable, Equatable {
             strength: strength, domains: compiled.domains, relevance: compiled.diagnosis.relevance,
             mixture: compiled.diagnosis.mixture, breadth: compiled.diagnosis.breadth,
             regime: compiled.diagnosis.regime, requestedFraction: compiled.requestedFraction,
-            prunedFraction: compiled.prunedFraction, heads: heads, keptHeads: compiled.pathway.keptHeads)
+            prunedFraction: compiled.reachedFraction, heads: heads, keptHeads: compiled.pathway.keptHeads)
     }
 }
 

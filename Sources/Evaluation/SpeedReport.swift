@@ -57,6 +57,8 @@ public struct SpeedReport: Sendable, Codable {
     /// Medians over all repetitions.
     public var limits: MachineLimits
     public var lengths: [Length]
+    /// Where a scenario's pathway was measured, how long it took to compile.
+    public var compilation: CompilationBenchmark?
 
     /// Measures `model` dense, and along a pathway where one is given, at each prompt length.
     public init(

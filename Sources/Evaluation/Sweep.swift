@@ -127,7 +127,7 @@ public final class Sweep {
             self.path = path
             self.compiled = compiled
             session = try InferenceSession(model, along: compiled?.pathway)
-            prunedFraction = compiled?.prunedFraction ?? 0
+            prunedFraction = compiled?.reachedFraction ?? 0
             compileMilliseconds = compiled.map { $0.diagnoseMilliseconds + $0.compileMilliseconds } ?? 0
         }
     }

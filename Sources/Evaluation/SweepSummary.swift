@@ -16,6 +16,7 @@ public struct SweepSummary: Sendable {
         public let strength: Double
         /// What was measured.
         public let estimates: [Metric: Estimate]
+        /// The mean over turns, as in ``PathwayRecord``.
         public let prunedFraction: Double
         public let scenarios: Int
         public let turns: Int

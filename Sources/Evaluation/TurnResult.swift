@@ -18,6 +18,7 @@ public struct TurnResult: Sendable, Codable, Equatable {
     public let strength: Double
     public let prompt: String
     public let answer: String
+    /// As in ``PathwayRecord``.
     public let prunedFraction: Double
     /// For the pathway; the same on each of its scenario's turns.
     public let compileMilliseconds: Double

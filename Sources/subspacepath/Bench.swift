@@ -13,11 +13,13 @@ struct Bench: ParsableCommand {
             memory, and products of 8-bit integers and of single precision on the same threads.
 
             With --pruned-fraction the dense model and the pathway take turns, and a second table holds the time \
-            saved against the multiply-adds removed.
+            saved against the multiply-adds removed. With --scenario as well a third one holds how long that scenario \
+            takes to compile against a dense pass over its description.
 
             EXAMPLES
               subspacepath bench --prompt-tokens 32 512 2000 8000
               subspacepath bench --pruned-fraction 0.4 --repetitions 20
+              subspacepath bench --pruned-fraction 0.4 --scenario "A chemistry tutor on acids and bases"
             """
     )
 
@@ -64,14 +66,19 @@ struct Bench: ParsableCommand {
         if scenario != nil, prunedFraction == nil { throw ValidationError("--scenario needs a --pruned-fraction") }
     }
 
-    private func pathway(_ decoder: DecoderModel) throws -> Pathway? {
-        guard let prunedFraction else { return nil }
+    /// A pathway to measure, and how long it takes to compile where it is a scenario's.
+    private func pathway(
+        _ decoder: DecoderModel, prunedFraction: Double
+    ) throws -> (pathway: Pathway, compilation: CompilationBenchmark?) {
         let compiler = try ScenarioCompiler(decoder, try artifacts.load(for: decoder))
         let options = criterion.options(.fraction(prunedFraction), seed: seed)
         let compiled =
             try scenario.map { try compiler.compile($0, options) } ?? compiler.compile(compiler.domainAverage, options)
         Console.warn(compiled.warnings)
-        return compiled.pathway
+        let compilation = try scenario.map {
+            try CompilationBenchmark(compiler, decoder, description: $0, options, repetitions: repetitions)
+        }
+        return (compiled.pathway, compilation)
     }
 
     func run() throws {
@@ -80,13 +87,15 @@ struct Bench: ParsableCommand {
         let decoder =
             prunedFraction == nil ? try model.load() : try model.load(toPrune: criterion.prune, by: artifacts)
         let loadSeconds = (clock.now - start).inSeconds
+        let pruned = try prunedFraction.map { try pathway(decoder, prunedFraction: $0) }
         let line = ProgressLine("repetitions")
-        let report = try SpeedReport(
-            of: decoder, named: try ModelLocation(model.model).file.lastPathComponent, along: try pathway(decoder),
+        var report = try SpeedReport(
+            of: decoder, named: try ModelLocation(model.model).file.lastPathComponent, along: pruned?.pathway,
             promptTokens: promptTokens, generateTokens: generateTokens, repetitions: repetitions, seed: seed,
             loadSeconds: loadSeconds
         ) { line.update(done: $0, total: $1) }
         line.finish()
+        report.compilation = pruned?.compilation
         if let output {
             let url = URL(fileURLWithPath: output)
             try FileManager.default.createDirectory(

@@ -29,6 +29,7 @@ enum SpeedTable {
             "\(report.model): \(report.threads) threads, \(report.instructionSet), \(report.precision)",
             TextTable.align([header] + speeds),
             savings.isEmpty ? nil : TextTable.align([savingHeader] + savings),
+            report.compilation.map(compilationTable),
             TextTable.align(machine),
         ].compactMap { $0 }.joined(separator: "\n\n")
     }
@@ -53,6 +54,21 @@ enum SpeedTable {
             percent(decode.multiplyAddsRemoved), decode.bytesRemoved.map(percent) ?? "-", percent(decode.timeSaved),
             ratio(decode),
         ]
+    }
+
+    private static func compilationTable(_ compilation: CompilationBenchmark) -> String {
+        func milliseconds(_ value: Double) -> String { String(format: "%.2f", value) }
+        func line(_ name: String, _ times: CompilationBenchmark.Times) -> [String] {
+            [
+                name, milliseconds(times.milliseconds), String(format: "%.2fx", times.shareOfDensePass),
+                milliseconds(times.diagnoseMilliseconds), milliseconds(times.selectMilliseconds),
+            ]
+        }
+        return TextTable.align([
+            ["\(compilation.tokens) tokens of description", "ms", "of the dense pass", "diagnosis", "selection"],
+            ["dense pass", milliseconds(compilation.densePassMilliseconds), "1.00x", "-", "-"],
+            line("compilation", compilation.whole), line("with --early-exit", compilation.earlyExit),
+        ])
     }
 
     private static func number(_ value: Double) -> String { String(format: "%.1f", value) }

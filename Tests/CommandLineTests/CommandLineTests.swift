@@ -142,7 +142,7 @@ private struct Tool {
             let file = folder.appending(path: "new/bench.json")
             let json = try Tool([
                 "bench", "--prompt-tokens", "16", "40", "--generate-tokens", "4", "--repetitions", "2",
-                "--pruned-fraction", "0.4", "--output", file.path, "--json",
+                "--pruned-fraction", "0.4", "--scenario", "A chemistry tutor", "--output", file.path, "--json",
             ]).json()
             let written = try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? NSDictionary
             #expect(written == json as NSDictionary)
@@ -150,6 +150,14 @@ private struct Tool {
             #expect(limits.count == 3 && limits.values.allSatisfy { $0 > 1e9 })
             #expect(try #require(json["peakResidentBytes"] as? Int) > 50_000_000)
             #expect(try #require(json["threads"] as? Int) > 0)
+            let compilation = try #require(json["compilation"] as? [String: Any])
+            #expect(try #require(compilation["tokens"] as? Int) > 1)
+            for way in ["whole", "earlyExit"] {
+                let times = try #require(compilation[way] as? [String: Double])
+                let dense = try #require(compilation["densePassMilliseconds"] as? Double)
+                #expect(try #require(times["diagnoseMilliseconds"]) < #require(times["milliseconds"]))
+                #expect(abs(try #require(times["shareOfDensePass"]) - #require(times["milliseconds"]) / dense) < 1e-9)
+            }
             let lengths = try #require(json["lengths"] as? [[String: Any]])
             #expect(lengths.map { $0["promptTokens"] as? Int } == [16, 40])
             for length in lengths {

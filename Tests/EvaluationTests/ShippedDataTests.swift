@@ -45,6 +45,19 @@ import Testing
         #expect(try pools("val").map(\.domain) == candidates.map(\.domain))
     }
 
+    /// A text that begins with a space begins with another token.
+    @Test func textsHaveNoSpaceAround() throws {
+        for split in ["train", "val", "answered"] {
+            for pool in try pools(split) {
+                for text in pool.texts {
+                    #expect(
+                        text == text.trimmingCharacters(in: .whitespacesAndNewlines), "\(split)/\(pool.domain): \(text)"
+                    )
+                }
+            }
+        }
+    }
+
     @Test func poolsVaryInForm() throws {
         for pool in try pools("train") where Self.selected.contains(pool.domain) {
             let withOptions = pool.texts.count { AnswerScoring.options(of: $0).count >= 3 }

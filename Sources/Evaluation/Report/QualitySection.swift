@@ -17,8 +17,9 @@ struct QualitySection {
         var section = ReportSection(name: "quality", title: "What pruning costs")
         section.introduction = """
             <p>Each line is a run, each panel a category of scenarios. The first mark of a line is the dense model; the \
-            others are the pruning strengths, placed at the share of heads that was in fact pruned. Bands hold 95% of \
-            2000 bootstrap means over scenarios: where they overlap, a difference may be chance.</p>
+            others are the pruning strengths, placed at the share that was in fact pruned: of the heads, or of the \
+            multiply-adds for each token where a run prunes feed-forward blocks as well. Bands hold 95% of 2000 bootstrap \
+            means over scenarios: where they overlap, a difference may be chance.</p>
             """
         for metric in [Metric.accuracy, .answerNLL, .klToDense] where isMeasured(metric) {
             section.figures.append(byDataset(metric))
@@ -51,7 +52,7 @@ struct QualitySection {
             }
             guard !series.isEmpty else { return nil }
             return LineChart(
-                title: dataset, xLabel: "pruned heads (%)", yLabel: text.axis, series: series,
+                title: dataset, xLabel: "pruned (%)", yLabel: text.axis, series: series,
                 yRange: metric == .answerNLL ? nil : 0...0)
         }
         return ReportFigure(
@@ -63,7 +64,7 @@ struct QualitySection {
         let dataset = datasets.last ?? SweepSummary.overallName
         let charts = metrics.map { metric in
             LineChart(
-                title: MetricText(metric).title, xLabel: "pruned heads (%)", yLabel: MetricText(metric).axis,
+                title: MetricText(metric).title, xLabel: "pruned (%)", yLabel: MetricText(metric).axis,
                 series: RunLines(runs).series(dataset) { row in
                     row.estimates[metric].map { ($0.mean, $0.interval.low...$0.interval.high) }
                 }, yRange: 0...0)

@@ -12,7 +12,7 @@ struct TimingSection {
             return series.isEmpty
                 ? nil
                 : LineChart(
-                    title: title, xLabel: "pruned heads (%)", yLabel: unit, series: series, xRange: 0...0, yRange: 0...0
+                    title: title, xLabel: "pruned (%)", yLabel: unit, series: series, xRange: 0...0, yRange: 0...0
                 )
         }
         let speed = chart("Writing", "tokens per second", \.tokensPerSecond)
