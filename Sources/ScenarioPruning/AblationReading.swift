@@ -51,15 +51,6 @@ final class AblationReading {
         return divergence(of: text, final: try session.finalHidden(text.residuals[layer], from: layer))
     }
 
-    /// The mean over positions of the divergence that a change of the residual stream causes, in nats.
-    ///
-    /// - Parameter change: what is added to the residual stream entering `layer`, `[tokens * width]`.
-    func divergence(of text: Text, adding change: [Float], before layer: Int) throws -> Double {
-        try session.follow(nil)
-        let changed = zip(text.residuals[layer], change).map { $0 + $1 }
-        return divergence(of: text, final: try session.finalHidden(changed, from: layer))
-    }
-
     private func divergence(of text: Text, final: [Float]) -> Double {
         let width = model.configuration.width
         var sum = 0.0

@@ -9,27 +9,27 @@ import Transformer
 /// Heads are replaced one at a time, each pass restarted from the ablated layer: a text of n tokens takes about
 /// n * heads * layers * layers / 2 layer passes.
 ///
-/// Feed-forward blocks are too many for that. The divergence is quadratic in a small change of the residual stream, so
-/// what a block costs is near the variance of its write times how much its layer's predictions mind a change: its
-/// sensitivity, see ``LayerSensitivity``, which takes one pass for a layer instead of one for each block.
+/// Feed-forward blocks are too many for that. The weaker half of a layer's blocks is replaced at once, in one pass, and
+/// what it costs is shared out to the layer's blocks by the variance of their writes.
 public struct CausalMeasurement {
     /// How much is read.
     public struct Budget: Sendable, Codable, Equatable {
         /// Tokens of each domain's pool that heads are measured on.
-        public var headTokens = 500
-        /// The same for the sensitivity of layers, by which feed-forward blocks are scored; 0 leaves them out.
-        public var sensitivityTokens = 500
+        public var headTokens = 1500
+        /// The same for feed-forward blocks; 0 leaves them out.
+        public var feedForwardTokens = 1000
         /// Next tokens drawn at each position.
         public var draws = 16
 
         public init() {}
 
-        func tokens(_ kind: UnitKind) -> Int { kind == .heads ? headTokens : sensitivityTokens }
+        func tokens(_ kind: UnitKind) -> Int { kind == .heads ? headTokens : feedForwardTokens }
     }
 
     /// What has been measured so far; saved after each text, so that a stopped run goes on from there.
     package struct State: Codable, Equatable {
-        /// Divergences of heads, `[layers * heads * domains]`, and sensitivities, `[layers * domains]`, times tokens.
+        /// Divergences without a head, `[layers * heads * domains]`, and without the weaker half of a layer's blocks,
+        /// `[layers * domains]`, times tokens.
         var sums: [UnitKind: [Double]] = [:]
         /// The tokens read, `[domains]`.
         var tokens: [UnitKind: [Int]] = [:]
@@ -77,7 +77,7 @@ public struct CausalMeasurement {
         self.texts = texts
     }
 
-    /// What is measured of each layer for a kind: every head, or the layer's sensitivity.
+    /// What is left out of each layer for a kind, one after the other: every head, or the weaker half of the blocks.
     private func measuredPerLayer(_ kind: UnitKind) -> Int { kind == .heads ? model.configuration.heads : 1 }
 
     /// Passes over a text that all of it takes.
@@ -110,25 +110,18 @@ public struct CausalMeasurement {
                 let done = state.texts[kind]![domain]
                 passes += done * values
                 guard done < pool.count else { continue }
-                let ablations = kind == .heads ? try ablatedHeads(domain: domain) : []
+                let ablations = try ablations(kind, domain: domain)
                 for index in done..<pool.count {
                     // A generator for each text: a resumed run draws what an unbroken one would have.
                     var generator = SplitMix64(seed: seed &+ UInt64(index) &* 64 &+ UInt64(domain))
                     let text = try reading.read(pool[index], generator: &generator)
-                    func onValue() {
-                        passes += 1
-                        onPass(passes)
-                    }
-                    let measured =
-                        switch kind {
-                        case .heads:
-                            try ablations.map { layer, pathway in
-                                defer { onValue() }
-                                return try reading.divergence(of: text, along: pathway, from: layer)
-                            }
-                        case .feedForward:
-                            try LayerSensitivity(model).measure(text, reading, using: &generator, onLayer: onValue)
+                    let measured = try ablations.map { layer, pathway in
+                        defer {
+                            passes += 1
+                            onPass(passes)
                         }
+                        return try reading.divergence(of: text, along: pathway, from: layer)
+                    }
                     for (i, value) in measured.enumerated() {
                         state.sums[kind]![i * domains + domain] += value * Double(text.tokenCount)
                     }
@@ -154,40 +147,72 @@ public struct CausalMeasurement {
             layers: model.configuration.layers, units: model.configuration.heads, domains: domains, values: values)
     }
 
-    /// The variance of each block's write times its layer's sensitivity, that of all domains: it differs little between
-    /// them, and is measured with less noise over all.
-    private func blockTable(_ state: State, domains: Int) throws -> UnitTable {
-        guard var table = importance.feedForward.tables[.fluctuation] else {
-            throw PruningError.unmeasuredCriterion(PruningCriterion.fluctuation.rawValue)
-        }
+    /// The divergence without the weaker half of a layer's blocks, shared out to all of its blocks by the variance of
+    /// their writes. It is that of all domains: it differs little between them, and is measured with less noise over all.
+    private func blockTable(_ state: State, domains: Int) throws(PruningError) -> UnitTable {
+        var table = try writeVariance()
         let tokens = (state.tokens[.feedForward] ?? []).reduce(0, +)
         let sums = state.sums[.feedForward] ?? []
         for layer in 0..<table.layers {
-            let sum = sums[layer * domains..<(layer + 1) * domains].reduce(0, +)
-            let sensitivity = Float(sum / Double(max(tokens, 1)))
+            let divergence = sums[layer * domains..<(layer + 1) * domains].reduce(0, +) / Double(max(tokens, 1))
+            let variance = (0..<domains).reduce(0.0) { sum, domain in
+                weakerHalf(table, layer, domain).reduce(sum) { $0 + Double(table[layer, $1, domain]) }
+            }
+            guard variance > 0 else { continue }
+            let share = Float(divergence * Double(domains) / variance)
             for unit in 0..<table.units {
-                for domain in 0..<domains { table[layer, unit, domain] *= sensitivity }
+                for domain in 0..<domains { table[layer, unit, domain] *= share }
             }
         }
         return table
     }
 
-    /// The dense model without each head, which its domain's mean replaces, `[layers * heads]`.
-    private func ablatedHeads(domain: Int) throws -> [(layer: Int, pathway: Pathway)] {
-        let heads = Array(0..<model.configuration.heads)
-        return try model.layers.indices.flatMap { layer in
-            try heads.map { head in
-                let kept = heads.filter { $0 != head }
-                let bias = try UnitKind.heads.meanWrite(
-                    importance.heads.means[layer][domain], without: kept, in: layer, of: model)
-                func inLayer<Value>(_ value: Value, elsewhere: Value) -> [Value] {
-                    model.layers.indices.map { $0 == layer ? value : elsewhere }
-                }
-                return (
-                    layer,
-                    Pathway(keptHeads: inLayer(kept, elsewhere: heads), biases: inLayer(bias, elsewhere: []))
-                )
+    private func writeVariance() throws(PruningError) -> UnitTable {
+        guard let table = importance.feedForward.tables[.fluctuation] else {
+            throw .unmeasuredCriterion(PruningCriterion.fluctuation.rawValue)
+        }
+        return table
+    }
+
+    /// The half of a layer's units with the smallest values, of equal ones the first.
+    private func weakerHalf(_ table: UnitTable, _ layer: Int, _ domain: Int) -> ArraySlice<Int> {
+        let ascending = (0..<table.units).sorted { (table[layer, $0, domain], $0) < (table[layer, $1, domain], $1) }
+        return ascending.prefix((table.units + 1) / 2)
+    }
+
+    /// What the divergences of a kind are measured along, layer by layer.
+    private func ablations(_ kind: UnitKind, domain: Int) throws -> [(layer: Int, pathway: Pathway)] {
+        switch kind {
+        case .heads:
+            let heads = 0..<model.configuration.heads
+            return try model.layers.indices.flatMap { layer in
+                try heads.map { (layer, try dense(without: [$0], of: .heads, in: layer, domain: domain)) }
             }
+        case .feedForward:
+            let variance = try writeVariance()
+            return try model.layers.indices.map { layer in
+                let blocks = weakerHalf(variance, layer, domain)
+                return (layer, try dense(without: Set(blocks), of: .feedForward, in: layer, domain: domain))
+            }
+        }
+    }
+
+    /// The dense model without some units of one layer, which their domain's mean replaces.
+    private func dense(without units: Set<Int>, of kind: UnitKind, in layer: Int, domain: Int) throws -> Pathway {
+        let kept = (0..<kind.count(model.configuration)).filter { !units.contains($0) }
+        let write = try kind.meanWrite(importance[kind].means[layer][domain], without: kept, in: layer, of: model)
+        func inLayer<Value>(_ value: Value, elsewhere: Value) -> [Value] {
+            model.layers.indices.map { $0 == layer ? value : elsewhere }
+        }
+        let biases = inLayer(write, elsewhere: [])
+        let all = Array(0..<kind.count(model.configuration))
+        switch kind {
+        case .heads: return Pathway(keptHeads: inLayer(kept, elsewhere: all), biases: biases)
+        case .feedForward:
+            let heads = Array(0..<model.configuration.heads)
+            return Pathway(
+                keptHeads: model.layers.map { _ in heads }, keptBlocks: inLayer(kept, elsewhere: all),
+                channelOrder: model.channelOrder, feedForwardBiases: biases)
         }
     }
 }

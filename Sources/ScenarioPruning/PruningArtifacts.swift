@@ -7,7 +7,7 @@ import Transformer
 public struct PruningArtifacts: Sendable {
     /// Where the artifacts came from.
     public struct Manifest: Sendable, Codable, Equatable {
-        public static let currentVersion = 3
+        public static let currentVersion = 4
 
         public var formatVersion = Self.currentVersion
         public var model: ModelFingerprint

@@ -43,8 +43,8 @@ struct Train: ParsableCommand {
     var causalTokens = CausalMeasurement.Budget().headTokens
 
     @Option(
-        help: "The same for the sensitivity of layers, by which feed-forward blocks are scored; 0 leaves them out.")
-    var sensitivityTokens = CausalMeasurement.Budget().sensitivityTokens
+        help: "The same for feed-forward blocks, which are measured by layers and take little time; 0 leaves them out.")
+    var feedForwardTokens = CausalMeasurement.Budget().feedForwardTokens
 
     @Option(help: "Layers whose heads are all kept. (default: 3, fewer for shallow models)")
     var foundationLayers: Int?
@@ -96,8 +96,8 @@ struct Train: ParsableCommand {
             throw ValidationError("--num-samples-per-domain is \(numSamplesPerDomain), expected at least 1")
         }
         if causalTokens < 1 { throw ValidationError("--causal-tokens is \(causalTokens), expected at least 1") }
-        if sensitivityTokens < 0 {
-            throw ValidationError("--sensitivity-tokens is \(sensitivityTokens), expected 0 or more")
+        if feedForwardTokens < 0 {
+            throw ValidationError("--feed-forward-tokens is \(feedForwardTokens), expected 0 or more")
         }
         if let foundationLayers, foundationLayers < 0 {
             throw ValidationError("--foundation-layers is \(foundationLayers), expected 0 or more")
@@ -120,7 +120,7 @@ struct Train: ParsableCommand {
         options.causalBudget = nil
         if importance == .causal {
             var budget = CausalMeasurement.Budget()
-            (budget.headTokens, budget.sensitivityTokens) = (causalTokens, sensitivityTokens)
+            (budget.headTokens, budget.feedForwardTokens) = (causalTokens, feedForwardTokens)
             options.causalBudget = budget
         }
         options.seed = seed

@@ -30,7 +30,7 @@ private struct TinyTraining {
         options.domains = ["first", "second"]
         options.probe.epochs = 5
         var budget = CausalMeasurement.Budget()
-        (budget.headTokens, budget.sensitivityTokens, budget.draws) = (10, 6, 4)
+        (budget.headTokens, budget.feedForwardTokens, budget.draws) = (10, 6, 4)
         options.causalBudget = budget
     }
 

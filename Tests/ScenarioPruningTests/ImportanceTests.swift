@@ -138,7 +138,7 @@ import Transformer
         }
         let heads = measurement.result
         var budget = CausalMeasurement.Budget()
-        (budget.headTokens, budget.sensitivityTokens, budget.draws) = (1000, 0, 4000)
+        (budget.headTokens, budget.feedForwardTokens, budget.draws) = (1000, 0, 4000)
         let causal = CausalMeasurement(
             model, ModelImportance(heads: heads, feedForward: heads), pools: [pool], budget: budget, seed: 1)
         let table = try #require(
@@ -159,12 +159,13 @@ import Transformer
         }
     }
 
-    /// Blocks are scored by the variance of their write times their layer's sensitivity: half the trace of the Fisher
-    /// information, here from a change of every single value of the residual stream and whole distributions.
-    @Test func sensitivitiesEqualThoseOfEveryDirection() throws {
+    /// What a layer's predictions lose without the weaker half of its blocks is shared out by the variance of their
+    /// writes, here with whole distributions and moments of its own.
+    @Test func blocksShareTheDivergenceOfTheirLayersWeakerHalf() throws {
         let model = try Fixtures.tinyModel("llama-tiny")
         let configuration = model.configuration
-        let text = "the quick brown fox jumps"
+        let text = "the quick brown fox jumps over the lazy dog"
+        let ids = model.tokenizer.encode(text)
         let probes = (0..<configuration.layers).map { _ in
             LinearProbe(weights: [[Float](repeating: 0, count: configuration.width)], biases: [0])
         }
@@ -175,47 +176,35 @@ import Transformer
             measurement.add(asWritten: taps, domain: 0)
             return measurement.result
         }
-        // The same text again and again: each time with another random change.
-        let ids = model.tokenizer.encode(text)
         var budget = CausalMeasurement.Budget()
-        (budget.headTokens, budget.sensitivityTokens, budget.draws) = (0, 60 * ids.count, 2000)
+        (budget.headTokens, budget.feedForwardTokens, budget.draws) = (0, 1, 4000)
         let causal = CausalMeasurement(
             model, ModelImportance(heads: importances[0], feedForward: importances[1]),
-            pools: [TextPool(domain: "animals", texts: Array(repeating: text, count: 60))], budget: budget, seed: 1)
+            pools: [TextPool(domain: "animals", texts: [text])], budget: budget, seed: 1)
         let blocks = try causal.run(resuming: .init(), save: { _ in }, onPass: { _ in }).feedForward
-        let session = try InferenceSession(model)
-        let rows = (0..<configuration.vocabularySize).map { model.outputHead.row($0) }
-        func logits(_ hidden: [Float]) -> [[Double]] {
-            ids.indices.map { token in
-                rows.map { row in
-                    row.indices.reduce(0) { $0 + Double(row[$1]) * Double(hidden[token * configuration.width + $1]) }
-                }
-            }
-        }
-        var residual = try session.embeddings(of: ids)
-        let dense = logits(try session.finalHidden(residual, from: 0))
+        let table = try #require(blocks.tables[.causal])
+        let variances = try #require(blocks.tables[.fluctuation])
+        let count = Pathway.blocks(ofFeedForward: configuration.feedForwardWidth)
         for layer in 0..<configuration.layers {
-            residual = try session.advance(residual, through: layer..<layer + 1)
-            var trace = 0.0
-            let size: Float = 0.02
-            for i in residual.indices {
-                var changed = residual
-                changed[i] += size
-                for (p, q) in zip(dense, logits(try session.finalHidden(changed, from: layer + 1))) {
-                    let weights = p.map { exp($0 - p.max()!) }
-                    let sum = weights.reduce(0, +)
-                    let z = zip(q, p).map { $0 - $1 }
-                    let mean = zip(weights, z).reduce(0) { $0 + $1.0 * $1.1 } / sum
-                    trace += log(zip(weights, z).reduce(0) { $0 + $1.0 * exp($1.1 - mean) } / sum)
-                }
+            let ascending = (0..<count).sorted { variances[layer, $0, 0] < variances[layer, $1, 0] }
+            let weaker = ascending.prefix((count + 1) / 2), stronger = ascending.dropFirst(weaker.count)
+            var mean = blocks.means[layer][0]
+            for block in stronger {
+                for channel in Pathway.channels(ofBlock: block, feedForwardWidth: mean.count) { mean[channel] = 0 }
             }
-            let expected = trace / Double(size * size) / Double(residual.count)
-            for unit in 0..<6 {
-                let found = Double(
-                    try #require(blocks.tables[.causal])[layer, unit, 0]
-                        / (try #require(blocks.tables[.fluctuation])[layer, unit, 0]))
-                // Sixty random changes, and what is not quadratic in a change of 0.05 nats.
-                #expect(abs(found / expected - 1) < 0.15, "layer \(layer): \(found) against \(expected)")
+            var kept = Array(repeating: Array(0..<count), count: configuration.layers)
+            var biases = Array(repeating: [Float](), count: configuration.layers)
+            kept[layer] = Array(stronger)
+            biases[layer] = try model.layers[layer].down.multiply(mean, on: model.pool)
+            let heads = Array(repeating: Array(0..<configuration.heads), count: configuration.layers)
+            let pathway = Pathway(
+                keptHeads: heads, keptBlocks: kept, channelOrder: model.channelOrder, feedForwardBiases: biases)
+            let expected = try divergence(model, pathway, [ids])
+            #expect(expected > 1e-6, "layer \(layer)")
+            let sum = weaker.reduce(0) { $0 + Double(variances[layer, $1, 0]) }
+            for block in 0..<count {
+                let share = expected * Double(variances[layer, block, 0]) / sum
+                #expect(abs(Double(table[layer, block, 0]) - share) < 0.02 * share, "layer \(layer), block \(block)")
             }
         }
     }
