@@ -93,14 +93,17 @@ enum ArtifactFiles {
 
     /// The manifest of finished artifacts, of a format that this version reads.
     static func readManifest(in directory: URL) throws(PruningError) -> PruningArtifacts.Manifest {
-        let manifest = try readJSON(PruningArtifacts.Manifest.self, manifest, in: directory)
-        guard manifest.formatVersion == PruningArtifacts.Manifest.currentVersion else {
+        // First by itself: a manifest of another version may lack what this one has.
+        let version = try readJSON(FormatVersion.self, manifest, in: directory).formatVersion
+        guard version == PruningArtifacts.Manifest.currentVersion else {
             throw .unreadableArtifacts(
-                directory.path,
-                detail: "format version \(manifest.formatVersion), "
-                    + "expected \(PruningArtifacts.Manifest.currentVersion)")
+                directory.path, detail: "format version \(version), expected \(PruningArtifacts.Manifest.currentVersion)")
         }
-        return manifest
+        return try readJSON(PruningArtifacts.Manifest.self, manifest, in: directory)
+    }
+
+    private struct FormatVersion: Decodable {
+        let formatVersion: Int
     }
 
     // MARK: - Probes

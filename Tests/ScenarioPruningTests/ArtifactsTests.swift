@@ -152,6 +152,22 @@ private struct TinyTraining {
         }
     }
 
+    /// Also where a manifest of that version holds other things.
+    @Test func artifactsOfAnotherVersionAreRefusedByIt() throws {
+        try Fixtures.withTemporaryDirectory { folder in
+            let training = try TinyTraining(folder)
+            let output = folder.appending(path: "artifacts")
+            _ = try training.run(output)
+            try Data(#"{"formatVersion": 1, "domains": 6}"#.utf8).write(to: output.appending(path: "manifest.json"))
+            do {
+                _ = try PruningArtifacts(contentsOf: output, for: training.model)
+                Issue.record("artifacts of another version were taken")
+            } catch let PruningError.unreadableArtifacts(_, detail) {
+                #expect(detail.hasPrefix("format version 1, expected "))
+            }
+        }
+    }
+
     @Test func damagedArtifactsAreRefused() throws {
         try Fixtures.withTemporaryDirectory { folder in
             let training = try TinyTraining(folder)
