@@ -97,7 +97,8 @@ enum ArtifactFiles {
         let version = try readJSON(FormatVersion.self, manifest, in: directory).formatVersion
         guard version == PruningArtifacts.Manifest.currentVersion else {
             throw .unreadableArtifacts(
-                directory.path, detail: "format version \(version), expected \(PruningArtifacts.Manifest.currentVersion)")
+                directory.path,
+                detail: "format version \(version), expected \(PruningArtifacts.Manifest.currentVersion)")
         }
         return try readJSON(PruningArtifacts.Manifest.self, manifest, in: directory)
     }
