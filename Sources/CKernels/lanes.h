@@ -64,25 +64,10 @@ INLINE float sum_of_lanes(f32x16 v) {
     return v[0];
 }
 
-// The largest magnitude of all lanes: without their signs, floats are ordered as the integers of their bits.
-INLINE float largest_magnitude(f32x16 v) {
-    i32x16 bits;
-    memcpy(&bits, &v, sizeof bits);
-    const int32_t largest = __builtin_reduce_max(bits & 0x7fffffff);
-    float result;
-    memcpy(&result, &largest, sizeof result);
-    return result;
-}
-
 INLINE float largest_lane(f32x16 v) {
     FOLD_LANES(v, larger);
     return v[0];
 }
-
-// What to multiply numbers up to `peak` with so that they reach `limit`. A subnormal peak has no finite inverse; such
-// numbers are as good as zero.
-static const float LEAST_PEAK = 1e-30f;
-INLINE float inverse_scale(float peak, int limit) { return peak > LEAST_PEAK ? (float)limit / peak : 0.0f; }
 
 // Scales of inputs have 3 bits of mantissa and are not tiny, so that a product of a scale of weights with one of inputs is
 // one of 8 products whose exponent is another: see avx512_pair_products.h.

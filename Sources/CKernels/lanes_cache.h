@@ -18,6 +18,21 @@ _Static_assert((int64_t)SP_ATTENTION_CHUNK * WEIGHT_LIMIT * VALUE_LIMIT <= INT32
 
 INLINE int key_limit(int head_stride) { return head_stride <= LONG_KEY ? KEY_LIMIT : LONG_KEY_LIMIT; }
 
+// The largest magnitude of all lanes: without their signs, floats are ordered as the integers of their bits.
+INLINE float largest_magnitude(f32x16 v) {
+    i32x16 bits;
+    memcpy(&bits, &v, sizeof bits);
+    const int32_t largest = __builtin_reduce_max(bits & 0x7fffffff);
+    float result;
+    memcpy(&result, &largest, sizeof result);
+    return result;
+}
+
+// What to multiply numbers up to `peak` with so that they reach `limit`. A subnormal peak has no finite inverse; such
+// numbers are as good as zero.
+static const float LEAST_PEAK = 1e-30f;
+INLINE float inverse_scale(float peak, int limit) { return peak > LEAST_PEAK ? (float)limit / peak : 0.0f; }
+
 INLINE void store_integers(int16_t *p, f32x16 v) {
     const i16x16 integers = __builtin_convertvector(__builtin_convertvector(round_to_nearest(v), i32x16), i16x16);
     memcpy(p, &integers, sizeof integers);

@@ -28,7 +28,7 @@ INLINE f32x16 largest_of_each(const f32x16 v[16]) {
         __builtin_shufflevector(halves[0], halves[1], 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31));
 }
 
-INLINE i32x16 sum(i32x16 a, i32x16 b) { return a + b; }
+INLINE i32x16 plus_integers(i32x16 a, i32x16 b) { return a + b; }
 
 // The sums of 16 runs of 16 signed bytes, one after the other.
 INLINE i32x16 sums_of_runs(const int8_t *bytes) {
@@ -39,7 +39,7 @@ INLINE i32x16 sums_of_runs(const int8_t *bytes) {
         const i32x16 words = (i32x16)load_bytes((const uint8_t *)bytes + 64 * i) ^ (int32_t)0x80808080;
         sums[i] = (words & 0x00ff00ff) + (words >> 8 & 0x00ff00ff);
     }
-    i32x16 runs = FOLD_QUARTERS(sum, sums[0], sums[1], sums[2], sums[3]);
+    i32x16 runs = FOLD_QUARTERS(plus_integers, sums[0], sums[1], sums[2], sums[3]);
     runs = (runs & 0xffff) + (runs >> 16) - 128 * SP_HALF_COLUMNS;
     return __builtin_shufflevector(runs, runs, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
 }

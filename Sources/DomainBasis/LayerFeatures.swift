@@ -35,8 +35,12 @@ public final class FeatureReader {
     /// What flows through each layer while `text` is read, as it is and cut likewise.
     public func taps(over text: String, of kinds: MeanTaps.Kinds, layers: Int? = nil) throws -> MeanTaps {
         session.reset()
-        let ids = model.tokenizer.encode(text)
-        return try session.taps(over: Array(ids.prefix(session.contextLimit)), of: kinds, layers: layers)
+        return try session.taps(over: tokens(of: text), of: kinds, layers: layers)
+    }
+
+    /// What is read of `text`.
+    public func tokens(of text: String) -> [Int] {
+        Array(model.tokenizer.encode(text).prefix(session.contextLimit))
     }
 
     /// The mean post-attention residual of `text` at the middle layer over the tokens after its first, and that of the
@@ -48,7 +52,7 @@ public final class FeatureReader {
     public func embedding(of text: String) throws -> (mean: [Float], first: [Float]) {
         session.reset()
         let layer = model.configuration.layers / 2
-        let ids = model.tokenizer.encode(text).prefix(session.contextLimit)
+        let ids = tokens(of: text)
         func residual(_ ids: some Collection<Int>) throws -> [Float] {
             try session.taps(over: Array(ids), of: .residuals, layers: layer + 1).residual(layer: layer)
         }

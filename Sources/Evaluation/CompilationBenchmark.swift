@@ -1,4 +1,3 @@
-import DomainBasis
 import ScenarioPruning
 import Transformer
 
@@ -28,45 +27,37 @@ public struct CompilationBenchmark: Sendable, Codable {
         _ compiler: ScenarioCompiler, _ model: DecoderModel, description: String, _ options: CompilationOptions,
         repetitions: Int
     ) throws {
-        let ids = model.tokenizer.encode(TextNormalization.apply(description)).prefix(
-            model.configuration.contextLength)
+        let ids = compiler.tokens(of: description)
         let session = try InferenceSession(model)
         let clock = ContinuousClock()
         var dense: [Double] = []
-        var samples: [[Sample]] = [[], []]
+        var compiled: [[CompiledScenario]] = [[], []]
         for repetition in 0...repetitions {
             session.reset()
             let start = clock.now
-            _ = try session.logits(after: Array(ids))
+            _ = try session.logits(after: ids)
             let passed = clock.now - start
-            let compiled = try [false, true].map { exitsEarly in
+            let scenarios = try [false, true].map { exitsEarly in
                 var options = options
                 options.exitsEarly = exitsEarly
-                let start = clock.now
-                let scenario = try compiler.compile(description, options)
-                return Sample(scenario: scenario, milliseconds: 1000 * (clock.now - start).inSeconds)
+                return try compiler.compile(description, options)
             }
             guard repetition > 0 else { continue }
             dense.append(1000 * passed.inSeconds)
-            for (index, sample) in compiled.enumerated() { samples[index].append(sample) }
+            for (index, scenario) in scenarios.enumerated() { compiled[index].append(scenario) }
         }
         let densePass = SpeedBenchmark.median(dense)
-        func times(_ samples: [Sample]) -> Times {
-            let milliseconds = SpeedBenchmark.median(samples.map(\.milliseconds))
+        func times(_ scenarios: [CompiledScenario]) -> Times {
+            let milliseconds = SpeedBenchmark.median(scenarios.map(\.milliseconds))
             return Times(
                 milliseconds: milliseconds,
-                diagnoseMilliseconds: SpeedBenchmark.median(samples.map(\.scenario.diagnoseMilliseconds)),
-                selectMilliseconds: SpeedBenchmark.median(samples.map(\.scenario.selectMilliseconds)),
+                diagnoseMilliseconds: SpeedBenchmark.median(scenarios.map(\.diagnoseMilliseconds)),
+                selectMilliseconds: SpeedBenchmark.median(scenarios.map(\.selectMilliseconds)),
                 shareOfDensePass: milliseconds / densePass)
         }
         tokens = ids.count
         densePassMilliseconds = densePass
-        whole = times(samples[0])
-        earlyExit = times(samples[1])
-    }
-
-    private struct Sample {
-        let scenario: CompiledScenario
-        let milliseconds: Double
+        whole = times(compiled[0])
+        earlyExit = times(compiled[1])
     }
 }

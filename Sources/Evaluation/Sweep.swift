@@ -128,7 +128,7 @@ public final class Sweep {
             self.compiled = compiled
             session = try InferenceSession(model, along: compiled?.pathway)
             prunedFraction = compiled?.reachedFraction ?? 0
-            compileMilliseconds = compiled.map { $0.diagnoseMilliseconds + $0.compileMilliseconds } ?? 0
+            compileMilliseconds = compiled?.milliseconds ?? 0
         }
     }
 

@@ -49,13 +49,22 @@ enum ArtifactFiles {
         try write(try encoder().encode(value) + Data("\n".utf8), to: directory.appending(path: name))
     }
 
-    static func readJSON<Value: Decodable>(_: Value.Type, _ name: String, in directory: URL) throws(PruningError)
+    static func readJSON<Value: Decodable>(_ type: Value.Type, _ name: String, in directory: URL) throws(PruningError)
         -> Value
     {
-        let url = directory.appending(path: name)
-        guard let data = FileManager.default.contents(atPath: url.path) else {
+        try decode(type, try contents(name, in: directory), name, in: directory)
+    }
+
+    private static func contents(_ name: String, in directory: URL) throws(PruningError) -> Data {
+        guard let data = FileManager.default.contents(atPath: directory.appending(path: name).path) else {
             throw .unreadableArtifacts(directory.path, detail: "\(name) is missing")
         }
+        return data
+    }
+
+    private static func decode<Value: Decodable>(
+        _: Value.Type, _ data: Data, _ name: String, in directory: URL
+    ) throws(PruningError) -> Value {
         do {
             return try JSONDecoder().decode(Value.self, from: data)
         } catch {
@@ -94,13 +103,14 @@ enum ArtifactFiles {
     /// The manifest of finished artifacts, of a format that this version reads.
     static func readManifest(in directory: URL) throws(PruningError) -> PruningArtifacts.Manifest {
         // First by itself: a manifest of another version may lack what this one has.
-        let version = try readJSON(FormatVersion.self, manifest, in: directory).formatVersion
+        let data = try contents(manifest, in: directory)
+        let version = try decode(FormatVersion.self, data, manifest, in: directory).formatVersion
         guard version == PruningArtifacts.Manifest.currentVersion else {
             throw .unreadableArtifacts(
                 directory.path,
                 detail: "format version \(version), expected \(PruningArtifacts.Manifest.currentVersion)")
         }
-        return try readJSON(PruningArtifacts.Manifest.self, manifest, in: directory)
+        return try decode(PruningArtifacts.Manifest.self, data, manifest, in: directory)
     }
 
     private struct FormatVersion: Decodable {

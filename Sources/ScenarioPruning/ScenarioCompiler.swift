@@ -43,6 +43,9 @@ public struct CompiledScenario: Sendable {
     /// Scores to kept heads alone.
     public let selectMilliseconds: Double
 
+    /// From the description to the pathway.
+    public var milliseconds: Double { diagnoseMilliseconds + compileMilliseconds }
+
     /// What a user should know: a fallback, or a budget that was not reached.
     public var warnings: [String] {
         var warnings: [String] = []
@@ -103,6 +106,9 @@ public final class ScenarioCompiler {
         let logits = zip(artifacts.probes, features.residuals).map { $0.logits($1) }
         return Diagnosis(logits: logits, temperatures: calibrated ? artifacts.temperatures : [:])
     }
+
+    /// What a diagnosis reads of a description.
+    public func tokens(of description: String) -> [Int] { reader.tokens(of: TextNormalization.apply(description)) }
 
     /// The diagnosis of no scenario in particular: every domain equally, of full breadth.
     public var domainAverage: Diagnosis { Diagnosis(equalOver: artifacts.domains.count) }
