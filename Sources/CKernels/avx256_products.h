@@ -168,11 +168,12 @@ INLINE void multiply_block(
     const int count = sp_group_count(tile->product);
     __m256 sums[TOKENS ? TOKENS : BLOCK_TOKENS][2];
     for (int t = 0; t < (TOKENS ? TOKENS : tokens); t++) sums[t][0] = sums[t][1] = _mm256_setzero_ps();
+    sp_weight_stream *ahead = token == 0 ? tile->ahead : NULL;
     for (int i = 0; i < count; i++) {
         const int32_t index = sp_group_index(columns, i);
         const sp_group group = sp_matrix_group(matrix, tile->tile, index);
         const size_t at = sp_input_index(input, index, token);
-        if (TOKENS) fetch_ahead(tile, i, GROUPS_AHEAD, count, FOUR_BIT);
+        if (ahead) sp_fetch_next(ahead);
 #define STEPS_OF_GROUP(FIRST, LAST) \
     multiply_steps(&inputs, &group, at, FIRST, LAST, tokens, TOKENS, FOUR_BIT, MINIMUM, SPLIT, sums)
         STEPS_OF_HALVES(sp_halves_of(columns, i), STEPS_OF_GROUP);

@@ -34,6 +34,17 @@ INLINE f32x16 multiply_scale(const scale_products *products, float x_scale) {
     return (f32x16)(products->of_mantissa[bits >> SHORT_MANTISSA_SHIFT & (SHORT_MANTISSAS - 1)] + bits);
 }
 
+// Fetches what is read some groups after the i-th of a tile's `count`: the next tile's where this one has no more.
+INLINE void fetch_ahead(const sp_tile *tile, int i, int count) {
+    const bool goes_on = i + PAIR_GROUPS_AHEAD < count;
+    const int ahead = goes_on ? i + PAIR_GROUPS_AHEAD : i + PAIR_GROUPS_AHEAD - count;
+    if (ahead >= count) return;
+    const sp_product *product = tile->product;
+    const int32_t index = sp_group_index(&product->columns, ahead);
+    const sp_group group = sp_matrix_group(product->matrix, goes_on ? tile->tile : tile->next, index);
+    sp_fetch_group(product->matrix, &group, sp_halves_of(&product->columns, ahead));
+}
+
 // Adds the products of the steps [FIRST, LAST) of one group of both tiles with `tokens` tokens, the first of them at
 // index `at` of the inputs, to their sums, which are taken for zero where they are FRESH.
 INLINE void multiply_pair_steps(
@@ -98,7 +109,7 @@ INLINE void multiply_pair_block(
             sp_matrix_group(matrix, pair[0].tile, index), sp_matrix_group(pair[1].product->matrix, pair[1].tile, index),
         };
         const size_t at = sp_input_index(input, index, token);
-        for (int p = 0; p < 2; p++) fetch_ahead(&pair[p], i, PAIR_GROUPS_AHEAD, count, FOUR_BIT);
+        for (int p = 0; p < 2; p++) fetch_ahead(&pair[p], i, count);
 #define ADD_STEPS(FRESH, FIRST, LAST) \
     multiply_pair_steps(                            \
         matrix, input, groups, at, tokens, FRESH, FIRST, LAST, TABULATED, FOUR_BIT, MINIMUM, SPLIT, sums)

@@ -6,6 +6,11 @@
 
 #include <string.h>
 
+enum {
+    // Tiles of the next task that are fetched ahead.
+    FOLLOWING_TILES = 8,
+};
+
 typedef struct {
     const sp_kernels *kernels;
     const sp_gated_product *product;
@@ -26,39 +31,60 @@ static int32_t gated_tile(const sp_gated_product *product, int index, int half) 
     return is_wanted && tile < product->gate->tiles ? tile : -1;
 }
 
-// Gate and up of the groups [first, last) of a task: scratch[group][half][2][tokens][16].
-static void multiply_gated_tiles(const gated_step *step, int first, int last, float *scratch) {
-    const sp_gated_product *product = step->product;
-    const sp_product products[2] = {
-        {.matrix = product->gate, .output_stride = SP_TILE_ROWS}, {.matrix = product->up, .output_stride = SP_TILE_ROWS},
-    };
-    const size_t size = (size_t)step->tokens * SP_TILE_ROWS;
-    sp_tile tiles[2][2 * SP_GATED_UNITS];
+// The tiles of the groups [first, last), at most `room` of them, as they lie in memory; and for each its place among the
+// halves of these groups. Returns how many there are.
+static int find_gated_tiles(
+    const gated_step *step, int first, int last, int room, int32_t *tiles, int *places) {
     int count = 0;
     for (int half = 0; half < 2; half++) {
-        for (int i = first; i < last; i++) {
-            const int32_t tile = gated_tile(product, i, half);
+        for (int i = first; i < last && count < room; i++) {
+            const int32_t tile = gated_tile(step->product, i, half);
             if (tile < 0) continue;
-            float *output = scratch + size * (size_t)(4 * (i - first) + 2 * half);
-            for (int p = 0; p < 2; p++)
-                tiles[p][count] = (sp_tile){&products[p], tile, output + size * (size_t)p, &products[p], tile};
-            count++;
+            if (places) places[count] = 2 * (i - first) + half;
+            tiles[count++] = tile;
         }
     }
-    if (are_pair(step->kernels, product->gate, product->up, step->input, step->tokens)) {
+    return count;
+}
+
+// Gate and up of the groups [first, last) of a task: scratch[group][half][2][tokens][16].
+static void multiply_gated_tiles(const gated_step *step, int first, int last, float *scratch) {
+    const sp_matrix *gate = step->product->gate, *up = step->product->up;
+    int32_t tiles[2 * SP_GATED_UNITS], following[FOLLOWING_TILES];
+    int places[2 * SP_GATED_UNITS];
+    const int count = find_gated_tiles(step, first, last, 2 * SP_GATED_UNITS, tiles, places);
+    // What this thread is likely to read after them.
+    const int left = step->groups - last;
+    const int following_count = find_gated_tiles(
+        step, last, last + (left < step->groups_per_task ? left : step->groups_per_task), FOLLOWING_TILES, following, NULL);
+    const sp_product products[3] = {
+        {.matrix = gate, .tiles = tiles, .tile_count = count, .output_stride = SP_TILE_ROWS},
+        {.matrix = up, .tiles = tiles, .tile_count = count, .output_stride = SP_TILE_ROWS},
+        {.matrix = gate, .tiles = following, .tile_count = following_count},
+    };
+    const size_t size = (size_t)step->tokens * SP_TILE_ROWS;
+    if (are_pair(step->kernels, gate, up, step->input, step->tokens)) {
         for (int i = 0; i < count; i++) {
-            const sp_tile pair[2] = {tiles[0][i], tiles[1][i]};
+            float *output = scratch + 2 * size * (size_t)places[i];
+            const int32_t next = tiles[i + 1 < count ? i + 1 : i];
+            const sp_tile pair[2] = {
+                {&products[0], tiles[i], output, next, NULL}, {&products[1], tiles[i], output + size, next, NULL},
+            };
             step->kernels->multiply_pair(pair, step->input, step->tokens);
         }
         return;
     }
     // A thread that waits for memory reads one matrix after the other.
+    sp_weight_stream stream, *ahead = NULL;
+    if (step->tokens <= FEW_TOKENS) {
+        stream = sp_start_stream(products, 3, 0);
+        ahead = &stream;
+    }
     for (int p = 0; p < 2; p++) {
         for (int i = 0; i < count; i++) {
-            const sp_tile *next = i + 1 < count ? &tiles[p][i + 1] : &tiles[1][p == 0 ? 0 : i];
-            tiles[p][i].next_product = next->product;
-            tiles[p][i].next = next->tile;
-            step->kernels->multiply_tile(&tiles[p][i], step->input, step->tokens);
+            float *output = scratch + size * (size_t)(2 * places[i] + p);
+            const sp_tile tile = {&products[p], tiles[i], output, tiles[i], ahead};
+            step->kernels->multiply_tile(&tile, step->input, step->tokens);
         }
     }
 }

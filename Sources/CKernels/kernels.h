@@ -5,6 +5,7 @@
 #define CKERNELS_KERNELS_H
 
 #include "include/operations.h"
+#include "weight_stream.h"
 
 // Groups of inputs to be quantised: one for each unit, which may be the groups of a token or the tokens of a group.
 typedef struct {
@@ -20,8 +21,8 @@ typedef struct {
     const sp_product *product;
     int32_t tile;
     float *output;           // [tokens][product->output_stride], the 16 rows' outputs
-    const sp_product *next_product;  // this thread's next tile, or this one where it has none: a kernel that waits for
-    int32_t next;                    // memory may fetch it ahead
+    int32_t next;            // this thread's next tile of the product, or this one where it has none
+    sp_weight_stream *ahead; // what this thread reads after it, for products of a few tokens; else NULL
 } sp_tile;
 
 typedef struct {
@@ -72,19 +73,6 @@ enum {
 // Where the integer form has a group of a token, in units of a group.
 static inline size_t sp_input_index(const sp_activations *input, int32_t group, int token) {
     return (size_t)group * (size_t)input->token_stride + (size_t)token;
-}
-
-// How many groups a product reads of each tile, and which the i-th is.
-static inline int sp_group_count(const sp_product *product) {
-    return product->columns.groups ? product->columns.count : product->matrix->groups;
-}
-
-static inline int32_t sp_group_index(const sp_columns *columns, int i) {
-    return columns->groups ? columns->groups[i] : i;
-}
-
-static inline sp_halves sp_halves_of(const sp_columns *columns, int i) {
-    return columns->halves ? (sp_halves)columns->halves[i] : SP_BOTH_HALVES;
 }
 
 // The kernels of an instruction set by name, or the fastest for NULL; NULL where the processor lacks it.

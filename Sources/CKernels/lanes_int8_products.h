@@ -80,11 +80,12 @@ INLINE void multiply_block(
     const int count = sp_group_count(tile->product);
     f32x16 sums[8];
     for (int t = 0; t < TOKENS; t++) sums[t] = splat(0);
+    sp_weight_stream *ahead = token == 0 ? tile->ahead : NULL;
     for (int i = 0; i < count; i++) {
         const int32_t index = sp_group_index(columns, i);
         const sp_group group = sp_matrix_group(matrix, tile->tile, index);
         const size_t at = sp_input_index(input, index, token);
-        if (TOKENS < 8) fetch_ahead(tile, i, GROUPS_AHEAD, count, FOUR_BIT);
+        if (ahead) sp_fetch_next(ahead);
 #define STEPS_OF_GROUP(FIRST, LAST) \
     multiply_steps(matrix, input, &group, at, FIRST, LAST, TOKENS, FOUR_BIT, MINIMUM, SPLIT, sums)
         STEPS_OF_HALVES(sp_halves_of(columns, i), STEPS_OF_GROUP);

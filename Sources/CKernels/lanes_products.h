@@ -47,34 +47,7 @@ INLINE void finish(const tile_output *tile, int token, f32x16 sum) {
 enum {
     // A step is 4 columns of 16 rows.
     STEPS = SP_GROUP_COLUMNS / 4,
-    // How far ahead of the products of a few tokens weights are fetched: those wait for memory, and a processor runs
-    // ahead by fewer groups than it takes to keep reading.
-    GROUPS_AHEAD = 16,
 };
-
-// Fetches the group that will be read `groups` groups after the i-th of a tile's `count`: a pathway's are neither side
-// by side nor in tiles that are.
-INLINE void fetch_ahead(const sp_tile *tile, int i, int groups, int count, const bool FOUR_BIT) {
-    const sp_product *product = tile->product;
-    int32_t index = tile->tile;
-    int ahead = i + groups;
-    if (ahead >= count) {
-        ahead -= count;
-        product = tile->next_product;
-        index = tile->next;
-    }
-    if (ahead >= sp_group_count(product)) return;
-    const sp_matrix *matrix = product->matrix;
-    const sp_columns *columns = &product->columns;
-    const sp_group group = sp_matrix_group(matrix, index, sp_group_index(columns, ahead));
-    const sp_halves halves = sp_halves_of(columns, ahead);
-    for (size_t line = 0; line < matrix->scale_bytes; line += 64) __builtin_prefetch(group.scales + line);
-    for (int half = 0; half < 2; half++) {
-        if (!(halves & (half == 0 ? SP_FIRST_HALF : SP_SECOND_HALF))) continue;
-#pragma clang loop unroll(full)
-        for (int line = 0; line < (FOUR_BIT ? 2 : 4); line++) __builtin_prefetch(group.halves[half] + 64 * line);
-    }
-}
 
 // CALL(FIRST, LAST) for the steps of a group's halves, which are constants.
 #define STEPS_OF_HALVES(HALVES, CALL)                   \

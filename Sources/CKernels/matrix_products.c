@@ -27,8 +27,6 @@ void sp_pack(
     sp_pool_run(pool, last_tile - first_tile, pack_task, &step);
 }
 
-static int tiles_of(const sp_product *product) { return product->tiles ? product->tile_count : product->matrix->tiles; }
-
 typedef struct {
     const sp_kernels *kernels;
     const sp_product *products;
@@ -41,10 +39,11 @@ typedef struct {
 } multiply_step;
 
 // The product's tile `index` for the tokens from `first_token` on, where this thread goes on with its tile `next`.
-static sp_tile tile_at(const sp_product *product, int index, int next, int first_token) {
+static sp_tile tile_at(
+    const sp_product *product, int index, int next, int first_token, sp_weight_stream *ahead) {
     const int32_t tile = product->tiles ? product->tiles[index] : index;
     float *output = product->output + product->output_stride * (size_t)first_token + (size_t)tile * SP_TILE_ROWS;
-    return (sp_tile){product, tile, output, product, product->tiles ? product->tiles[next] : next};
+    return (sp_tile){product, tile, output, product->tiles ? product->tiles[next] : next, ahead};
 }
 
 static void multiply_task(void *context, int task, int worker) {
@@ -56,23 +55,30 @@ static void multiply_task(void *context, int task, int worker) {
     int first = task % step->tile_tasks * step->tiles_per_task;
     int last = first + step->tiles_per_task < step->tiles ? first + step->tiles_per_task : step->tiles;
     int base = 0;
+    sp_weight_stream stream, *ahead = NULL;
     for (int i = 0; i < step->count; i++) {
         const sp_product *product = &step->products[i];
         const sp_matrix *matrix = product->matrix;
-        int tiles = tiles_of(product);
+        int tiles = sp_tile_count(product);
         int to = last - base < tiles ? last - base : tiles;
         int index = first > base ? first - base : 0;
+        if (!ahead && index < to && step->tokens <= FEW_TOKENS) {
+            // On to the end of the step: this thread is likely to take the next task as well.
+            stream = sp_start_stream(product, step->count - i, index);
+            ahead = &stream;
+        }
         if (are_pair(step->kernels, matrix, matrix, &input, tokens)) {
             for (; index + 2 <= to; index += 2) {
                 const int next = index + 4 <= to ? index + 2 : index;
                 const sp_tile pair[2] = {
-                    tile_at(product, index, next, first_token), tile_at(product, index + 1, next + 1, first_token),
+                    tile_at(product, index, next, first_token, NULL),
+                    tile_at(product, index + 1, next + 1, first_token, NULL),
                 };
                 step->kernels->multiply_pair(pair, &input, tokens);
             }
         }
         for (; index < to; index++) {
-            const sp_tile tile = tile_at(product, index, index + 1 < to ? index + 1 : index, first_token);
+            const sp_tile tile = tile_at(product, index, index + 1 < to ? index + 1 : index, first_token, ahead);
             step->kernels->multiply_tile(&tile, &input, tokens);
         }
         base += tiles;
@@ -81,7 +87,7 @@ static void multiply_task(void *context, int task, int worker) {
 
 void sp_multiply(sp_pool *pool, const sp_product *products, int count, const sp_activations *input, int tokens) {
     multiply_step step = {sp_pool_kernels(pool), products, count, input, tokens, 0, 1, 0};
-    for (int i = 0; i < count; i++) step.tiles += tiles_of(&products[i]);
+    for (int i = 0; i < count; i++) step.tiles += sp_tile_count(&products[i]);
     int tasks = sp_pool_threads(pool) * (tokens <= FEW_TOKENS ? TASKS_PER_THREAD_FEW_TOKENS : TASKS_PER_THREAD);
     step.tiles_per_task = (step.tiles + tasks - 1) / tasks;
     if (step.tiles_per_task < 1) return;

@@ -1,0 +1,112 @@
+// The weights that a thread is going to read, in their order: a kernel that waits for memory fetches them ahead.
+
+#ifndef CKERNELS_WEIGHT_STREAM_H
+#define CKERNELS_WEIGHT_STREAM_H
+
+#include "include/operations.h"
+
+// How many groups a product reads of each tile, and which the i-th is.
+static inline int sp_group_count(const sp_product *product) {
+    return product->columns.groups ? product->columns.count : product->matrix->groups;
+}
+
+static inline int32_t sp_group_index(const sp_columns *columns, int i) {
+    return columns->groups ? columns->groups[i] : i;
+}
+
+static inline sp_halves sp_halves_of(const sp_columns *columns, int i) {
+    return columns->halves ? (sp_halves)columns->halves[i] : SP_BOTH_HALVES;
+}
+
+// How many tiles a product computes.
+static inline int32_t sp_tile_count(const sp_product *product) {
+    return product->tiles ? product->tile_count : product->matrix->tiles;
+}
+
+enum {
+    // How far ahead of the products of a few tokens weights are fetched: those wait for memory, which takes as long
+    // whatever the size of a tile, and a processor runs ahead by fewer groups than it takes to keep reading.
+    SP_GROUPS_AHEAD = 32,
+};
+
+// A place in the tiles of several products: of a product one tile is read after the other, and of a tile one group.
+typedef struct {
+    const sp_product *product;
+    const sp_product *end;
+    int32_t place;           // of the tile among those of its product
+    int32_t i;               // of the group among those that are read of the tile
+    int32_t count;           // of these; 0 at the end of the stream
+    bool is_contiguous;      // whether the groups of the tile are all read, and evenly spaced
+    bool is_plain;           // whether a group is one line of scales, and two of each half
+    sp_group group;
+} sp_weight_stream;
+
+static inline void sp_find_group(sp_weight_stream *stream) {
+    const sp_product *product = stream->product;
+    const int32_t tile = product->tiles ? product->tiles[stream->place] : stream->place;
+    stream->group = sp_matrix_group(product->matrix, tile, sp_group_index(&product->columns, stream->i));
+}
+
+// Finds the first group of the stream's tile, or of the next product's where this one has no more.
+static __attribute__((noinline, unused)) void sp_find_tile(sp_weight_stream *stream) {
+    while (stream->product < stream->end
+        && (stream->place >= sp_tile_count(stream->product) || sp_group_count(stream->product) == 0)) {
+        stream->product++;
+        stream->place = 0;
+    }
+    stream->i = 0;
+    stream->count = stream->product < stream->end ? sp_group_count(stream->product) : 0;
+    if (stream->count == 0) return;
+    const sp_product *product = stream->product;
+    const sp_matrix *matrix = product->matrix;
+    stream->is_contiguous = !product->columns.groups && matrix->panel_shift == SP_ONE_PANEL;
+    stream->is_plain = !product->columns.halves && matrix->scale_bytes <= 64 && matrix->half_bytes == 128;
+    sp_find_group(stream);
+}
+
+static inline void sp_fetch_bytes(const uint8_t *start, size_t bytes) {
+    for (size_t line = 0; line < bytes; line += 64) __builtin_prefetch(start + line);
+}
+
+static inline void sp_fetch_group(const sp_matrix *matrix, const sp_group *group, sp_halves halves) {
+    sp_fetch_bytes(group->scales, matrix->scale_bytes);
+    if (halves & SP_FIRST_HALF) sp_fetch_bytes(group->halves[0], matrix->half_bytes);
+    if (halves & SP_SECOND_HALF) sp_fetch_bytes(group->halves[1], matrix->half_bytes);
+}
+
+// Fetches the group at the stream's place and moves on to the next.
+static inline void sp_fetch_next(sp_weight_stream *stream) {
+    if (stream->count == 0) return;
+    const sp_product *product = stream->product;
+    const sp_matrix *matrix = product->matrix;
+    sp_group *group = &stream->group;
+    if (stream->is_plain) {
+        __builtin_prefetch(group->scales);
+        __builtin_prefetch(group->halves[0]);
+        __builtin_prefetch(group->halves[0] + 64);
+        __builtin_prefetch(group->halves[1]);
+        __builtin_prefetch(group->halves[1] + 64);
+    } else {
+        sp_fetch_group(matrix, group, sp_halves_of(&product->columns, stream->i));
+    }
+    if (++stream->i == stream->count) {
+        stream->place++;
+        sp_find_tile(stream);
+    } else if (stream->is_contiguous) {
+        group->scales += matrix->first_stride;
+        group->halves[0] += matrix->first_stride;
+        group->halves[1] += matrix->second_stride;
+    } else {
+        sp_find_group(stream);
+    }
+}
+
+// The stream of `count` products from a tile of the first one on, whose first groups it fetches.
+static inline sp_weight_stream sp_start_stream(const sp_product *products, int count, int32_t place) {
+    sp_weight_stream stream = {.product = products, .end = products + count, .place = place};
+    sp_find_tile(&stream);
+    for (int i = 0; i < SP_GROUPS_AHEAD; i++) sp_fetch_next(&stream);
+    return stream;
+}
+
+#endif
