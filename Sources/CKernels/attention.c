@@ -8,9 +8,8 @@
 enum {
     // Batches of at most this many tokens have too few queries to share out, and are split by position as well.
     SPLIT_TOKENS = 2,
-    // A task is a run of at most so many chunks, so that a thread can fetch ahead; but a thread finds a few tasks.
-    MOST_CHUNKS = 8,
-    CHUNK_TASKS_PER_THREAD = 4,
+    // Tasks a thread should find then.
+    SPLIT_TASKS_PER_THREAD = 4,
 };
 
 // A block of rows of one key/value group. A row is one query of one token: row r is head r % head_count of
@@ -29,7 +28,7 @@ typedef struct {
     int blocks;
     int rows;
     int chunks;              // of the whole text
-    int chunks_per_task;
+    int chunks_per_task;     // of all blocks', one after the other
 } attention_step;
 
 static int chunks_of(int positions) { return (positions + SP_ATTENTION_CHUNK - 1) / SP_ATTENTION_CHUNK; }
@@ -96,8 +95,8 @@ static void block_task(void *context, int task, int worker) {
     const int longest = prepare_rows(step, &block, queries, positions);
     for (int first = 0; first < longest; first += SP_ATTENTION_CHUNK) {
         step->kernels->attend_chunk(
-            block.group, a->format, queries, positions, block.rows, first, first + SP_ATTENTION_CHUNK < longest,
-            a->head_stride, first == 0 ? states : chunk);
+            block.group, a->format, queries, positions, block.rows, first, NULL, a->head_stride,
+            first == 0 ? states : chunk);
         for (int row = 0; first > 0 && row < block.rows; row++)
             step->kernels->merge_states(states + stride * (size_t)row, chunk + stride * (size_t)row, a->head_stride);
     }
@@ -112,21 +111,36 @@ static float *partial_of(const attention_step *step, const row_block *block, int
     return step->attention->partials + row * SP_ATTENTION_STATE(step->attention->head_stride);
 }
 
-// One block over a run of chunks.
+// A chunk's keys; NULL where there is no such chunk.
+static const uint8_t *keys_of_chunk(const attention_step *step, int index) {
+    if (index >= step->blocks * step->chunks) return NULL;
+    const sp_attention *a = step->attention;
+    const row_block block = find_block(step, index / step->chunks);
+    const size_t key_blocks = (size_t)(index % step->chunks) * (SP_ATTENTION_CHUNK / SP_KEY_BLOCK);
+    return (const uint8_t *)block.group->keys + key_blocks * sp_key_block_bytes(a->format, a->head_stride);
+}
+
+// A run of chunks, those of a block one after the other and then the next block's.
 static void chunks_task(void *context, int task, int worker) {
     (void)worker;
     const attention_step *step = context;
     const sp_attention *a = step->attention;
     _Alignas(64) float queries[SP_ATTENTION_ROWS * SP_LARGEST_HEAD];
     int positions[SP_ATTENTION_ROWS];
-    const row_block block = find_block(step, task % step->blocks);
-    const int longest = prepare_rows(step, &block, queries, positions);
-    const int start = task / step->blocks * step->chunks_per_task, left = chunks_of(longest) - start;
+    row_block block;
+    const int start = task * step->chunks_per_task, left = step->blocks * step->chunks - start;
     const int end = start + (left < step->chunks_per_task ? left : step->chunks_per_task);
-    for (int chunk = start; chunk < end; chunk++) {
+    for (int i = start; i < end; i++) {
+        const int chunk = i % step->chunks, first = chunk * SP_ATTENTION_CHUNK;
+        if (i == start || chunk == 0) {
+            block = find_block(step, i / step->chunks);
+            prepare_rows(step, &block, queries, positions);
+        }
+        // A block of several tokens may begin before the last chunk does.
+        if (block.rows == 0 || positions[block.rows - 1] <= first) continue;
         step->kernels->attend_chunk(
-            block.group, a->format, queries, positions, block.rows, chunk * SP_ATTENTION_CHUNK, chunk + 1 < end,
-            a->head_stride, partial_of(step, &block, chunk));
+            block.group, a->format, queries, positions, block.rows, first, keys_of_chunk(step, i + 1), a->head_stride,
+            partial_of(step, &block, chunk));
     }
 }
 
@@ -187,9 +201,8 @@ void sp_attend(sp_pool *pool, const sp_attention *attention) {
         sp_pool_run(pool, step.blocks, block_task, &step);
         return;
     }
-    const int per_task = step.blocks * step.chunks / (sp_pool_threads(pool) * CHUNK_TASKS_PER_THREAD);
-    step.chunks_per_task = per_task < 1 ? 1 : per_task < MOST_CHUNKS ? per_task : MOST_CHUNKS;
-    const int runs = (step.chunks + step.chunks_per_task - 1) / step.chunks_per_task;
-    sp_pool_run(pool, step.blocks * runs, chunks_task, &step);
+    const int all = step.blocks * step.chunks, tasks = sp_pool_threads(pool) * SPLIT_TASKS_PER_THREAD;
+    step.chunks_per_task = (all + tasks - 1) / tasks;
+    sp_pool_run(pool, (all + step.chunks_per_task - 1) / step.chunks_per_task, chunks_task, &step);
     for (int block = 0; block < step.blocks; block++) merge_block(&step, block);
 }

@@ -46,11 +46,11 @@ typedef struct {
     // query = factor * head as the cache's format is multiplied with, in the room of head_stride floats.
     void (*prepare_query)(const float *head, float factor, int head_stride, sp_cache_format format, float *query);
     // Attends from `rows` queries, rows <= SP_ATTENTION_ROWS, to the chunk of positions from `first` on. Row r
-    // sees positions below positions[r]; one of them sees the chunk. Writes a state for each row. Where this thread
-    // `goes_on` with the next chunk of the group, a kernel that waits for memory may fetch it ahead.
+    // sees positions below positions[r]; one of them sees the chunk. Writes a state for each row. A kernel that waits for
+    // memory may fetch ahead the chunk that this thread attends to next, whose keys are at `next_keys`, or NULL.
     void (*attend_chunk)(
         const sp_attention_group *group, sp_cache_format format, const float *queries, const int *positions, int rows,
-        int first, bool goes_on, int head_stride, float *states);
+        int first, const uint8_t *next_keys, int head_stride, float *states);
     // state = what a softmax over both sets of positions leaves.
     void (*merge_states)(float *state, const float *chunk, int head_stride);
     void (*finish_state)(const float *state, int head_size, int head_stride, float *output);

@@ -50,7 +50,7 @@ typedef struct {
     int head_stride;
     int first;               // the chunk's first position
     int count;               // its positions
-    bool goes_on;            // whether this thread attends to the next chunk after it
+    const uint8_t *next_keys; // those of the chunk that this thread attends to after it, or NULL
 } chunk_rows;
 
 // With fewer rows than this a chunk waits for memory: its values are fetched while scores are computed, and the next
@@ -63,15 +63,12 @@ INLINE const uint8_t *values_of_step(const chunk_rows *rows, int block, int i) {
     return (const uint8_t *)rows->group->values + bytes * (size_t)(rows->first / SP_KEY_BLOCK + block) + 32 * i;
 }
 
-// Where a step of mixing values, of 2 positions and some values from `start` on, finds its share of the next chunk's keys;
-// of this one's, which have been read, where there is none.
+// Where a step of mixing values, of 2 positions and some values from `start` on, finds its share of the next chunk's keys.
 INLINE const uint8_t *keys_of_step(const chunk_rows *rows, int start, int i) {
     const size_t bytes = sp_key_block_bytes(SP_CACHE_I16, rows->head_stride) * (SP_ATTENTION_CHUNK / SP_KEY_BLOCK);
     const size_t steps = (size_t)rows->head_stride / SP_KEY_BLOCK * SP_ATTENTION_CHUNK / 2;
     const size_t step = (size_t)start / SP_KEY_BLOCK * SP_ATTENTION_CHUNK / 2 + (size_t)i / 2;
-    const size_t block = (size_t)(rows->first / SP_KEY_BLOCK);
-    const uint8_t *keys = key_block(rows->group, SP_CACHE_I16, rows->head_stride, block);
-    return keys + (rows->goes_on ? bytes : 0) + bytes * step / steps;
+    return rows->next_keys + bytes * step / steps;
 }
 
 // scores[row ...][...] of ROWS rows for BLOCKS blocks of 16 positions from the chunk's `block` on, in single precision.
@@ -219,7 +216,7 @@ INLINE void mix_integers(
 #pragma clang loop unroll(full)
         for (int v = 0; v < VECTORS; v++) {
             const i32x16 pairs = load_pairs(values + 32 * v);
-            if (ROWS < FETCHING_ROWS) __builtin_prefetch(keys_of_step(rows, start + 16 * v, i));
+            if (ROWS < FETCHING_ROWS && rows->next_keys) __builtin_prefetch(keys_of_step(rows, start + 16 * v, i));
 #pragma clang loop unroll(full)
             for (int r = 0; r < ROWS; r++)
                 sums[r][v] = multiply_pairs(sums[r][v], pairs, weight + r * SP_ATTENTION_CHUNK + i);
@@ -269,8 +266,9 @@ INLINE void attend_rows(const chunk_rows *rows, const int *positions, const bool
     const row_weights weights = {scores, integers, scales};
     const size_t stride = SP_ATTENTION_STATE(rows->head_stride);
     const int blocks = (rows->count + SP_KEY_BLOCK - 1) / SP_KEY_BLOCK, end = blocks * SP_KEY_BLOCK;
-    // Several blocks at once where there are too few rows to hide the latency of a sum.
-    const int together = sums_per_row(rows->rows < ROWS_TOGETHER ? rows->rows : ROWS_TOGETHER, SCORE_SUMS);
+    // Several blocks at once where there are too few rows to hide the latency of a sum; but memory is read in its order.
+    const int most_rows = rows->rows < ROWS_TOGETHER ? rows->rows : ROWS_TOGETHER;
+    const int together = rows->rows < FETCHING_ROWS ? 1 : sums_per_row(most_rows, SCORE_SUMS);
     for (int block = 0, some; block < blocks; block += some) {
         some = blocks - block < together ? 1 : together;
 #define SCORE(N)                                                                                         \
@@ -295,7 +293,7 @@ INLINE void attend_rows(const chunk_rows *rows, const int *positions, const bool
         const int at = row * SP_ATTENTION_CHUNK;
         scales[row] = store_shares(scores + at, end, largest[row], WEIGHT_LIMIT, integers + at);
     }
-    const int most = sums_per_row(rows->rows < ROWS_TOGETHER ? rows->rows : ROWS_TOGETHER, VALUE_SUMS);
+    const int most = sums_per_row(most_rows, VALUE_SUMS);
     for (int start = 0, vectors; start < rows->head_stride; start += 16 * vectors) {
         vectors = most;
         while (start + 16 * vectors > rows->head_stride) vectors /= 2;
@@ -312,11 +310,11 @@ INLINE void attend_rows(const chunk_rows *rows, const int *positions, const bool
 
 static void attend_chunk(
     const sp_attention_group *group, sp_cache_format format, const float *queries, const int *positions, int rows,
-    int first, bool goes_on, int head_stride, float *states) {
+    int first, const uint8_t *next_keys, int head_stride, float *states) {
     int longest = 0;
     for (int row = 0; row < rows; row++) longest = positions[row] > longest ? positions[row] : longest;
     const int count = longest - first < SP_ATTENTION_CHUNK ? longest - first : SP_ATTENTION_CHUNK;
-    const chunk_rows chunk = {group, queries, rows, head_stride, first, count, goes_on};
+    const chunk_rows chunk = {group, queries, rows, head_stride, first, count, next_keys};
     if (format == SP_CACHE_I16) attend_rows(&chunk, positions, true, states);
     else attend_rows(&chunk, positions, false, states);
 }

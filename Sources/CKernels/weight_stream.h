@@ -41,7 +41,7 @@ typedef struct {
     sp_group group;
 } sp_weight_stream;
 
-static inline void sp_find_group(sp_weight_stream *stream) {
+static inline __attribute__((always_inline)) void sp_find_group(sp_weight_stream *stream) {
     const sp_product *product = stream->product;
     const int32_t tile = product->tiles ? product->tiles[stream->place] : stream->place;
     stream->group = sp_matrix_group(product->matrix, tile, sp_group_index(&product->columns, stream->i));
@@ -75,7 +75,7 @@ static inline void sp_fetch_group(const sp_matrix *matrix, const sp_group *group
 }
 
 // Fetches the group at the stream's place and moves on to the next.
-static inline void sp_fetch_next(sp_weight_stream *stream) {
+static inline __attribute__((always_inline)) void sp_fetch_next(sp_weight_stream *stream) {
     if (stream->count == 0) return;
     const sp_product *product = stream->product;
     const sp_matrix *matrix = product->matrix;

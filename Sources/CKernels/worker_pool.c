@@ -31,18 +31,19 @@ struct sp_pool {
     int threads;
     pthread_t *handles;
 
-    pthread_mutex_t callers;   // one sp_pool_run at a time
     pthread_mutex_t parking;
     pthread_cond_t wake;
-    int parked;
     bool stop;
 
-    work_function work;
+    // What one thread writes while others look at it has a cache line of its own.
+    _Alignas(64) pthread_mutex_t callers;  // one step at a time
+    _Alignas(64) work_function work;
     void *context;
     int tasks;
     task_run *runs;            // [threads]
-    _Alignas(64) _Atomic uint32_t step;  // raised once per sp_pool_run
-    _Alignas(64) _Atomic int running;    // workers that have not finished the step
+    _Alignas(64) _Atomic uint32_t step;    // raised once per step
+    _Alignas(64) _Atomic int running;      // workers that have not finished the step
+    _Alignas(64) _Atomic int parked;       // workers that wait for `wake`, or are about to
 };
 
 typedef struct {
@@ -95,10 +96,11 @@ static bool wait_for_step(sp_pool *pool, uint32_t seen) {
         pause_briefly();
     }
     pthread_mutex_lock(&pool->parking);
-    pool->parked++;
-    while (!pool->stop && atomic_load_explicit(&pool->step, memory_order_acquire) == seen)
+    // Either this look at the step sees a new one, or who raised it sees this worker parked.
+    atomic_fetch_add_explicit(&pool->parked, 1, memory_order_seq_cst);
+    while (!pool->stop && atomic_load_explicit(&pool->step, memory_order_seq_cst) == seen)
         pthread_cond_wait(&pool->wake, &pool->parking);
-    pool->parked--;
+    atomic_fetch_sub_explicit(&pool->parked, 1, memory_order_relaxed);
     bool stop = pool->stop;
     pthread_mutex_unlock(&pool->parking);
     return !stop;
@@ -172,8 +174,12 @@ const char *sp_pool_instruction_set(const sp_pool *pool) { return pool->kernels-
 
 void sp_pool_run(sp_pool *pool, int tasks, work_function work, void *context) {
     if (tasks <= 0) return;
+    if (tasks == 1) {
+        work(context, 0, 0);
+        return;
+    }
     pthread_mutex_lock(&pool->callers);
-    if (tasks == 1 || pool->threads == 1) {
+    if (pool->threads == 1) {
         for (int task = 0; task < tasks; task++) work(context, task, 0);
         pthread_mutex_unlock(&pool->callers);
         return;
@@ -183,11 +189,12 @@ void sp_pool_run(sp_pool *pool, int tasks, work_function work, void *context) {
     pool->tasks = tasks;
     atomic_store_explicit(&pool->running, pool->threads - 1, memory_order_relaxed);
     const uint32_t step = atomic_fetch_add_explicit(&pool->step, 1, memory_order_seq_cst) + 1;
-    // A worker counts itself parked before its last look at the step, under the same lock, so a worker that
-    // missed the new step is seen here.
-    pthread_mutex_lock(&pool->parking);
-    if (pool->parked > 0) pthread_cond_broadcast(&pool->wake);
-    pthread_mutex_unlock(&pool->parking);
+    if (atomic_load_explicit(&pool->parked, memory_order_seq_cst) > 0) {
+        // Under the lock, so that it has begun to wait.
+        pthread_mutex_lock(&pool->parking);
+        pthread_cond_broadcast(&pool->wake);
+        pthread_mutex_unlock(&pool->parking);
+    }
     take_tasks(pool, step, 0);
     for (int spin = 0; atomic_load_explicit(&pool->running, memory_order_acquire) > 0; spin++) {
         if (spin < SPINS_BEFORE_YIELD) pause_briefly();

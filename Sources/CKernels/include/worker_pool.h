@@ -23,7 +23,7 @@ const char *sp_instruction_set_name(int index);
 // Calls work(context, task, worker) once for each task in 0..<tasks and returns when all are done. A worker starts with
 // its own share of the tasks, side by side: where those of several steps lie in the same order, a thread finds in its
 // caches what it has written. Then it takes what others have left, so a result must not depend on who took a task.
-// Callers take turns.
+// Callers take turns, but for a step of a single task, which its caller runs at once.
 void sp_pool_run(sp_pool *pool, int tasks, void (*work)(void *context, int task, int worker), void *context);
 
 // The number of threads this process may run at once.
