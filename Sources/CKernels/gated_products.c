@@ -76,7 +76,7 @@ static void multiply_gated_tiles(const gated_step *step, int first, int last, fl
     }
     // A thread that waits for memory reads one matrix after the other.
     sp_weight_stream stream, *ahead = NULL;
-    if (step->tokens <= FEW_TOKENS) {
+    if (reads_ahead(gate, step->input, step->tokens)) {
         stream = sp_start_stream(products, 3, 0);
         ahead = &stream;
     }

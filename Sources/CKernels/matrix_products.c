@@ -62,7 +62,7 @@ static void multiply_task(void *context, int task, int worker) {
         int tiles = sp_tile_count(product);
         int to = last - base < tiles ? last - base : tiles;
         int index = first > base ? first - base : 0;
-        if (!ahead && index < to && step->tokens <= FEW_TOKENS) {
+        if (!ahead && index < to && reads_ahead(matrix, &input, tokens)) {
             // On to the end of the step: this thread is likely to take the next task as well.
             stream = sp_start_stream(product, step->count - i, index);
             ahead = &stream;

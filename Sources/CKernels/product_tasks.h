@@ -33,6 +33,11 @@ static inline int tokens_of_run(int tokens, int run) {
     return left < SP_TOKENS_TOGETHER ? left : SP_TOKENS_TOGETHER;
 }
 
+// Whether a product waits for memory, and its kernel fetches weights ahead.
+static inline bool reads_ahead(const sp_matrix *matrix, const sp_activations *input, int tokens) {
+    return tokens <= FEW_TOKENS && input->quants && matrix->format > SP_PACKED_BF16;
+}
+
 // Whether two tiles of these matrices may be a pair.
 static inline bool are_pair(
     const sp_kernels *kernels, const sp_matrix *a, const sp_matrix *b, const sp_activations *input, int tokens) {

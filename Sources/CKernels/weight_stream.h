@@ -41,27 +41,16 @@ typedef struct {
     sp_group group;
 } sp_weight_stream;
 
-static inline __attribute__((always_inline)) void sp_find_group(sp_weight_stream *stream) {
+// The stream of `count` products from a tile of the first one on, whose first groups it fetches.
+sp_weight_stream sp_start_stream(const sp_product *products, int count, int32_t place);
+
+// Finds the first group of the stream's tile, or of the next product's where this one has no more.
+void sp_find_tile(sp_weight_stream *stream);
+
+static inline void sp_find_group(sp_weight_stream *stream) {
     const sp_product *product = stream->product;
     const int32_t tile = product->tiles ? product->tiles[stream->place] : stream->place;
     stream->group = sp_matrix_group(product->matrix, tile, sp_group_index(&product->columns, stream->i));
-}
-
-// Finds the first group of the stream's tile, or of the next product's where this one has no more.
-static __attribute__((noinline, unused)) void sp_find_tile(sp_weight_stream *stream) {
-    while (stream->product < stream->end
-        && (stream->place >= sp_tile_count(stream->product) || sp_group_count(stream->product) == 0)) {
-        stream->product++;
-        stream->place = 0;
-    }
-    stream->i = 0;
-    stream->count = stream->product < stream->end ? sp_group_count(stream->product) : 0;
-    if (stream->count == 0) return;
-    const sp_product *product = stream->product;
-    const sp_matrix *matrix = product->matrix;
-    stream->is_contiguous = !product->columns.groups && matrix->panel_shift == SP_ONE_PANEL;
-    stream->is_plain = !product->columns.halves && matrix->scale_bytes <= 64 && matrix->half_bytes == 128;
-    sp_find_group(stream);
 }
 
 static inline void sp_fetch_bytes(const uint8_t *start, size_t bytes) {
@@ -74,7 +63,7 @@ static inline void sp_fetch_group(const sp_matrix *matrix, const sp_group *group
     if (halves & SP_SECOND_HALF) sp_fetch_bytes(group->halves[1], matrix->half_bytes);
 }
 
-// Fetches the group at the stream's place and moves on to the next.
+// Fetches the group at the stream's place and moves on to the next: as the kernel does with each group that it multiplies.
 static inline __attribute__((always_inline)) void sp_fetch_next(sp_weight_stream *stream) {
     if (stream->count == 0) return;
     const sp_product *product = stream->product;
@@ -99,14 +88,6 @@ static inline __attribute__((always_inline)) void sp_fetch_next(sp_weight_stream
     } else {
         sp_find_group(stream);
     }
-}
-
-// The stream of `count` products from a tile of the first one on, whose first groups it fetches.
-static inline sp_weight_stream sp_start_stream(const sp_product *products, int count, int32_t place) {
-    sp_weight_stream stream = {.product = products, .end = products + count, .place = place};
-    sp_find_tile(&stream);
-    for (int i = 0; i < SP_GROUPS_AHEAD; i++) sp_fetch_next(&stream);
-    return stream;
 }
 
 #endif

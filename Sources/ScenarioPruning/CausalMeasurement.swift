@@ -6,7 +6,8 @@ import Transformer
 /// Causal importance: the mean KL divergence of the next-token distribution, dense to unit-replaced-by-its-domain-mean,
 /// over part of each domain's pool. Forward passes alone.
 ///
-/// Heads are replaced one at a time, each pass restarted from the ablated layer: a text of n tokens takes about
+/// Heads are measured on texts that recall what they said before, see ``RecallTexts``, blocks on the pools' own. Heads are
+/// replaced one at a time, each pass restarted from the ablated layer: a text of n tokens takes about
 /// n * heads * layers * layers / 2 layer passes.
 ///
 /// Feed-forward blocks are too many for that. The weaker half of a layer's blocks is replaced at once, in one pass, and
@@ -15,7 +16,7 @@ public struct CausalMeasurement {
     /// How much is read.
     public struct Budget: Sendable, Codable, Equatable {
         /// Tokens of each domain's pool that heads are measured on.
-        public var headTokens = 1500
+        public var headTokens = 3000
         /// The same for feed-forward blocks; 0 leaves them out.
         public var feedForwardTokens = 1000
         /// Next tokens drawn at each position.
@@ -60,18 +61,18 @@ public struct CausalMeasurement {
         self.budget = budget
         self.seed = seed
         var generator = SplitMix64(seed: seed)
-        let shuffled = pools.map { pool in
-            pool.texts.shuffled(using: &generator).map { Array(model.tokenizer.encode($0).prefix(Self.longestText)) }
-        }
+        let shuffled = pools.map { $0.texts.shuffled(using: &generator) }
+        let recalling = shuffled.map { RecallTexts.make(of: $0, using: &generator) }
         var texts: [UnitKind: [[[Int]]]] = [:]
         for kind in UnitKind.allCases {
-            texts[kind] = shuffled.map { pool in
+            texts[kind] = (kind == .heads ? recalling : shuffled).map { pool in
                 var left = budget.tokens(kind)
-                return Array(
-                    pool.prefix { text in
-                        defer { left -= text.count }
-                        return left > 0
-                    })
+                var read: [[Int]] = []
+                for text in pool where left > 0 {
+                    read.append(Array(model.tokenizer.encode(text).prefix(Self.longestText)))
+                    left -= read[read.count - 1].count
+                }
+                return read
             }
         }
         self.texts = texts

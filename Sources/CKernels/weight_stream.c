@@ -1,0 +1,26 @@
+// Where a stream of weights begins, and goes on after a tile.
+
+#include "weight_stream.h"
+
+void sp_find_tile(sp_weight_stream *stream) {
+    while (stream->product < stream->end
+        && (stream->place >= sp_tile_count(stream->product) || sp_group_count(stream->product) == 0)) {
+        stream->product++;
+        stream->place = 0;
+    }
+    stream->i = 0;
+    stream->count = stream->product < stream->end ? sp_group_count(stream->product) : 0;
+    if (stream->count == 0) return;
+    const sp_product *product = stream->product;
+    const sp_matrix *matrix = product->matrix;
+    stream->is_contiguous = !product->columns.groups && matrix->panel_shift == SP_ONE_PANEL;
+    stream->is_plain = !product->columns.halves && matrix->scale_bytes <= 64 && matrix->half_bytes == 128;
+    sp_find_group(stream);
+}
+
+sp_weight_stream sp_start_stream(const sp_product *products, int count, int32_t place) {
+    sp_weight_stream stream = {.product = products, .end = products + count, .place = place};
+    sp_find_tile(&stream);
+    for (int i = 0; i < SP_GROUPS_AHEAD; i++) sp_fetch_next(&stream);
+    return stream;
+}
