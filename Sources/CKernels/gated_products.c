@@ -53,14 +53,11 @@ static void multiply_gated_tiles(const gated_step *step, int first, int last, fl
     int32_t tiles[2 * SP_GATED_UNITS], following[FOLLOWING_TILES];
     int places[2 * SP_GATED_UNITS];
     const int count = find_gated_tiles(step, first, last, 2 * SP_GATED_UNITS, tiles, places);
-    // What this thread is likely to read after them.
-    const int left = step->groups - last;
-    const int following_count = find_gated_tiles(
-        step, last, last + (left < step->groups_per_task ? left : step->groups_per_task), FOLLOWING_TILES, following, NULL);
-    const sp_product products[3] = {
+    // The third is what this thread is likely to read after them.
+    sp_product products[3] = {
         {.matrix = gate, .tiles = tiles, .tile_count = count, .output_stride = SP_TILE_ROWS},
         {.matrix = up, .tiles = tiles, .tile_count = count, .output_stride = SP_TILE_ROWS},
-        {.matrix = gate, .tiles = following, .tile_count = following_count},
+        {.matrix = gate, .tiles = following},
     };
     const size_t size = (size_t)step->tokens * SP_TILE_ROWS;
     if (are_pair(step->kernels, gate, up, step->input, step->tokens)) {
@@ -77,6 +74,8 @@ static void multiply_gated_tiles(const gated_step *step, int first, int last, fl
     // A thread that waits for memory reads one matrix after the other.
     sp_weight_stream stream, *ahead = NULL;
     if (reads_ahead(gate, step->input, step->tokens)) {
+        const int left = step->groups - last, next = left < step->groups_per_task ? left : step->groups_per_task;
+        products[2].tile_count = find_gated_tiles(step, last, last + next, FOLLOWING_TILES, following, NULL);
         stream = sp_start_stream(products, 3, 0);
         ahead = &stream;
     }

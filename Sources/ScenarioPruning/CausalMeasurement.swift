@@ -69,8 +69,9 @@ public struct CausalMeasurement {
                 var left = budget.tokens(kind)
                 var read: [[Int]] = []
                 for text in pool where left > 0 {
-                    read.append(Array(model.tokenizer.encode(text).prefix(Self.longestText)))
-                    left -= read[read.count - 1].count
+                    let tokens = Array(model.tokenizer.encode(text).prefix(Self.longestText))
+                    read.append(tokens)
+                    left -= tokens.count
                 }
                 return read
             }

@@ -16,15 +16,24 @@ package enum RecallTexts {
         let questions = texts.map(split)
         let answers = questions.compactMap(\.?.answer)
         return texts.enumerated().map { index, text in
-            guard index % 2 == 1, let question = questions[index] else { return "\(text)\n\(text)" }
-            var options = Array(Set(answers).subtracting([question.answer]).sorted().shuffled(using: &generator))
-            guard options.count >= letters.count - 1 else { return "\(text)\n\(text)" }
-            options.removeLast(options.count - letters.count + 1)
-            let right = Int(generator.next() % UInt64(letters.count))
-            options.insert(question.answer, at: right)
-            let lines = zip(letters, options).map { "\($0). \($1)" }
-            return ([question.stem] + lines + [lines[right]]).joined(separator: "\n")
+            let choice =
+                index % 2 == 1
+                ? questions[index].flatMap { multipleChoice($0, among: answers, using: &generator) } : nil
+            return choice ?? "\(text)\n\(text)"
         }
+    }
+
+    /// A question with its answer among those of others, in any place, and that option again; nil where there are too few.
+    private static func multipleChoice(
+        _ question: (stem: String, answer: String), among answers: [String], using generator: inout SplitMix64
+    ) -> String? {
+        let others = Set(answers).subtracting([question.answer]).sorted().shuffled(using: &generator)
+        var options = Array(others.prefix(letters.count - 1))
+        guard options.count == letters.count - 1 else { return nil }
+        let right = Int(generator.next() % UInt64(letters.count))
+        options.insert(question.answer, at: right)
+        let lines = zip(letters, options).map { "\($0). \($1)" }
+        return ([question.stem] + lines + [lines[right]]).joined(separator: "\n")
     }
 
     /// A question and the answer that follows its last question mark or colon; nil where there is none, or a long one.
