@@ -22,7 +22,9 @@ let package = Package(
         .target(name: "Transformer", dependencies: ["CKernels", "Checkpoints", "Tokenizers"]),
         .target(name: "DomainBasis", dependencies: ["Transformer", "Tokenizers"]),
         .target(name: "ScenarioPruning", dependencies: ["DomainBasis", "Transformer", "Checkpoints"]),
-        .target(name: "Evaluation", dependencies: ["ScenarioPruning", "DomainBasis", "Transformer", "Tokenizers"]),
+        .target(
+            name: "Evaluation",
+            dependencies: ["ScenarioPruning", "DomainBasis", "Transformer", "Tokenizers", "Checkpoints"]),
         .executableTarget(
             name: "subspacepath",
             dependencies: [
@@ -46,7 +48,7 @@ let package = Package(
             dependencies: ["ScenarioPruning", "DomainBasis", "Transformer", "Checkpoints", "TestSupport"]),
         .testTarget(
             name: "EvaluationTests",
-            dependencies: ["Evaluation", "ScenarioPruning", "DomainBasis", "Transformer", "TestSupport"]),
+            dependencies: ["Evaluation", "ScenarioPruning", "DomainBasis", "Transformer", "Checkpoints", "TestSupport"]),
         .testTarget(name: "CommandLineTests", dependencies: ["subspacepath", "TestSupport"]),
     ]
 )

@@ -3,8 +3,6 @@
 #include "include/operations.h"
 #include "product_tasks.h"
 
-#include <string.h>
-
 enum {
     // Batches of at most this many tokens have too few queries to share out, and are split by position as well.
     SPLIT_TOKENS = 2,

@@ -46,6 +46,18 @@ struct ByteCursor {
         return string
     }
 
+    /// Reads the name of something: at most `longest` visible characters of ASCII.
+    ///
+    /// Names are compared and shown. Hashing a long run of combining marks takes time in the square of its length, and
+    /// control characters act on a terminal.
+    mutating func readName(_ field: String, atMost longest: Int) throws(CheckpointError) -> String {
+        let bytes = try readBytes(field)
+        guard bytes.count <= longest, bytes.allSatisfy({ 0x20 <= $0 && $0 <= 0x7e }) else {
+            throw error(.malformed, field, "is not at most \(longest) characters of ASCII")
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
     mutating func skip(_ count: Int, _ field: String) throws(CheckpointError) {
         guard count >= 0, count <= remaining else {
             throw error(.truncated, field, "needs \(count) bytes at offset \(offset), the file has \(remaining) left")

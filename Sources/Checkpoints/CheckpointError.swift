@@ -34,5 +34,6 @@ public struct CheckpointError: Error, Equatable, Sendable, CustomStringConvertib
         self.detail = detail
     }
 
-    public var description: String { "\(file): \(field): \(detail)" }
+    /// Without control characters: parts of it come from the file.
+    public var description: String { "\(file): \(field): \(detail)".printable }
 }

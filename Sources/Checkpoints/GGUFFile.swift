@@ -32,6 +32,9 @@ public final class GGUFFile: Sendable {
 
     private static let magic: UInt32 = 0x4655_4747  // "GGUF"
     private static let mostDimensions = 4
+    /// As the specification has it; it allows a tensor's name 64 characters.
+    private static let longestKey = 65535
+    private static let longestTensorName = 1024
 
     public init(contentsOf url: URL) throws(CheckpointError) {
         file = try MappedFile(contentsOf: url)
@@ -68,7 +71,7 @@ public final class GGUFFile: Sendable {
     {
         var metadata: [String: GGUFValue] = [:]
         for index in 0..<count {
-            let key = try cursor.readString("metadata key \(index)")
+            let key = try cursor.readName("metadata key \(index)", atMost: longestKey)
             let type = try cursor.readValueType(key)
             let value = try cursor.readValue(type, key)
             guard metadata.updateValue(value, forKey: key) == nil else {
@@ -91,7 +94,7 @@ public final class GGUFFile: Sendable {
         var infos: [TensorInfo] = []
         var names: Set<String> = []
         for index in 0..<count {
-            let name = try cursor.readString("name of tensor \(index)")
+            let name = try cursor.readName("name of tensor \(index)", atMost: longestTensorName)
             guard names.insert(name).inserted else {
                 throw cursor.error(.malformed, name, "two tensors have this name")
             }

@@ -20,7 +20,8 @@ public final class MappedFile: @unchecked Sendable {
             CheckpointError(
                 .unreadable, file: path, field: "file", detail: "\(what): \(String(cString: strerror(errno)))")
         }
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        // Opening a pipe without O_NONBLOCK waits for somebody to write into it.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw failure("cannot be opened") }
         defer { close(descriptor) }
         var status = stat()

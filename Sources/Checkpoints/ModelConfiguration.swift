@@ -85,10 +85,13 @@ public struct ModelConfiguration: Sendable, Equatable {
                 .malformed, "\(family).rope.dimension_count",
                 "is \(rotaryDimensions), expected an even number up to \(headSize)")
         }
-        let scaling = try file.string("\(family).rope.scaling.type") ?? "none"
+        // Files from before there were several types of scaling hold a factor alone.
+        let scaling = try file.string("\(family).rope.scaling.type") ?? "linear"
         switch scaling {
         case "none": rotaryScale = 1
-        case "linear": rotaryScale = try positive("\(family).rope.scaling.factor", default: 1)
+        case "linear":
+            let (factor, former) = ("\(family).rope.scaling.factor", "\(family).rope.scale_linear")
+            rotaryScale = try positive(file.metadata[factor] == nil ? former : factor, default: 1)
         default:
             throw failure(.unsupported, "\(family).rope.scaling.type", "is \"\(scaling)\"; supported are none, linear")
         }

@@ -59,6 +59,7 @@ public struct SafetensorsFile: Sendable {
             throw cursor.error(.malformed, "header", "is not a safetensors header")
         }
         let data = UnsafeRawBufferPointer(rebasing: file.bytes[(8 + length)...])
+        try Self.checkApart(header, cursor)
         var tensors: [String: Tensor] = [:]
         var metadata: [String: String] = [:]
         for (name, value) in header {
@@ -68,6 +69,17 @@ public struct SafetensorsFile: Sendable {
             }
         }
         self.init(tensors: tensors, metadata: metadata)
+    }
+
+    /// The format has no overlaps: a small file cannot hold many large tensors.
+    private static func checkApart(_ header: [String: HeaderValue], _ cursor: ByteCursor) throws(CheckpointError) {
+        let ranges = header.compactMap { name, value -> (name: String, start: Int, end: Int)? in
+            guard case .entry(let entry) = value, entry.data_offsets.count == 2 else { return nil }
+            return (name, entry.data_offsets[0], entry.data_offsets[1])
+        }.sorted { ($0.start, $0.end) < ($1.start, $1.end) }
+        for (former, latter) in zip(ranges, ranges.dropFirst()) where former.end > latter.start {
+            throw cursor.error(.malformed, latter.name, "overlaps the data of \(former.name)")
+        }
     }
 
     private static func tensor(

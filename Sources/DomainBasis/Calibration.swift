@@ -2,7 +2,7 @@ import Foundation
 
 /// Temperature scaling (Guo et al., 2017) of one layer's probes, `p = sigmoid(z / T)`.
 public enum TemperatureCalibration {
-    static let range = 0.05...20.0
+    package static let range = 0.05...20.0
 
     /// The temperature in [0.05, 20] with the lowest mean binary cross-entropy.
     ///

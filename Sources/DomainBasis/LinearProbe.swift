@@ -148,10 +148,3 @@ public func sigmoid(_ z: Double) -> Double { z >= 0 ? 1 / (1 + exp(-z)) : exp(z)
 public func binaryCrossEntropy(logit z: Double, label y: Double) -> Double {
     max(z, 0) - z * y + log1p(exp(-abs(z)))
 }
-
-extension Array {
-    /// Runs of `size` elements; the last may be shorter.
-    func chunks(of size: Int) -> [ArraySlice<Element>] {
-        stride(from: 0, to: count, by: size).map { self[$0..<Swift.min($0 + size, count)] }
-    }
-}

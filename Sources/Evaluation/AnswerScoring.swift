@@ -31,19 +31,27 @@ public enum AnswerScoring {
         return kept.isEmpty ? words : kept
     }
 
-    /// Runs of letters and digits in lower case; a point or comma between digits belongs to the number, and a
-    /// comma in it is dropped.
+    /// Runs of letters and digits in lower case. To a number belong a minus that follows no letter or digit, a point between
+    /// digits, and commas that stand before three digits, which are dropped.
     static func words(of text: String) -> [String] {
         var words: [String] = []
         var word = ""
         let characters = Array(text.lowercased())
+        func isDigit(_ index: Int) -> Bool { characters.indices.contains(index) && characters[index].isNumber }
+        func isWord(_ index: Int) -> Bool {
+            characters.indices.contains(index) && (characters[index].isLetter || characters[index].isNumber)
+        }
         for (index, character) in characters.enumerated() {
-            if character.isLetter || character.isNumber {
+            if isWord(index) {
                 word.append(character)
-            } else if character == "." || character == ",", word.last?.isNumber == true, index + 1 < characters.count,
-                characters[index + 1].isNumber
+            } else if character == "." && isDigit(index - 1) && isDigit(index + 1)
+                || (character == "-" || character == "\u{2212}") && isDigit(index + 1) && !isWord(index - 1)
             {
-                if character == "." { word.append(character) }
+                word.append(character == "." ? "." : "-")
+            } else if character == ",", isDigit(index - 1), (1...3).allSatisfy({ isDigit(index + $0) }),
+                !isDigit(index + 4)
+            {
+                continue
             } else if !word.isEmpty {
                 words.append(word)
                 word = ""

@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import Transformer
 
@@ -52,16 +53,10 @@ public struct DatasetImport: Sendable {
     }
 
     /// Writes the scenarios as a file of `data/test/<dataset>/`, whole or not at all; makes the folder.
-    public func write(to url: URL) throws(EvaluationError) {
+    public func write(to url: URL) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        do {
-            try FileManager.default.createDirectory(
-                at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-            try (try encoder.encode(scenarios) + Data("\n".utf8)).write(to: url, options: .atomic)
-        } catch {
-            throw .cannotSave(file: url.relativePath, detail: error.localizedDescription)
-        }
+        try WholeFile.write(try encoder.encode(scenarios) + Data("\n".utf8), to: url)
     }
 
     /// Without the byte order mark that some editors put first.

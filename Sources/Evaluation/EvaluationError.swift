@@ -9,8 +9,10 @@ public enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible
     case unusableText(file: String, line: Int, detail: String)
     /// Two datasets of one run have the same name.
     case ambiguousDataset(String)
-    /// A file that is made whole cannot be written.
-    case cannotSave(file: String, detail: String)
+    /// A folder of datasets that holds none.
+    case noDatasets(directory: String)
+    /// A run's folder that cannot be used.
+    case unusableRun(folder: String, detail: String)
     /// Runs that stand on one page are of several models.
     case differentModels([String])
 
@@ -25,7 +27,8 @@ public enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible
             "cannot write \(file): \(detail); what was written so far is kept, `--resume` goes on from there"
         case .unusableText(let file, let line, let detail): "\(file), line \(line): \(detail)"
         case .ambiguousDataset(let name): "two datasets are named \"\(name)\"; run them apart, or rename a file"
-        case .cannotSave(let file, let detail): "cannot write \(file): \(detail)"
+        case .noDatasets(let directory): "\(directory) holds no datasets; --data-dir says where test/ is"
+        case .unusableRun(let folder, let detail): "cannot use \(folder): \(detail)"
         case .differentModels(let models):
             "the runs are of different models, \(models.joined(separator: " and ")); give runs of one"
         }

@@ -8,11 +8,14 @@ public struct EvaluationText: Sendable, Equatable {
     /// Compiles the pathway the text is read along.
     public let scenario: String?
     public let group: String?
+    /// Where it stands in its file, from 1 on.
+    public let line: Int
 
-    public init(text: String, scenario: String? = nil, group: String? = nil) {
+    public init(text: String, scenario: String? = nil, group: String? = nil, line: Int = 1) {
         self.text = text
         self.scenario = scenario
         self.group = group
+        self.line = line
     }
 
     private struct Line: Decodable {
@@ -33,7 +36,9 @@ public struct EvaluationText: Sendable, Equatable {
                 throw .unusableText(
                     file: url.path, line: index + 1, detail: "is not a JSON object with a string \"text\"")
             }
-            texts.append(EvaluationText(text: decoded.text, scenario: decoded.scenario, group: decoded.group))
+            texts.append(
+                EvaluationText(
+                    text: decoded.text, scenario: decoded.scenario, group: decoded.group, line: index + 1))
         }
         guard !texts.isEmpty else { throw .malformed(file: url.path, detail: "holds no texts") }
         return texts
@@ -75,7 +80,7 @@ public struct Likelihood: Sendable, Equatable, Codable {
 
     /// The likelihood of a text's tokens after the first, read along a session's pathway.
     ///
-    /// Nothing is added to the text, and a text longer than the context is an error.
+    /// Nothing is added to the text, and a text longer than the context is an error, as are predictions that are no numbers.
     public static func of(_ ids: [Int], in session: InferenceSession) throws -> Likelihood {
         var result = Likelihood()
         guard ids.count > 1 else { return result }
@@ -84,6 +89,7 @@ public struct Likelihood: Sendable, Equatable, Codable {
             result.nll += logSumExp(logits) - Double(logits[ids[index + 1]])
             result.tokens += 1
         }
+        guard result.nll.isFinite else { throw DecoderError.notANumber }
         return result
     }
 

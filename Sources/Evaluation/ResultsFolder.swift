@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 
 /// The folder of one sweep: its configuration, a line for each turn, and at the end a summary.
@@ -12,20 +13,26 @@ public struct ResultsFolder {
     /// - Parameters:
     ///   - name: the folder's name; nil for the time, or when resuming the latest run of the same configuration.
     ///   - resuming: whether to go on with an earlier run. Without one, a new run starts.
-    /// - Throws: ``EvaluationError`` where the name is taken by another run or nothing can be written.
+    /// - Throws: ``EvaluationError`` where the name is taken by another run, `FileWriteError` where nothing can be written.
     public init(in parent: URL, name: String?, _ configuration: SweepConfiguration, resuming: Bool) throws {
         let files = FileManager.default
         if let name {
             url = parent.appending(path: name)
             if files.fileExists(atPath: url.path) {
                 guard resuming else {
-                    throw EvaluationError.cannotWrite(
-                        file: url.relativePath, detail: "a run of this name exists; add --resume or choose another name"
-                    )
+                    throw EvaluationError.unusableRun(
+                        folder: url.relativePath,
+                        detail: "a run of this name exists; add --resume or choose another name")
                 }
-                guard Self.configuration(of: url) == configuration else {
-                    throw EvaluationError.cannotWrite(
-                        file: url.relativePath, detail: "it holds a run with other settings; choose another name")
+                guard let earlier = Self.configuration(of: url) else {
+                    throw EvaluationError.unusableRun(
+                        folder: url.relativePath,
+                        detail: "its \(Self.configurationFile) is missing or damaged; choose another name")
+                }
+                guard earlier == configuration else {
+                    throw EvaluationError.unusableRun(
+                        folder: url.relativePath,
+                        detail: "it holds a run with other settings, artifacts or scenarios; choose another name")
                 }
                 return
             }
@@ -35,28 +42,18 @@ public struct ResultsFolder {
         } else {
             url = Self.unused(in: parent)
         }
-        do {
-            try files.createDirectory(at: url, withIntermediateDirectories: true)
-            try Self.write(configuration, to: url.appending(path: Self.configurationFile))
-        } catch let error as CocoaError {
-            throw EvaluationError.cannotWrite(file: url.relativePath, detail: error.localizedDescription)
-        }
+        try Self.write(configuration, to: url.appending(path: Self.configurationFile))
     }
 
     /// Writes the summary whole or not at all.
     public func writeSummary(_ summary: some Encodable) throws {
-        let file = url.appending(path: Self.summaryFile)
-        do {
-            try Self.write(summary, to: file)
-        } catch {
-            throw EvaluationError.cannotWrite(file: file.relativePath, detail: error.localizedDescription)
-        }
+        try Self.write(summary, to: url.appending(path: Self.summaryFile))
     }
 
     private static func write(_ value: some Encodable, to url: URL) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        try (try encoder.encode(value) + Data("\n".utf8)).write(to: url, options: .atomic)
+        try WholeFile.write(try encoder.encode(value) + Data("\n".utf8), to: url)
     }
 
     /// nil where the folder holds no run's configuration.

@@ -79,8 +79,8 @@ public struct ScenarioSet: Sendable {
                 throw .malformed(file: url.path, detail: "is not a list of scenarios: \(Self.explain(error))")
             }
             for scenario in list {
-                guard !scenario.turns.isEmpty else {
-                    throw .malformed(file: url.path, detail: "has scenario \(scenario.id) without turns")
+                if let fault = Self.fault(of: scenario) {
+                    throw .malformed(file: url.path, detail: "has scenario \(scenario.id) \(fault)")
                 }
                 guard seen.insert(scenario.id).inserted else {
                     throw .malformed(file: url.path, detail: "repeats the scenario id \(scenario.id)")
@@ -93,6 +93,21 @@ public struct ScenarioSet: Sendable {
             throw .unknownDataset(name, directory: directory.path, known: Self.names(in: directory))
         }
         self.init(name: isFile ? urls[0].deletingPathExtension().lastPathComponent : name, scenarios: scenarios)
+    }
+
+    /// Why a scenario cannot be answered or scored; nil where it can.
+    private static func fault(of scenario: Scenario) -> String? {
+        if scenario.turns.isEmpty { return "without turns" }
+        if scenario.topicDescription.allSatisfy(\.isWhitespace) { return "without a topic_description" }
+        for (index, turn) in scenario.turns.enumerated() where turn.taskType == .multipleChoice {
+            let letters = AnswerScoring.options(of: turn.prompt).map { String($0.letter) }
+            let place = "whose turn \(index + 1)"
+            if letters.isEmpty { return "\(place) is a multiple choice without lines of options, `A. text`" }
+            guard letters.contains(turn.answer) else {
+                return "\(place) has the answer \"\(turn.answer)\", expected one of \(letters.joined(separator: ", "))"
+            }
+        }
+        return nil
     }
 
     private static func files(in folder: URL) -> [URL] {

@@ -31,11 +31,8 @@ public struct SpeedBenchmark: Sendable {
         _ model: DecoderModel, along pathways: [Pathway?], promptTokens: Int, generateTokens: Int, repetitions: Int,
         seed: UInt64, meter: MachineLimitsMeter? = nil, onProgress: (Int) -> Void = { _ in }
     ) throws {
-        let needed = promptTokens + generateTokens
+        try Self.check(model, promptTokens: promptTokens, generateTokens: generateTokens)
         let sessions = try pathways.map { try InferenceSession(model, along: $0) }
-        guard needed <= model.configuration.contextLength else {
-            throw DecoderError.contextExceeded(needed: needed, limit: model.configuration.contextLength)
-        }
         var generator = SplitMix64(seed: seed)
         let vocabulary = model.tokenizer.vocabularySize
         func token() -> Int { Int(generator.next() % UInt64(vocabulary)) }
@@ -60,6 +57,15 @@ public struct SpeedBenchmark: Sendable {
             }
             if let meter, repetition > 0 { limits.append(meter.measure()) }
             onProgress(repetition)
+        }
+    }
+
+    /// - Throws: ``DecoderError/contextExceeded(needed:limit:)`` where so many tokens do not fit.
+    static func check(_ model: DecoderModel, promptTokens: Int, generateTokens: Int) throws(DecoderError) {
+        let limit = model.configuration.contextLength
+        let (needed, overflow) = promptTokens.addingReportingOverflow(generateTokens)
+        guard !overflow, needed <= limit else {
+            throw .contextExceeded(needed: overflow ? .max : needed, limit: limit)
         }
     }
 

@@ -74,6 +74,9 @@ public struct SpeedReport: Sendable, Codable {
         }
         peakResidentBytes = SpeedBenchmark.peakResidentBytes
         let meter = try MachineLimitsMeter(model.pool)
+        for tokens in promptTokens {
+            try SpeedBenchmark.check(model, promptTokens: tokens, generateTokens: generateTokens)
+        }
         let benchmarks = try promptTokens.enumerated().map { index, tokens in
             try SpeedBenchmark(
                 model, along: pathways, promptTokens: tokens, generateTokens: generateTokens,

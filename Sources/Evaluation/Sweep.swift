@@ -8,14 +8,14 @@ import Transformer
 public final class Sweep {
     private let model: DecoderModel
     private let compiler: ScenarioCompiler
-    private let configuration: SweepConfiguration
+    /// As given, and with the digest of the scenarios that are answered.
+    public let configuration: SweepConfiguration
     private let sets: [ScenarioSet]
 
     public init(
         _ model: DecoderModel, _ artifacts: PruningArtifacts, _ configuration: SweepConfiguration, dataDirectory: URL
     ) throws {
         self.model = model
-        self.configuration = configuration
         compiler = try ScenarioCompiler(model, artifacts)
         let directory = dataDirectory.appending(path: "test")
         sets = try configuration.datasets.map { name in
@@ -27,6 +27,20 @@ public final class Sweep {
         }
         var names: Set<String> = []
         for set in sets where !names.insert(set.name).inserted { throw EvaluationError.ambiguousDataset(set.name) }
+        var recorded = configuration
+        recorded.scenarios = try Self.digest(of: sets)
+        self.configuration = recorded
+    }
+
+    private static func digest(of sets: [ScenarioSet]) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        var hash = FNV1a()
+        for set in sets {
+            hash.combine(set.name.utf8)
+            hash.combine(try encoder.encode(set.scenarios))
+        }
+        return hash.hexadecimal
     }
 
     /// Turns of the whole sweep.

@@ -37,14 +37,23 @@ public struct SweepConfiguration: Sendable, Codable, Equatable {
     public var units: [UnitKind]
     /// Whether scenarios are diagnosed with the first quarter of the layers alone.
     public var exitsEarly: Bool
+    /// The arithmetic of the model; nil, as the next two, in runs of versions that did not record it.
+    public var precision: DecoderModel.Precision?
+    /// ``PruningArtifacts/digest(of:)``.
+    public var artifacts: String?
+    /// Changes with any of the scenarios that are answered; the sweep sets it.
+    public internal(set) var scenarios: String?
 
     /// - Parameter compilation: how pathways are compiled; its budget and seed are not used.
     public init(
         model: ModelFingerprint, strengths: [Double], datasets: [String], samples: Int?, usesHistory: Bool,
         maxNewTokens: Int, temperature: Double, seed: UInt64, compilation: CompilationOptions = CompilationOptions(),
-        scoring: Scoring = .generation, comparesBlind: Bool = false
+        scoring: Scoring = .generation, comparesBlind: Bool = false, precision: DecoderModel.Precision? = nil,
+        artifacts: String? = nil
     ) {
         self.model = model
+        self.precision = precision
+        self.artifacts = artifacts
         self.strengths = strengths
         self.datasets = datasets
         self.samples = samples

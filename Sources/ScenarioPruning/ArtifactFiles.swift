@@ -14,6 +14,9 @@ enum ArtifactFiles {
     /// Only while causal importance is measured.
     static let causalState = "causal.json"
 
+    /// All files that a folder of artifacts, or of a training that was stopped, may hold.
+    static let names: Set = [manifest, probes, temperatures, channelOrder, importance, whitelist, causalState]
+
     /// The sizes that every tensor must agree with.
     struct Shape {
         let configuration: ModelConfiguration
@@ -37,7 +40,7 @@ enum ArtifactFiles {
 
     /// Writes a file whole or not at all.
     static func write(_ data: Data, to url: URL) throws {
-        try data.write(to: url, options: .atomic)
+        try WholeFile.write(data, to: url)
     }
 
     static func remove(_ name: String, in directory: URL) throws {
@@ -102,7 +105,6 @@ enum ArtifactFiles {
 
     /// The manifest of finished artifacts, of a format that this version reads.
     static func readManifest(in directory: URL) throws(PruningError) -> PruningArtifacts.Manifest {
-        // First by itself: a manifest of another version may lack what this one has.
         let data = try contents(manifest, in: directory)
         let version = try decode(FormatVersion.self, data, manifest, in: directory).formatVersion
         guard version == PruningArtifacts.Manifest.currentVersion else {
@@ -111,10 +113,6 @@ enum ArtifactFiles {
                 detail: "format version \(version), expected \(PruningArtifacts.Manifest.currentVersion)")
         }
         return try decode(PruningArtifacts.Manifest.self, data, manifest, in: directory)
-    }
-
-    private struct FormatVersion: Decodable {
-        let formatVersion: Int
     }
 
     // MARK: - Probes
@@ -135,7 +133,7 @@ enum ArtifactFiles {
         let weights = try tensor("weights", [shape.layers, shape.domains, shape.width], of: file, directory.path)
         let biases = try tensor("biases", [shape.layers, shape.domains], of: file, directory.path)
         let accuracy = try tensor("validation_accuracy", [shape.layers], of: file, directory.path)
-        let rows = weights.chunks(of: shape.width)
+        let rows = weights.chunks(of: shape.width).map(Array.init)
         let result = (0..<shape.layers).map { layer in
             let range = layer * shape.domains..<(layer + 1) * shape.domains
             return LinearProbe(weights: Array(rows[range]), biases: Array(biases[range]))
@@ -206,18 +204,11 @@ enum ArtifactFiles {
             let inputs = kind.inputs(shape.configuration)
             let rows = try tensor(
                 "\(kind.rawValue).means", [shape.layers, shape.domains, inputs], of: file, directory.path
-            ).chunks(of: inputs)
+            ).chunks(of: inputs).map(Array.init)
             return UnitImportance(
                 kind: kind, tables: tables,
                 means: (0..<shape.layers).map { Array(rows[$0 * shape.domains..<($0 + 1) * shape.domains]) })
         }
         return ModelImportance(heads: try unitImportance(.heads), feedForward: try unitImportance(.feedForward))
-    }
-}
-
-extension Array {
-    /// Copies of the runs of `size` elements.
-    fileprivate func chunks(of size: Int) -> [[Element]] {
-        stride(from: 0, to: count, by: size).map { Array(self[$0..<Swift.min($0 + size, count)]) }
     }
 }

@@ -38,6 +38,12 @@ public struct CausalMeasurement {
         var texts: [UnitKind: [Int]] = [:]
 
         package init() {}
+
+        /// Whether it is one of so many values and domains.
+        func fits(_ kind: UnitKind, values: Int, domains: Int) -> Bool {
+            (sums[kind]?.count ?? values * domains) == values * domains
+                && [tokens[kind], texts[kind]].allSatisfy { ($0?.count ?? domains) == domains }
+        }
     }
 
     /// A longer text is cut: what a unit does is seen within this many tokens.
@@ -105,6 +111,7 @@ public struct CausalMeasurement {
         for kind in UnitKind.allCases where budget.tokens(kind) > 0 {
             let values = measuredPerLayer(kind) * model.layers.count
             let domains = texts[kind]?.count ?? 0
+            if !state.fits(kind, values: values, domains: domains) { state = State() }
             state.sums[kind] = state.sums[kind] ?? Array(repeating: 0, count: values * domains)
             state.tokens[kind] = state.tokens[kind] ?? Array(repeating: 0, count: domains)
             state.texts[kind] = state.texts[kind] ?? Array(repeating: 0, count: domains)

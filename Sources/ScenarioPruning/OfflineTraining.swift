@@ -47,8 +47,7 @@ public struct OfflineTraining {
 
     private var model: DecoderModel
     private let options: Options
-    private let output: URL
-    private let partial: URL
+    private let place: ArtifactPlace
     private let onProgress: (Progress) -> Void
     private var reader: FeatureReader
     /// Inputs alone, for probes.
@@ -58,15 +57,15 @@ public struct OfflineTraining {
     private let validation: [TextPool]
     private let heldOut: [TextPool]
 
-    /// - Throws: ``TextPoolError`` where a pool is missing or malformed.
+    /// - Throws: ``TextPoolError`` where a pool is missing or malformed; ``PruningError`` where something stands at
+    ///   `output` that is not artifacts.
     public init(
         _ model: DecoderModel, _ options: Options, output: URL, onProgress: @escaping (Progress) -> Void = { _ in }
     ) throws {
         self.model = model
         self.options = options
-        self.output = output
+        place = try ArtifactPlace(output)
         self.onProgress = onProgress
-        partial = URL(fileURLWithPath: output.path + ".partial")
         reader = try FeatureReader(model)
         guard !options.domains.isEmpty, Set(options.domains).count == options.domains.count else {
             throw PruningError.inconsistentArtifacts("the selected domains must be distinct and at least one")
@@ -96,6 +95,7 @@ public struct OfflineTraining {
         for pool in validation + heldOut { digests["val/\(pool.domain)"] = pool.digest }
         return PruningArtifacts.Manifest(
             model: model.fingerprint, modelName: model.configuration.name, quantization: model.quantization,
+            precision: model.precision,
             domains: options.domains, heldOutDomains: heldOut.map(\.domain),
             textNormalization: TextNormalization.identifier, poolDigests: digests, probeEpochs: options.probe.epochs,
             foundationLayers: options.foundationLayers
@@ -103,10 +103,12 @@ public struct OfflineTraining {
             causalBudget: options.causalBudget, seed: options.seed, toolVersion: Self.toolVersion)
     }
 
+    private var partial: URL { place.partial }
+
     /// Runs every stage that is not yet done and moves the artifacts into place.
     public func run() throws -> PruningArtifacts {
         let manifest = manifest
-        try preparePartial(manifest)
+        try place.prepare(for: manifest)
         let order = try stage(
             .channelOrder, read: { try ArtifactFiles.readChannelOrder(in: partial) }, make: measureChannelOrder,
             write: { try ArtifactFiles.writeChannelOrder($0, in: partial) })
@@ -137,9 +139,12 @@ public struct OfflineTraining {
         let measured = try stage(
             .importance, read: { try ArtifactFiles.readImportance(in: partial, shape) },
             make: { try measureImportance(probes) }, write: { try ArtifactFiles.writeImportance($0, in: partial) })
-        let importance = try stage(
-            .causal, read: { try finishedCausal(measured) }, make: { try measureCausal(measured) },
-            write: { try ArtifactFiles.writeImportance($0, in: partial) })
+        let importance =
+            options.causalBudget == nil
+            ? measured
+            : try stage(
+                .causal, read: { try finishedCausal(measured) }, make: { try measureCausal(measured) },
+                write: { try ArtifactFiles.writeImportance($0, in: partial) })
         let whitelist = try stage(
             .whitelist, read: { try ArtifactFiles.readJSON(Whitelist.self, ArtifactFiles.whitelist, in: partial) },
             make: {
@@ -150,7 +155,7 @@ public struct OfflineTraining {
             },
             write: { try ArtifactFiles.writeJSON($0, ArtifactFiles.whitelist, in: partial) })
         try ArtifactFiles.remove(ArtifactFiles.causalState, in: partial)
-        try moveIntoPlace()
+        try place.finish()
         return PruningArtifacts(
             manifest: manifest, probes: probes, validationAccuracy: accuracy, temperatures: temperatures,
             channelOrder: model.channelOrder!, importance: importance, whitelist: whitelist)
@@ -166,24 +171,6 @@ public struct OfflineTraining {
         let value = try make()
         try write(value)
         return value
-    }
-
-    /// Keeps an earlier run's stages only where they were made from the same inputs.
-    private func preparePartial(_ manifest: PruningArtifacts.Manifest) throws {
-        let files = FileManager.default
-        let earlier = try? ArtifactFiles.readJSON(PruningArtifacts.Manifest.self, ArtifactFiles.manifest, in: partial)
-        if earlier != manifest, files.fileExists(atPath: partial.path) { try files.removeItem(at: partial) }
-        try files.createDirectory(at: partial, withIntermediateDirectories: true)
-        try ArtifactFiles.writeJSON(manifest, ArtifactFiles.manifest, in: partial)
-    }
-
-    private func moveIntoPlace() throws {
-        let files = FileManager.default
-        let old = URL(fileURLWithPath: output.path + ".old")
-        if files.fileExists(atPath: old.path) { try files.removeItem(at: old) }
-        if files.fileExists(atPath: output.path) { try files.moveItem(at: output, to: old) }
-        try files.moveItem(at: partial, to: output)
-        if files.fileExists(atPath: old.path) { try files.removeItem(at: old) }
     }
 
     // MARK: - Stages

@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 import Transformer
 
@@ -19,7 +20,7 @@ public struct PathwayFile: Sendable, Codable, Equatable {
     public func write(to url: URL) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
-        try encoder.encode(self).write(to: url, options: .atomic)
+        try WholeFile.write(try encoder.encode(self), to: url)
     }
 
     /// Reads a pathway of whatever model; the model is then loaded in its order of channels, and checked.
@@ -27,27 +28,29 @@ public struct PathwayFile: Sendable, Codable, Equatable {
         guard let data = FileManager.default.contents(atPath: url.path) else {
             throw .unreadablePathway(url.path, detail: "the file cannot be read")
         }
-        guard let file = try? JSONDecoder().decode(PathwayFile.self, from: data) else {
+        guard let version = try? JSONDecoder().decode(FormatVersion.self, from: data).formatVersion else {
             throw .unreadablePathway(url.path, detail: "it is not a pathway")
         }
-        guard file.formatVersion == Self.currentVersion else {
-            throw .unreadablePathway(
-                url.path, detail: "format version \(file.formatVersion), expected \(Self.currentVersion)")
+        guard version == Self.currentVersion else {
+            throw .unreadablePathway(url.path, detail: "format version \(version), expected \(Self.currentVersion)")
         }
-        self = file
+        do {
+            self = try JSONDecoder().decode(PathwayFile.self, from: data)
+        } catch {
+            throw .unreadablePathway(url.path, detail: "it is not a pathway")
+        }
     }
 
-    /// - Throws: ``PruningError/unreadablePathway(_:detail:)`` where it was compiled for another model than `model`.
-    public func check(for model: DecoderModel, readFrom url: URL) throws(PruningError) {
-        guard self.model == model.fingerprint else {
-            throw .unreadablePathway(
-                url.path, detail: "it was compiled for model \(self.model), this is model \(model.fingerprint)")
+    /// - Throws: ``PruningError/unreadablePathway(_:detail:)`` where it was compiled for another model.
+    public func check(for found: ModelFingerprint, readFrom url: URL) throws(PruningError) {
+        guard model == found else {
+            throw .unreadablePathway(url.path, detail: "it was compiled for model \(model), this is model \(found)")
         }
     }
 
     /// Reads a pathway that was compiled for `model`.
     public init(contentsOf url: URL, for model: DecoderModel) throws(PruningError) {
         try self.init(contentsOf: url)
-        try check(for: model, readFrom: url)
+        try check(for: model.fingerprint, readFrom: url)
     }
 }

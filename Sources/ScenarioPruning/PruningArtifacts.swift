@@ -13,6 +13,8 @@ public struct PruningArtifacts: Sendable {
         public var model: ModelFingerprint
         public var modelName: String?
         public var quantization: String
+        /// The arithmetic that everything was measured in; nil in artifacts of versions that did not record it.
+        public var precision: DecoderModel.Precision?
         /// The selected domains; every array over domains has this order.
         public var domains: [String]
         /// Domains that stood for what lies outside in the calibration.
@@ -27,6 +29,15 @@ public struct PruningArtifacts: Sendable {
         public var causalBudget: CausalMeasurement.Budget?
         public var seed: UInt64
         public var toolVersion: String
+
+        /// - Throws: ``PruningError/wrongModel(artifacts:made:model:found:)`` where they were made for another model.
+        func check(model found: ModelFingerprint, named name: String?, in directory: URL) throws(PruningError) {
+            guard model == found else {
+                throw .wrongModel(
+                    artifacts: directory.path, made: "\(modelName ?? "unnamed") (\(model))", model: name ?? "this file",
+                    found: "\(found)")
+            }
+        }
     }
 
     public let manifest: Manifest
@@ -45,11 +56,7 @@ public struct PruningArtifacts: Sendable {
     /// Reads the artifacts in `directory` and checks that they were made for `model`.
     public init(contentsOf directory: URL, for model: DecoderModel) throws {
         manifest = try ArtifactFiles.readManifest(in: directory)
-        guard manifest.model == model.fingerprint else {
-            throw PruningError.wrongModel(
-                artifacts: directory.path, made: "\(manifest.modelName ?? "unnamed") (\(manifest.model))",
-                model: model.configuration.name ?? "this file", found: "\(model.fingerprint)")
-        }
+        try manifest.check(model: model.fingerprint, named: model.configuration.name, in: directory)
         guard manifest.textNormalization == TextNormalization.identifier else {
             throw PruningError.inconsistentArtifacts(
                 "text was normalised by \(manifest.textNormalization), this version has \(TextNormalization.identifier)"
@@ -66,8 +73,26 @@ public struct PruningArtifacts: Sendable {
     }
 
     /// The order of feed-forward channels to load a model in whose feed-forward blocks are to be pruned.
-    public static func channelOrder(in directory: URL) throws(PruningError) -> ChannelOrder {
-        try ArtifactFiles.readChannelOrder(in: directory)
+    ///
+    /// - Throws: ``PruningError`` where the artifacts are of another model, which is found out before any weight is read.
+    public static func channelOrder(in directory: URL, for file: GGUFFile) throws -> ChannelOrder {
+        let configuration = try ModelConfiguration(file)
+        try ArtifactFiles.readManifest(in: directory).check(
+            model: ModelFingerprint(file, configuration), named: configuration.name, in: directory)
+        return try ArtifactFiles.readChannelOrder(in: directory)
+    }
+
+    /// Changes with any byte of the artifacts in `directory`: 16 hexadecimal digits.
+    public static func digest(of directory: URL) throws(PruningError) -> String {
+        var hash = FNV1a()
+        for name in ArtifactFiles.names.sorted() {
+            guard let data = FileManager.default.contents(atPath: directory.appending(path: name).path) else {
+                continue
+            }
+            hash.combine(name.utf8)
+            data.withUnsafeBytes { hash.combine($0) }
+        }
+        return hash.hexadecimal
     }
 
     init(
@@ -93,8 +118,13 @@ public struct PruningArtifacts: Sendable {
         }
         for (regime, calibration) in temperatures {
             guard calibration.temperatures.count == shape.layers,
-                calibration.temperatures.allSatisfy({ $0 > 0 && $0.isFinite })
-            else { throw .inconsistentArtifacts("\(regime.rawValue) needs \(shape.layers) positive temperatures") }
+                calibration.temperatures.allSatisfy(TemperatureCalibration.range.contains)
+            else {
+                let range = TemperatureCalibration.range
+                throw .inconsistentArtifacts(
+                    "\(regime.rawValue) needs \(shape.layers) temperatures of \(range.lowerBound) to \(range.upperBound)"
+                )
+            }
         }
         do {
             try channelOrder.check(layers: shape.layers, channels: shape.configuration.feedForwardWidth)

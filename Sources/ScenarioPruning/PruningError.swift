@@ -9,6 +9,8 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The model was loaded in another order of its feed-forward channels than the artifacts are about.
     case otherChannelOrder
     case unreadablePathway(String, detail: String)
+    /// Artifacts would take the place of something else.
+    case foreignFolder(String)
     case emptyDescription
     /// The artifacts hold no scores for a criterion.
     case unmeasuredCriterion(String)
@@ -26,9 +28,11 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
             "the artifacts are inconsistent: \(detail); make them again with `subspacepath train`"
         case .otherChannelOrder:
             "feed-forward blocks can be pruned where the model is loaded with the artifacts' order of channels; "
-                + "pass PruningArtifacts.channelOrder(in:) to DecoderModel"
+                + "pass PruningArtifacts.channelOrder(in:for:) to DecoderModel"
         case .unreadablePathway(let path, let detail):
             "cannot use the pathway \(path): \(detail); make one with `subspacepath compile --output`"
+        case .foreignFolder(let path):
+            "\(path) is there and is not a folder of artifacts alone; it is left as it is, choose another --output-dir"
         case .unmeasuredCriterion(let name):
             "the artifacts hold no \(name) importance; measure it with `subspacepath train`, or choose another --criterion"
         case .emptyDescription:

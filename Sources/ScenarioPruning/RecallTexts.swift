@@ -7,7 +7,7 @@ import Transformer
 /// answer, and would be the first to go if importance were measured on these alone.
 package enum RecallTexts {
     private static let letters = ["A", "B", "C", "D"]
-    /// The longest answer that is offered as an option, in characters.
+    /// Answers that are offered as options are shorter than this, in characters.
     private static let longestOption = 90
 
     /// Each text in turn: one is read twice, the next is a multiple choice among answers of others and its right option.

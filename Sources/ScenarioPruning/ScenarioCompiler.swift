@@ -161,8 +161,10 @@ public final class ScenarioCompiler {
             var order = try options.criterion.scores(
                 artifacts.importance[kind], weights: options.criterion.weights(of: diagnosis), seed: options.seed)
             var costs = (0..<kind.count(configuration)).map { Double(kind.multiplyAdds(of: $0, configuration)) }
+            var sharing = kind.sharing(configuration).map { (units: $0.units, cost: Double($0.multiplyAdds)) }
             if kinds == [.heads] {
                 costs = costs.map { _ in 1 }
+                sharing = nil
             } else if options.criterion == .causal {
                 order = order.map { zip($0, costs).map { $0 / $1 } }
             } else {
@@ -171,7 +173,8 @@ public final class ScenarioCompiler {
             let protected =
                 kind == .heads
                 ? protectedHeads(options.alwaysKeep ?? options.criterion.alwaysKeep) : order.map { _ in [] }
-            contests.append((kind, UnitSelection.Contest(order: order, costs: costs, protected: protected)))
+            let contest = UnitSelection.Contest(order: order, costs: costs, sharing: sharing, protected: protected)
+            contests.append((kind, contest))
         }
         return contests
     }

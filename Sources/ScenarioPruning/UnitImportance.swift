@@ -18,9 +18,13 @@ public struct UnitImportance: Sendable, Equatable {
     /// The mean input of the projection of `layer` over a mixture of domains, `[inputs]`.
     func mean(layer: Int, mixture: [Double]) -> [Float] {
         var sums = Array(repeating: 0.0, count: means[layer][0].count)
-        for (domain, weight) in mixture.enumerated() where weight != 0 {
-            let values = means[layer][domain]
-            for i in sums.indices { sums[i] += weight * Double(values[i]) }
+        sums.withUnsafeMutableBufferPointer { sums in
+            for (domain, weight) in mixture.enumerated() where weight != 0 {
+                // Without bounds checks, so that it runs in vectors: of every layer it is part of each compilation.
+                means[layer][domain].withUnsafeBufferPointer { values in
+                    for i in sums.indices { sums[i] += weight * Double(values[i]) }
+                }
+            }
         }
         return sums.map(Float.init)
     }

@@ -9,13 +9,26 @@ package enum UnitSelection {
         let order: [[Double]]
         /// What a unit spares of the budget, `[units]`.
         let costs: [Double]
+        /// Units of a layer share something by so many, and the last of them spares that as well; nil where none do.
+        let sharing: (units: Int, cost: Double)?
         /// Units that stay whatever their score, `[layers][units]`.
         let protected: [[Int]]
 
-        package init(order: [[Double]], costs: [Double], protected: [[Int]]) {
+        package init(
+            order: [[Double]], costs: [Double], sharing: (units: Int, cost: Double)? = nil, protected: [[Int]]
+        ) {
             self.order = order
             self.costs = costs
+            self.sharing = sharing
             self.protected = protected
+        }
+
+        /// What goes without `unit`, beside what is gone already: of a layer where `kept` says which units still stay.
+        func cost(of unit: Int, kept: [Bool]) -> Double {
+            guard let sharing else { return costs[unit] }
+            let first = unit / sharing.units * sharing.units
+            let others = (first..<min(first + sharing.units, kept.count)).contains { $0 != unit && kept[$0] }
+            return costs[unit] + (others ? 0 : sharing.cost)
         }
     }
 
@@ -24,6 +37,8 @@ package enum UnitSelection {
     package static func keptUnits(_ contests: [Contest], sparing wanted: Double) -> [[[Int]]] {
         struct Candidate {
             let order: Double
+            /// Among all candidates as they were found, which breaks ties.
+            let place: Int
             let contest: Int
             let layer: Int
             let unit: Int
@@ -35,16 +50,18 @@ package enum UnitSelection {
             for (layer, order) in contest.order.enumerated() {
                 let safe = Set(contest.protected[layer])
                 for (unit, value) in order.enumerated() where !safe.contains(unit) {
-                    candidates.append(Candidate(order: value, contest: index, layer: layer, unit: unit))
+                    candidates.append(
+                        Candidate(order: value, place: candidates.count, contest: index, layer: layer, unit: unit))
                 }
             }
         }
-        candidates.sort { ($0.order, $0.contest, $0.layer, $0.unit) < ($1.order, $1.contest, $1.layer, $1.unit) }
+        candidates.sort { $0.order == $1.order ? $0.place < $1.place : $0.order < $1.order }
         var spared = 0.0
         for candidate in candidates {
-            let cost = contests[candidate.contest].costs[candidate.unit]
+            let contest = contests[candidate.contest]
+            let cost = contest.cost(of: candidate.unit, kept: kept[candidate.contest][candidate.layer])
             guard spared + cost / 2 <= wanted else { break }
-            let units = contests[candidate.contest].costs.count
+            let units = contest.costs.count
             let floor = max(1, Int((layerFloor * Double(units)).rounded(.up)))
             guard inLayer[candidate.contest][candidate.layer] > floor else { continue }
             kept[candidate.contest][candidate.layer][candidate.unit] = false

@@ -79,7 +79,7 @@ public enum PreTokenizer: String, Sendable, CaseIterable {
             return text.endOfRun(of: .letter, from: start + 1, end: end)
         }
         if kind == .number {
-            return min(text.endOfRun(of: .number, from: start, end: end), start + longestNumber)
+            return text.endOfRun(of: .number, from: start, end: min(end, start + longestNumber))
         }
         let first = text.scalars[start] == " " && start + 1 < end ? start + 1 : start
         if text.classes[first] == .other {

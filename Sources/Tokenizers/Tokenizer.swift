@@ -67,12 +67,14 @@ public struct Tokenizer: Sendable {
         }
         preTokenizer = try PreTokenizer(named: vocabulary.preTokenizer)
         var texts = TokenTexts(capacity: count)
-        var specials: [(text: String, id: Int)] = []
+        var specials: [SpecialTokens.Token] = []
         for (id, token) in vocabulary.tokens.enumerated() {
             let kind = vocabulary.kinds.isEmpty ? .normal : vocabulary.kinds[id]
             if kind == .control || kind == .userDefined || kind == .unknown {
                 texts.append(Array(token.utf8))
-                if !token.isEmpty { specials.append((token, id)) }
+                if !token.isEmpty {
+                    specials.append(SpecialTokens.Token(text: token, id: id, isControl: kind != .userDefined))
+                }
             } else {
                 texts.append(ByteAlphabet.decode(token) ?? Array(token.utf8))
             }
@@ -92,12 +94,13 @@ public struct Tokenizer: Sendable {
 
     /// Token ids of `text`.
     ///
-    /// - Parameter recognizingSpecialTokens: whether text such as `<|im_start|>` becomes the special token of
+    /// User-defined tokens are taken as a whole wherever they stand.
+    ///
+    /// - Parameter recognizingSpecialTokens: whether text such as `<|im_start|>` becomes the control token of
     ///   that name; otherwise it is text like any other.
     public func encode(_ text: String, recognizingSpecialTokens: Bool = false) -> [Int] {
         let composed = preTokenizer == .qwen2 ? text.precomposedStringWithCanonicalMapping : text
-        guard recognizingSpecialTokens else { return encodePlain(composed[...]) }
-        return specialTokens.split(composed).flatMap { piece in
+        return specialTokens.split(composed, recognizingControl: recognizingSpecialTokens).flatMap { piece in
             switch piece {
             case .special(let id): [id]
             case .text(let text): encodePlain(text)
@@ -128,8 +131,8 @@ public struct Tokenizer: Sendable {
     /// The id of the special token written as `text`, or nil.
     public func specialToken(_ text: String) -> Int? { specialTokens.id(of: text) }
 
-    /// Whether the token is a control or user-defined one rather than text.
-    public func isSpecial(_ id: Int) -> Bool { specialTokens.contains(id) }
+    /// Whether the token is a control one rather than text.
+    public func isSpecial(_ id: Int) -> Bool { specialTokens.isControl(id) }
 
     /// The bytes that a token stands for; none for an id outside the vocabulary.
     public func bytes(of id: Int) -> [UInt8] { (0..<texts.count).contains(id) ? Array(texts[id]) : [] }

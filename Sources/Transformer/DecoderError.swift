@@ -12,6 +12,8 @@ public enum DecoderError: Error, Equatable, Sendable, CustomStringConvertible {
     case channelOrder(String)
     /// The worker threads could not be started.
     case noWorkers(String)
+    /// The model's predictions are no numbers.
+    case notANumber
     /// The machine has too little memory.
     case outOfMemory(String)
 
@@ -29,6 +31,8 @@ public enum DecoderError: Error, Equatable, Sendable, CustomStringConvertible {
             "the order of the feed-forward channels does not fit: \(detail)"
         case .noWorkers(let detail):
             "cannot start worker threads: \(detail)"
+        case .notANumber:
+            "what the model predicts is not a number: its weights, or the pathway's biases, are damaged"
         case .outOfMemory(let what):
             "out of memory for \(what)"
         }

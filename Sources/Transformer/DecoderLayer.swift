@@ -62,10 +62,12 @@ public final class DecoderLayer: @unchecked Sendable {
 }
 
 /// Reads tensors of a checkpoint, checking that they are there and of the expected shape.
-struct TensorLoader {
+final class TensorLoader {
     private let file: GGUFFile
     private let pool: WorkerPool
     private let arena: WeightArena
+    /// The names of the tensors that were asked for.
+    private var asked: Set<String> = []
 
     init(_ file: GGUFFile, _ pool: WorkerPool) {
         self.file = file
@@ -77,6 +79,7 @@ struct TensorLoader {
         _ name: String, rows: Int, columns: Int, blockRows: Int? = nil, blockColumns: Int? = nil,
         rotaryPairs: Int = 0, rowOrder: [Int32]? = nil, columnOrder: [Int32]? = nil
     ) throws(CheckpointError) -> PackedMatrix {
+        asked.insert(name)
         guard let tensor = file.tensor(name) else {
             throw CheckpointError(.missing, file: file.file.path, field: name, detail: "the model has no such tensor")
         }
@@ -94,6 +97,7 @@ struct TensorLoader {
     }
 
     func optionalVector(_ name: String, count: Int) throws(CheckpointError) -> [Float]? {
+        asked.insert(name)
         guard let tensor = file.tensor(name) else { return nil }
         guard tensor.elementCount == count else {
             throw CheckpointError(
@@ -104,6 +108,20 @@ struct TensorLoader {
             sp_dequantize(
                 sp_element_type(tensor.type.rawValue), file.bytes(of: tensor).baseAddress, count, buffer.baseAddress)
             initialized = count
+        }
+    }
+
+    /// Once all is read: a tensor that is left over would change what the model computes.
+    ///
+    /// - Throws: ``CheckpointError`` that names the first one.
+    func checkNothingIsLeft() throws(CheckpointError) {
+        // Old converters wrote the frequencies of rotations, which follow from the hyperparameters.
+        let harmless = [".attn_rot_embd", ".attn.rot_embd", ".rotary_emb.inv_freq"]
+        for tensor in file.tensors
+        where !asked.contains(tensor.name) && !harmless.contains(where: tensor.name.contains) {
+            throw CheckpointError(
+                .unsupported, file: file.file.path, field: tensor.name,
+                detail: "this version does not know what the model does with this tensor")
         }
     }
 

@@ -7,7 +7,7 @@ import Tokenizers
 /// A model never changes and may be shared by any number of sessions.
 public final class DecoderModel: Sendable {
     /// The arithmetic of matrix products over quantised weights.
-    public enum Precision: String, Sendable, CaseIterable {
+    public enum Precision: String, Sendable, CaseIterable, Codable {
         /// Activations rounded to 8 bits in groups of 32: the fast default.
         case int8
         /// Activations in single precision: the reference.
@@ -30,7 +30,7 @@ public final class DecoderModel: Sendable {
     public let quantization: String
     /// The number of weights.
     public let parameterCount: Int
-    /// Identifies the model's weights and tokenizer: see ``ModelFingerprint``.
+    /// Identifies the model's weights: see ``ModelFingerprint``.
     public let fingerprint: ModelFingerprint
     /// How the feed-forward channels are ordered; nil for the checkpoint's order. Whatever speaks of channels or of
     /// their blocks means this order.
@@ -92,6 +92,7 @@ public final class DecoderModel: Sendable {
                 try DecoderLayer(index, loader, configuration, channelOrder: channelOrder?.sources[index]))
         }
         self.layers = layers
+        try loader.checkNothingIsLeft()
         quantization = file.quantization
         parameterCount = file.parameterCount
         fingerprint = ModelFingerprint(file, configuration)

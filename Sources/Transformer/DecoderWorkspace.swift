@@ -161,6 +161,9 @@ final class DecoderWorkspace {
         }
     }
 
+    /// Writes zeros over the channels that another layer left behind.
+    func clearChannels(tokens: Int) { inner.pointer.update(repeating: 0, count: tokens * inner.stride) }
+
     func quantizeHeads(tokens: Int) {
         var activations = heads.activations(tokens)
         sp_quantize(pool, &activations, Int32(tokens))

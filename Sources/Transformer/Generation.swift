@@ -18,6 +18,8 @@ public struct GenerationSummary: Sendable {
         /// The model ended its answer.
         case endOfText
         case maxNewTokens
+        /// The context has no room for more.
+        case contextFull
         /// The caller wanted no more.
         case stopped
     }
@@ -37,16 +39,19 @@ extension InferenceSession {
     /// Reads `prompt` and writes its continuation.
     ///
     /// - Parameter onText: called with each new piece of text, always whole characters; returns whether to go on.
-    /// - Throws: ``DecoderError/contextExceeded(needed:limit:)`` before any work where prompt and new tokens do not
-    ///   fit; `CancellationError` where the surrounding task is cancelled.
+    /// Where the context has room for fewer new tokens than asked for, it writes those.
+    ///
+    /// - Throws: ``DecoderError/contextExceeded(needed:limit:)`` before any work where the prompt and one token do not fit,
+    ///   ``DecoderError/notANumber``; `CancellationError` where the surrounding task is cancelled.
     public func generate(
         after prompt: [Int], options: GenerationOptions, onText: (String) -> Bool = { _ in true }
     ) throws -> GenerationSummary {
         guard prompt.count + 1 <= contextLimit - position else {
             throw DecoderError.contextExceeded(needed: position + prompt.count + 1, limit: contextLimit)
         }
-        let room = contextLimit - position - prompt.count
+        let most = min(options.maxNewTokens, contextLimit - position - prompt.count)
         var summary = GenerationSummary()
+        summary.stopReason = most < options.maxNewTokens ? .contextFull : .maxNewTokens
         summary.promptTokens = prompt.count
         var sampler = LogitSampler(options.sampling)
         var decoder = StreamingDecoder(model.tokenizer)
@@ -54,8 +59,9 @@ extension InferenceSession {
         let start = clock.now
         var logits = try logits(after: prompt)
         let read = clock.now
-        while summary.tokens.count < min(options.maxNewTokens, room) {
+        while summary.tokens.count < most {
             let token = sampler.sample(logits)
+            guard logits[token].isFinite else { throw DecoderError.notANumber }
             if model.tokenizer.endTokens.contains(token) {
                 summary.stopReason = .endOfText
                 break
@@ -67,7 +73,7 @@ extension InferenceSession {
                 summary.stopReason = .stopped
                 break
             }
-            if summary.tokens.count < min(options.maxNewTokens, room) { logits = try self.logits(after: [token]) }
+            if summary.tokens.count < most { logits = try self.logits(after: [token]) }
         }
         let rest = decoder.finish()
         summary.text += rest

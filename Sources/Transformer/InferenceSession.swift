@@ -14,6 +14,8 @@ public final class InferenceSession {
     public internal(set) var position = 0
 
     private var plan: PathwayPlan
+    /// How many layers have read the text; nil where it has not come through the first one.
+    private var layersRead: Int?
     /// Whether the cache was made for every key/value group.
     private let isDense: Bool
     let cache: KeyValueCache
@@ -53,6 +55,12 @@ public final class InferenceSession {
     /// Forgets the text; the memory stays for the next one.
     public func reset() { rewind(to: 0) }
 
+    /// Forgets the text, and that any layer has read it from its tokens on.
+    func forget() {
+        reset()
+        layersRead = nil
+    }
+
     /// Forgets what follows the first `position` tokens, so that another continuation can be read from there.
     ///
     /// - Precondition: `0 <= position <= self.position`.
@@ -75,11 +83,12 @@ public final class InferenceSession {
         try process(tokens, logits: .all, body)
     }
 
-    /// Processes `tokens` and returns the means of what flowed through each layer.
+    /// Processes `tokens` and returns the means of what flowed through each layer. What does not run is zero.
     ///
     /// - Parameters:
     ///   - kinds: what to take the means of.
     ///   - layers: only these, the first ones, run; nil for all.
+    /// - Precondition: as many layers have read the text so far.
     public func taps(over tokens: [Int], of kinds: MeanTaps.Kinds, layers: Int? = nil) throws -> MeanTaps {
         var taps: MeanTaps? = MeanTaps(kinds, model.configuration)
         try process(tokens, logits: .none, layers: layers, tapping: &taps) { _, _ in }
@@ -108,6 +117,9 @@ public final class InferenceSession {
         }
         try cache.reserve(position + tokens.count)
         try workspace.reserve(positions: position + tokens.count)
+        let depth = min(layers ?? model.layers.count, model.layers.count)
+        precondition(position == 0 || layersRead == depth, "a text goes on through the layers that have read it")
+        layersRead = depth
         var start = 0
         while start < tokens.count {
             try Task.checkCancellation()
@@ -117,8 +129,7 @@ public final class InferenceSession {
             }
             switch wanted {
             case .none:
-                let last = min(layers ?? model.layers.count, model.layers.count)
-                runLayers(0..<last, tokens: batch.count, tapping: &taps, endingWithAttention: taps?.channels == nil)
+                runLayers(0..<depth, tokens: batch.count, tapping: &taps, endingWithAttention: taps?.channels == nil)
                 position += batch.count
             case .all:
                 runLayers(0..<model.layers.count, tokens: batch.count, tapping: &taps)
@@ -248,6 +259,7 @@ public final class InferenceSession {
     private func feedForward(_ index: Int, tokens: Int, keepsChannels: Bool) {
         let (layer, path) = (model.layers[index], plan.layers[index].feedForward)
         let w = workspace
+        if keepsChannels, !path.isWhole { w.clearChannels(tokens: tokens) }
         guard !path.isEmpty else { return addBias(path.bias, tokens: tokens) }
         w.normalize(layer.feedForwardNorm, epsilon: model.configuration.normEpsilon, tokens: tokens)
         w.multiplyGated(

@@ -14,6 +14,20 @@ final class KeyValueCache {
 
     let format: sp_cache_format
 
+    private static func format(_ precision: DecoderModel.Precision) -> sp_cache_format {
+        precision == .int8 ? SP_CACHE_I16 : SP_CACHE_F32
+    }
+
+    private static func blockBytes(_ format: sp_cache_format, headStride: Int) -> (keys: Int, values: Int) {
+        (sp_key_block_bytes(format, Int32(headStride)), sp_value_block_bytes(format, Int32(headStride)))
+    }
+
+    /// Bytes of a position's keys and values in one group, scales among them.
+    static func bytesPerPosition(_ precision: DecoderModel.Precision, headStride: Int) -> Int {
+        let bytes = blockBytes(format(precision), headStride: headStride)
+        return (bytes.keys + bytes.values) / Int(SP_KEY_BLOCK)
+    }
+
     private(set) var stores: [[Store?]]
     private(set) var capacity = 0
     /// Bytes of the keys, and of the values, of a block of positions in one group.
@@ -25,8 +39,8 @@ final class KeyValueCache {
         _ plan: PathwayPlan, _ configuration: ModelConfiguration, precision: DecoderModel.Precision, headStride: Int,
         limit: Int
     ) {
-        format = precision == .int8 ? SP_CACHE_I16 : SP_CACHE_F32
-        blockBytes = (sp_key_block_bytes(format, Int32(headStride)), sp_value_block_bytes(format, Int32(headStride)))
+        format = Self.format(precision)
+        blockBytes = Self.blockBytes(format, headStride: headStride)
         self.limit = limit
         liveGroups = plan.layers.map { $0.groups.map(\.index) }
         stores = Array(

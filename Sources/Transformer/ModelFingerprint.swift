@@ -8,7 +8,8 @@ public struct ModelFingerprint: Sendable, Hashable, Codable, CustomStringConvert
     /// Sixteen hexadecimal digits.
     public let description: String
 
-    init(_ file: GGUFFile, _ configuration: ModelConfiguration) {
+    /// - Parameter configuration: the file's.
+    public init(_ file: GGUFFile, _ configuration: ModelConfiguration) {
         var hash = FNV1a()
         hash.combine("\(configuration)".utf8)
         for tensor in file.tensors {

@@ -4,6 +4,10 @@ import Checkpoints
 /// A weight matrix `[rows, columns]`, quantised or not, repacked into tiles of 16 rows so that a head, or any
 /// run of 16 rows, is contiguous.
 public final class PackedMatrix: @unchecked Sendable {
+    /// How much larger than in its file a matrix may be, unless it is small.
+    private static let mostGrowth = 8
+    private static let alwaysAllowed = 1 << 20
+
     let matrix: sp_matrix
     /// Keeps the tiles alive.
     private let arena: WeightArena
@@ -48,6 +52,11 @@ public final class PackedMatrix: @unchecked Sendable {
             &matrix, type, Int64(rows), Int64(columns), Int64(blockRows ?? rows), Int64(blockColumns ?? columns))
         guard bytes > 0 else {
             throw failure(.unsupported, "cannot be repacked: [\(rows), \(columns)] of \(tensor.type)")
+        }
+        // Narrow matrices are padded: a small file must not take a machine's memory.
+        guard bytes <= Self.mostGrowth * tensor.range.count + Self.alwaysAllowed else {
+            throw failure(
+                .unsupported, "is too narrow: it would take \(bytes) bytes where the file has \(tensor.range.count)")
         }
         guard let memory = arena.allocate(bytes) else {
             throw failure(.outOfMemory, "needs \(bytes) bytes of memory")

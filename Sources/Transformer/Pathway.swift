@@ -37,6 +37,21 @@ public struct Pathway: Sendable, Equatable, Codable {
         self.feedForwardBiases = feedForwardBiases.isEmpty ? nil : feedForwardBiases
     }
 
+    private enum CodingKeys: String, CodingKey {
+        case keptHeads, biases, keptBlocks, channelOrder, feedForwardBiases
+    }
+
+    /// A pathway from a file, where units may stand in any order.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            keptHeads: try container.decode([[Int]].self, forKey: .keptHeads),
+            biases: try container.decode([[Float]].self, forKey: .biases),
+            keptBlocks: try container.decodeIfPresent([[Int]].self, forKey: .keptBlocks),
+            channelOrder: try container.decodeIfPresent(ChannelOrder.self, forKey: .channelOrder),
+            feedForwardBiases: try container.decodeIfPresent([[Float]].self, forKey: .feedForwardBiases) ?? [])
+    }
+
     /// The pathway of all heads and feed-forward blocks.
     public static func dense(layers: Int, heads: Int) -> Pathway {
         Pathway(keptHeads: Array(repeating: Array(0..<heads), count: layers))

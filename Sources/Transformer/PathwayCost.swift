@@ -46,7 +46,7 @@ public struct PathwayCost: Sendable, Equatable {
             weightBytes +=
                 (layer.gate.byteCount + layer.up.byteCount + layer.down.byteCount) * channels
                 / configuration.feedForwardWidth
-            cached += 2 * groups * layer.key.blockStride * (model.precision == .int8 ? 2 : 4)
+            cached += groups * KeyValueCache.bytesPerPosition(model.precision, headStride: layer.key.blockStride)
         }
         self.layers = layers
         self.lastLayer = lastLayer

@@ -32,6 +32,7 @@ final class PathwayPlan {
         let bias: AlignedBuffer<Float>?
 
         var isEmpty: Bool { columns.groups?.count == 0 }
+        var isWhole: Bool { columns.groups == nil }
     }
 
     /// The columns of a matrix that a product reads.
@@ -104,6 +105,9 @@ final class PathwayPlan {
     ) throws(DecoderError) {
         guard Set(kept).count == kept.count, kept.allSatisfy((0..<count).contains) else {
             throw .pathwayMismatch(expected: "distinct \(what) 0 to \(count - 1) in layer \(layer)", found: "\(kept)")
+        }
+        guard bias.allSatisfy(\.isFinite) else {
+            throw .pathwayMismatch(expected: "finite biases in layer \(layer)", found: "others")
         }
         guard bias.isEmpty || bias.count == width else {
             throw .pathwayMismatch(

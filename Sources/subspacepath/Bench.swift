@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoints
 import Evaluation
 import Foundation
 import ScenarioPruning
@@ -96,12 +97,8 @@ struct Bench: ParsableCommand {
         ) { line.update(done: $0, total: $1) }
         line.finish()
         report.compilation = pruned?.compilation
-        if let output {
-            let url = URL(fileURLWithPath: output)
-            try FileManager.default.createDirectory(
-                at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-            try Console.encode(report).write(to: url, options: .atomic)
-        }
         if json { try Console.printJSON(report) } else { print(SpeedTable.text(report)) }
+        // Last: what was measured is shown even where it cannot be written.
+        if let output { try WholeFile.write(try Console.encode(report), to: URL(fileURLWithPath: output)) }
     }
 }

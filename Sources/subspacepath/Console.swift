@@ -27,13 +27,6 @@ enum Console {
         FileHandle.standardOutput.write(Data(text.utf8))
     }
 
-    /// A name from outside on one line: control characters are replaced, so that none acts on a terminal.
-    static func printable(_ name: String) -> String {
-        String(
-            String.UnicodeScalarView(
-                name.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 }))
-    }
-
     static func printJSON(_ value: some Encodable) throws {
         write(String(decoding: try encode(value), as: UTF8.self))
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoints
 import DomainBasis
 import Evaluation
 import Foundation
@@ -91,7 +92,9 @@ struct Domains: ParsableCommand {
         let candidates = try readPools(options)
         let space = try DomainSpace(try embed(candidates), dimensions: dimensions, seed: seed)
         let selection = try DomainSelection(space, options)
-        if let output { try DomainPicture(space, selection).write(to: URL(fileURLWithPath: output)) }
+        if let output {
+            try WholeFile.write(Data(DomainPicture(space, selection).svg.utf8), to: URL(fileURLWithPath: output))
+        }
         let names = selection.candidates
         let result = Output(
             chosen: selection.chosen, objective: selection.objective, separation: selection.separation,
@@ -133,7 +136,7 @@ struct Domains: ParsableCommand {
 
     private func show(_ result: Output, order: [Int]) {
         func decimal(_ value: Double) -> String { String(format: "%.2f", value) }
-        let names = result.candidates.map(Console.printable)
+        let names = result.candidates.map(\.printable)
         let marked = order.enumerated().map { row, index in
             "\(row + 1) \(names[index])\(row < result.chosen.count ? " *" : "")"
         }
@@ -166,20 +169,5 @@ struct Domains: ParsableCommand {
         }
         print(TextTable.align([["domain", "texts", "coverage"]] + rows))
         if let output = result.output { print("\npicture in \(output)") }
-    }
-}
-
-extension DomainPicture {
-    /// Writes the picture, whole or not at all.
-    ///
-    /// - Throws: ``EvaluationError/cannotSave(file:detail:)``.
-    fileprivate func write(to url: URL) throws {
-        do {
-            try FileManager.default.createDirectory(
-                at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-            try Data(svg.utf8).write(to: url, options: .atomic)
-        } catch {
-            throw EvaluationError.cannotSave(file: url.relativePath, detail: error.localizedDescription)
-        }
     }
 }

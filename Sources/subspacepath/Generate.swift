@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoints
 import Foundation
 import ScenarioPruning
 import Tokenizers
@@ -73,9 +74,10 @@ struct Generate: ParsableCommand {
         if let pathway {
             let url = URL(fileURLWithPath: pathway)
             let file = try PathwayFile(contentsOf: url)
-            let decoder = try model.load(channelOrder: file.pathway.channelOrder)
-            try file.check(for: decoder, readFrom: url)
-            return (decoder, file.pathway)
+            let checkpoint = try model.open()
+            try file.check(
+                for: ModelFingerprint(checkpoint, try ModelConfiguration(checkpoint)), readFrom: url)
+            return (try model.load(checkpoint, channelOrder: file.pathway.channelOrder), file.pathway)
         }
         guard let scenario else { return (try model.load(), nil) }
         let decoder = try model.load(toPrune: criterion.prune, by: artifacts)

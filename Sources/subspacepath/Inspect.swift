@@ -41,7 +41,7 @@ struct Inspect: ParsableCommand {
         print(
             """
             \(output.file)
-            name              \(output.name ?? "(none)")
+            name              \(output.name?.printable ?? "(none)")
             architecture      \(output.architecture)
             layers            \(output.layers)
             heads             \(output.heads) of \(output.headSize), in \(output.keyValueHeads) key/value groups

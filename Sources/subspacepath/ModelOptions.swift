@@ -23,23 +23,22 @@ struct ModelOptions: ParsableArguments {
         }
     }
 
+    func open() throws -> GGUFFile { try GGUFFile(contentsOf: try ModelLocation(model).file) }
+
+    func load() throws -> DecoderModel { try load(try open()) }
+
     /// - Parameter channelOrder: how to order the feed-forward channels; nil for the checkpoint's order.
-    func load(channelOrder: ChannelOrder? = nil) throws -> DecoderModel {
-        try load(try GGUFFile(contentsOf: try ModelLocation(model).file), channelOrder: channelOrder)
+    func load(_ file: GGUFFile, channelOrder: ChannelOrder? = nil) throws -> DecoderModel {
+        try DecoderModel(
+            file, precision: precision, pool: try WorkerPool(threads: threads), channelOrder: channelOrder)
     }
 
     /// Loads the model in the order of channels that pruning `kinds` by the artifacts takes.
     func load(toPrune kinds: PrunedKinds, by artifacts: ArtifactsOptions) throws -> DecoderModel {
-        guard kinds.kinds.contains(.feedForward) else { return try load() }
-        let location = try ModelLocation(model)
-        let file = try GGUFFile(contentsOf: location.file)
-        let url = artifacts.url(for: location, quantization: file.quantization)
-        return try load(file, channelOrder: try PruningArtifacts.channelOrder(in: url))
-    }
-
-    private func load(_ file: GGUFFile, channelOrder: ChannelOrder?) throws -> DecoderModel {
-        try DecoderModel(
-            file, precision: precision, pool: try WorkerPool(threads: threads), channelOrder: channelOrder)
+        let file = try open()
+        guard kinds.kinds.contains(.feedForward) else { return try load(file) }
+        let url = artifacts.url(for: try ModelLocation(model), quantization: file.quantization)
+        return try load(file, channelOrder: try PruningArtifacts.channelOrder(in: url, for: file))
     }
 }
 

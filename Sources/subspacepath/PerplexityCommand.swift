@@ -9,9 +9,10 @@ struct PerplexityCommand: ParsableCommand {
         commandName: "perplexity",
         abstract: "Measure the likelihood of texts, dense or along pathways.",
         discussion: """
-            Reads JSON lines {"text", "scenario", "group"}, the last two optional. With a pruning budget, a line is \
-            read along the pathway of its own scenario, or of --scenario. Every token after a text's first counts; \
-            no token is added to a text.
+            Reads JSON lines {"text", "scenario", "group"}, the last two optional. With --pruning-strength or \
+            --pruned-fraction, a line is read along the pathway of its own scenario, or of --scenario; without either, \
+            the dense model reads, whatever else is given. Every token after a text's first counts; no token is added \
+            to a text.
             """)
 
     @OptionGroup var model: ModelOptions
@@ -51,11 +52,17 @@ struct PerplexityCommand: ParsableCommand {
     }
 
     func run() throws {
+        if scenario != nil, !budget.isGiven {
+            Console.warn(["--scenario prunes nothing without --pruning-strength or --pruned-fraction"])
+        }
         let decoder = budget.isGiven ? try model.load(toPrune: criterion.prune, by: artifacts) : try model.load()
         let url = URL(fileURLWithPath: input)
         let texts = try EvaluationText.read(url)
         let evaluation = budget.isGiven ? try pruned(decoder, texts, url) : try dense(decoder, texts, url)
         let total = evaluation.total
+        guard total.tokens > 0 else {
+            throw EvaluationError.malformed(file: url.path, detail: "holds no text of two tokens or more")
+        }
         if json {
             return try Console.printJSON(
                 Output(
@@ -89,9 +96,9 @@ struct PerplexityCommand: ParsableCommand {
         var sessions: [String: (session: InferenceSession, compiled: CompiledScenario)] = [:]
         var warnings: [String] = []
         var evaluation = PerplexityEvaluation()
-        for (index, text) in texts.enumerated() where text.scenario == nil && scenario == nil && !blind {
+        for text in texts where text.scenario == nil && scenario == nil && !blind {
             throw EvaluationError.unusableText(
-                file: url.path, line: index + 1,
+                file: url.path, line: text.line,
                 detail: "has no \"scenario\"; give it one, or all of them by --scenario or --blind")
         }
         try forEach(texts, url, decoder) { text, ids in
@@ -123,7 +130,7 @@ struct PerplexityCommand: ParsableCommand {
             do {
                 try body(text, decoder.tokenizer.encode(text.text))
             } catch let error as DecoderError {
-                throw EvaluationError.unusableText(file: url.path, line: index + 1, detail: "\(error)")
+                throw EvaluationError.unusableText(file: url.path, line: text.line, detail: "\(error)")
             }
             line.update(done: index + 1, total: texts.count)
         }

@@ -55,7 +55,7 @@ struct CriterionOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "What is pruned, separated by commas: heads, feed-forward. With feed-forward the budget is a share of the "
-                + "model's multiply-adds, without it a share of the heads.", valueName: "kinds"),
+                + "model's multiply-adds, without it a share of the heads. (default: heads)", valueName: "kinds"),
         transform: PrunedKinds.init)
     var prune = PrunedKinds.default
 

@@ -48,13 +48,7 @@ struct ReportCommand: ParsableCommand {
         let (measurements, advice) = try measurements(in: folder, of: recorded)
         let page = try ReportPage(runs: recorded, measurements: measurements, advice: advice).html
         let url = URL(fileURLWithPath: output)
-        do {
-            try FileManager.default.createDirectory(
-                at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-            try Data(page.utf8).write(to: url, options: .atomic)
-        } catch {
-            throw EvaluationError.cannotSave(file: output, detail: error.localizedDescription)
-        }
+        try WholeFile.write(Data(page.utf8), to: url)
         let turns = recorded.reduce(0) { $0 + $1.results.count }
         if json {
             return try Console.printJSON(

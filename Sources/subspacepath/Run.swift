@@ -94,14 +94,19 @@ struct Run: ParsableCommand {
         let data = URL(fileURLWithPath: dataDir)
         var strengths: [Double] = []
         for strength in pruningStrengths where !strengths.contains(strength) { strengths.append(strength) }
-        let configuration = SweepConfiguration(
-            model: decoder.fingerprint, strengths: strengths,
-            datasets: datasets.isEmpty ? ScenarioSet.names(in: data.appending(path: "test")) : datasets,
-            samples: numSamples, usesHistory: useHistory, maxNewTokens: maxNewTokens, temperature: temperature,
-            seed: seed, compilation: criterion.options(.strength(0), seed: seed), scoring: scoring,
-            comparesBlind: compareBlind)
-        let sweep = try Sweep(
-            decoder, try artifacts.load(for: decoder), configuration, dataDirectory: data)
+        let test = data.appending(path: "test")
+        let datasets = datasets.isEmpty ? ScenarioSet.names(in: test) : datasets
+        guard !datasets.isEmpty else { throw EvaluationError.noDatasets(directory: test.relativePath) }
+        let measured = try artifacts.load(for: decoder)
+        let asked = SweepConfiguration(
+            model: decoder.fingerprint, strengths: strengths, datasets: datasets, samples: numSamples,
+            usesHistory: useHistory, maxNewTokens: maxNewTokens, temperature: temperature, seed: seed,
+            compilation: criterion.options(.strength(0), seed: seed), scoring: scoring,
+            comparesBlind: compareBlind, precision: decoder.precision,
+            artifacts: try PruningArtifacts.digest(of: artifacts.url(for: location, quantization: decoder.quantization))
+        )
+        let sweep = try Sweep(decoder, measured, asked, dataDirectory: data)
+        let configuration = sweep.configuration
         let parent = URL(fileURLWithPath: resultsDir)
             .appending(path: location.shortName(quantization: decoder.quantization))
         let folder = try ResultsFolder(in: parent, name: runName, configuration, resuming: resume)

@@ -11,7 +11,7 @@ enum SpeedTable {
         }
         let savings = report.lengths.compactMap { length in length.pathway.map { savingLine(length, $0) } }
         let header = [
-            "prompt", "pruned", "tokens/s", "least", "most", "us/token", "of peak", "written/s", "least", "most",
+            "prompt", "heads pruned", "tokens/s", "least", "most", "us/token", "of peak", "written/s", "least", "most",
             "of reading",
         ]
         let savingHeader = [

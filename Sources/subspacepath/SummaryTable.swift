@@ -28,8 +28,10 @@ enum SummaryTable {
         for metric in Metric.allCases where rows.contains(where: { $0.estimates[metric] != nil }) {
             columns += [
                 Column(title: title(metric)) { $0.estimates[metric].map { String(format: "%.3f", $0.mean) } ?? "-" },
-                Column(title: "95% interval") {
-                    $0.estimates[metric].map { interval($0.interval.low, $0.interval.high) } ?? "-"
+                Column(title: "95% interval") { row in
+                    // One scenario says nothing of how scenarios differ.
+                    guard row.scenarios > 1, let interval = row.estimates[metric]?.interval else { return "-" }
+                    return String(format: "%.3f to %.3f", interval.low, interval.high)
                 },
             ]
         }
@@ -51,12 +53,10 @@ enum SummaryTable {
         [
             comparison.dataset, name(comparison.pathway, comparison.strength), comparison.baseline.rawValue,
             title(comparison.metric), String(format: "%+.3f", comparison.difference),
-            String(format: "%+.3f to %+.3f", comparison.low, comparison.high),
+            comparison.scenarios > 1 ? String(format: "%+.3f to %+.3f", comparison.low, comparison.high) : "-",
             String(format: comparison.pValue < 0.001 ? "%.4f" : "%.3f", comparison.pValue),
         ]
     }
-
-    private static func interval(_ low: Double, _ high: Double) -> String { String(format: "%.3f to %.3f", low, high) }
 
     private static func name(_ pathway: PathwayKind, _ strength: Double) -> String {
         switch pathway {

@@ -99,6 +99,10 @@ struct Train: ParsableCommand {
         if feedForwardTokens < 0 {
             throw ValidationError("--feed-forward-tokens is \(feedForwardTokens), expected 0 or more")
         }
+        if Set(selectedDomains).count < selectedDomains.count {
+            throw ValidationError("--selected-domains names a domain twice")
+        }
+        if outputDir == "" { throw ValidationError("--output-dir is empty, expected a folder") }
         if let foundationLayers, foundationLayers < 0 {
             throw ValidationError("--foundation-layers is \(foundationLayers), expected 0 or more")
         }

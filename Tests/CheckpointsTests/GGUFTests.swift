@@ -3,6 +3,14 @@ import Foundation
 import TestSupport
 import Testing
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// Builds GGUF bytes, well-formed or not.
 struct GGUFBytes {
     var data = Data("GGUF".utf8)
@@ -194,6 +202,60 @@ struct GGUFBytes {
         }
     }
 
+    /// Hashing a long run of combining marks takes time in the square of its length; an escape acts on a terminal.
+    @Test(arguments: [
+        "a" + String(repeating: "\u{301}\u{327}", count: 100_000), "x\u{1B}[2J", String(repeating: "k", count: 70_000),
+    ])
+    func namesAreShortAndPlain(name: String) {
+        var key = GGUFBytes(tensors: 0, entries: 1)
+        key.append(string: name)
+        key.append(UInt32(0))
+        key.append(UInt8(1))
+        var tensor = GGUFBytes(tensors: 1, entries: 0)
+        tensor.appendTensor(name, dimensions: [8])
+        tensor.pad()
+        tensor.data.append(Data(repeating: 0, count: 32))
+        #expect(refusal(key.data)?.field == "metadata key 0")
+        #expect(refusal(tensor.data)?.field == "name of tensor 0")
+    }
+
+    /// Opening a pipe that nobody writes into must not wait.
+    @Test func pipesAreRefused() throws {
+        try Fixtures.withTemporaryDirectory { folder in
+            let url = folder.appending(path: "pipe.gguf")
+            #expect(mkfifo(url.path, 0o600) == 0)
+            #expect(throws: CheckpointError.self) { try GGUFFile(contentsOf: url) }
+        }
+    }
+
+    /// Files from before there were types of scaling hold a factor alone.
+    @Test(arguments: [("rope.scaling.factor", 4.0), ("rope.scale_linear", 4.0), ("rope.other", 1.0)])
+    func aFactorAloneIsLinearScaling(key: String, scale: Double) throws {
+        var file = GGUFBytes(tensors: 1, entries: 8)
+        func entry(_ key: String, _ value: UInt32) {
+            file.append(string: key)
+            file.append(UInt32(4))
+            file.append(value)
+        }
+        file.append(string: "general.architecture")
+        file.append(UInt32(8))
+        file.append(string: "llama")
+        entry("llama.block_count", 1)
+        entry("llama.embedding_length", 32)
+        entry("llama.feed_forward_length", 32)
+        entry("llama.attention.head_count", 2)
+        entry("llama.context_length", 64)
+        for (key, value) in [("attention.layer_norm_rms_epsilon", Float(1e-5)), (key, 4)] {
+            file.append(string: "llama." + key)
+            file.append(UInt32(6))
+            file.append(value)
+        }
+        file.appendTensor("token_embd.weight", dimensions: [32, 8])
+        file.pad()
+        file.data.append(Data(repeating: 0, count: 1024))
+        #expect(try ModelConfiguration(try open(file.data)).rotaryScale == scale)
+    }
+
     @Test func missingFilesAndFoldersAreNamed() {
         for path in ["/nonexistent/model.gguf", FileManager.default.temporaryDirectory.path] {
             #expect(throws: CheckpointError.self) { try GGUFFile(contentsOf: URL(fileURLWithPath: path)) }
@@ -240,6 +302,7 @@ struct GGUFBytes {
         #"{"a":{"dtype":"F32","shape":[-1,-2],"data_offsets":[0,8]}}"#,
         #"{"a":{"dtype":"F64","shape":[1],"data_offsets":[0,8]}}"#,
         #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0]}}"#,
+        #"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#,
         "not json",
     ])
     func hostileHeadersAreRefused(header: String) throws {

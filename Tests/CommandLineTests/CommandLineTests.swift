@@ -271,6 +271,7 @@ private struct Tool {
             ["compile", "--scenario", "x", "--criterion", "no-such-criterion"], ["bench", "--repetitions", "0"],
             ["run", "--scoring", "taste"], ["compile", "--scenario", "x", "--prune", "heads,legs"], ["import"],
             ["import", "--input", "x", "--limit", "0"], ["domains", "--count", "0"], ["domains", "--balance", "1.5"],
+            ["train", "--output-dir", ""], ["train", "--selected-domains", "law", "law"],
             ["domains", "--output", "x.png"], ["domains", "--dimensions", "0"],
             ["import", "--input", "x", "--format", "riddles"], ["import", "--input", "x", "--output", "x.txt"],
         ] {
@@ -287,6 +288,14 @@ private struct Tool {
             try Data("not a model".utf8).write(to: junk)
             let questions = folder.appending(path: "questions.jsonl")
             try Data("{\"question\": \"q\", \"answer\": [\"a\"]}\n{\"question\": 1}\n".utf8).write(to: questions)
+            let inside = folder.appending(path: "inside")
+            try FileManager.default.createDirectory(at: inside, withIntermediateDirectories: true)
+            let riddle = inside.appending(path: "riddle.json")
+            let turn = #"{"prompt": "Which?\nA. one\nB. two", "answer": "Z", "task_type": "multiple_choice"}"#
+            try Data(#"[{"scenario_id": "r", "topic_description": "Riddles", "turns": [\#(turn)]}]"#.utf8).write(
+                to: riddle)
+            let empty = folder.appending(path: "empty.jsonl")
+            try Data(#"{"text": ""}"#.utf8).write(to: empty)
             let cases: [([String], String)] = [
                 (["inspect", "--model", "no-such-model"], "no-such-model"),
                 (["inspect", "--model", junk.path], "not a GGUF file"),
@@ -318,6 +327,19 @@ private struct Tool {
                 (["run", "--num-samples", "1", "--results-dir", "/dev/null"], "/dev/null"),
                 (["generate", "--prompt", String(repeating: "word ", count: 9000)], "context"),
                 (["generate", "--prompt", "x", "--pathway", junk.path], "junk.gguf"),
+                (["bench", "--prompt-tokens", "\(Int.max)", "--model", tiny], "context"),
+                (["run", "--data-dir", folder.path], "holds no datasets"),
+                (["run", "--datasets", riddle.path], "whose turn 1 has the answer"),
+                (["compile", "--scenario", "x", "--output", junk.path + "/x.json"], "cannot write"),
+                (["compile", "--scenario", "x", "--output", folder.path], "is a folder"),
+                (["perplexity", "--input", empty.path], "two tokens"),
+                (["train", "--model", tiny, "--output-dir", folder.path], "choose another --output-dir"),
+                (
+                    [
+                        "compile", "--scenario", "x", "--prune", "heads,feed-forward", "--model", tiny, "--artifacts",
+                        "artifacts/smollm2-135m-instruct",
+                    ], "were made for"
+                ),
             ]
             for (arguments, message) in cases {
                 let tool = try Tool(arguments)

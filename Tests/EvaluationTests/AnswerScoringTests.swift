@@ -29,7 +29,8 @@ import Testing
     @Test(arguments: [
         ("The salt is sodium chloride.", "sodium chloride", 1.0), ("It contains sodium.", "sodium chloride", 0.5),
         ("SODIUM, chloride!", "sodium chloride", 1), ("sodiumchloride", "sodium chloride", 0),
-        ("It is 1,250 euros", "1250", 1),
+        ("It is 1,250 euros", "1250", 1), ("1,234,567", "1234567", 1), ("1,2,3", "1, 2, 3", 1), ("1,2345", "12345", 0),
+        ("x = -5", "-5", 1), ("x = 5", "-5", 0), ("from 3-5", "5", 1), ("\u{2212}5 degrees", "-5", 1),
         ("x = 3.5", "3.5", 1), ("x = 35", "3.5", 0), ("The cat and the hat", "the hat", 1), ("", "water", 0),
         ("To be or not to be", "to be", 1),
     ])

@@ -1,3 +1,4 @@
+import Checkpoints
 import Evaluation
 import Foundation
 import TestSupport
@@ -122,7 +123,7 @@ import Testing
                 let alone = try ScenarioSet(file.path, in: folder)
                 #expect(alone.scenarios == found.scenarios)
                 #expect(alone.name == "part")
-                #expect(throws: EvaluationError.self) { try found.write(to: file.appending(path: "below.json")) }
+                #expect(throws: FileWriteError.self) { try found.write(to: file.appending(path: "below.json")) }
             }
         }
     }

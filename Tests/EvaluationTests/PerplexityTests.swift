@@ -63,7 +63,7 @@ import Transformer
             try write(#"{"text": "one", "scenario": "s", "group": "g"}"# + "\n\n" + #"{"text": "two"}"# + "\n")
             #expect(
                 try EvaluationText.read(url) == [
-                    EvaluationText(text: "one", scenario: "s", group: "g"), EvaluationText(text: "two"),
+                    EvaluationText(text: "one", scenario: "s", group: "g"), EvaluationText(text: "two", line: 3),
                 ])
             try write(#"{"text": "one"}"# + "\n" + #"{"txt": 2}"#)
             #expect(

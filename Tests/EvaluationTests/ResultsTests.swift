@@ -124,10 +124,12 @@ import Transformer
         #expect(!differences.contains { $0.metric == .klToDense })
     }
 
-    private func configuration(seed: UInt64 = 1) throws -> SweepConfiguration {
+    private func configuration(
+        seed: UInt64 = 1, precision: DecoderModel.Precision = .int8, artifacts: String = "a"
+    ) throws -> SweepConfiguration {
         SweepConfiguration(
             model: try Fixtures.tinyModel("llama-tiny").fingerprint, strengths: [0.4], datasets: ["d"], samples: nil,
-            usesHistory: false, maxNewTokens: 4, temperature: 0, seed: seed)
+            usesHistory: false, maxNewTokens: 4, temperature: 0, seed: seed, precision: precision, artifacts: artifacts)
     }
 
     @Test func onlyTheSameSettingsResume() throws {
@@ -135,8 +137,12 @@ import Transformer
             let first = try ResultsFolder(in: folder, name: nil, configuration(), resuming: false)
             #expect(
                 try ResultsFolder(in: folder, name: nil, configuration(), resuming: true).url.path == first.url.path)
-            let other = try ResultsFolder(in: folder, name: nil, configuration(seed: 2), resuming: true)
-            #expect(other.url.path != first.url.path)
+            for other in [
+                try configuration(seed: 2), try configuration(precision: .float32), try configuration(artifacts: "b"),
+            ] {
+                let found = try ResultsFolder(in: folder, name: nil, other, resuming: true)
+                #expect(found.url.path != first.url.path)
+            }
             _ = try ResultsFolder(in: folder, name: "mine", configuration(), resuming: false)
             #expect(throws: EvaluationError.self) {
                 try ResultsFolder(in: folder, name: "mine", configuration(), resuming: false)

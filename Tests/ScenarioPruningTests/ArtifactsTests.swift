@@ -137,6 +137,52 @@ private struct TinyTraining {
         }
     }
 
+    /// Artifacts take the place of artifacts, and of nothing else.
+    @Test func whatIsNoArtifactsIsLeftAlone() throws {
+        try Fixtures.withTemporaryDirectory { folder in
+            let training = try TinyTraining(folder)
+            let thesis = Data("years of work".utf8)
+            for place in ["mine", "mine.partial", "mine.old"] {
+                let foreign = folder.appending(path: place)
+                for inside in [nil, "thesis.txt"] {
+                    let file = inside.map { foreign.appending(path: $0) } ?? foreign
+                    try FileManager.default.createDirectory(
+                        at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+                    try thesis.write(to: file)
+                    #expect(throws: PruningError.foreignFolder(foreign.relativePath)) {
+                        try training.run(folder.appending(path: "mine"))
+                    }
+                    #expect(try Data(contentsOf: file) == thesis)
+                    try FileManager.default.removeItem(at: foreign)
+                }
+            }
+            let output = folder.appending(path: "artifacts")
+            for _ in 0..<2 { _ = try training.run(output) }
+        }
+    }
+
+    /// Sums of another shape are not gone on with.
+    @Test func causalSumsThatDoNotFitAreMeasuredAnew() throws {
+        try Fixtures.withTemporaryDirectory { folder in
+            let training = try TinyTraining(folder)
+            let whole = folder.appending(path: "whole")
+            _ = try training.run(whole)
+            let output = folder.appending(path: "damaged")
+            let partial = URL(fileURLWithPath: output.path + ".partial")
+            try FileManager.default.copyItem(at: whole, to: partial)
+            for name in ["importance.safetensors", "whitelist.json"] {
+                try FileManager.default.removeItem(at: partial.appending(path: name))
+            }
+            let sums = #"{"sums": {"heads": [1]}, "tokens": {"heads": [1]}, "texts": {"heads": [0]}}"#
+            try Data(sums.utf8).write(to: partial.appending(path: "causal.json"))
+            _ = try training.run(output)
+            let importance = "importance.safetensors"
+            #expect(
+                try Data(contentsOf: whole.appending(path: importance))
+                    == Data(contentsOf: output.appending(path: importance)))
+        }
+    }
+
     @Test func artifactsOfAnotherModelAreRefusedByName() throws {
         try Fixtures.withTemporaryDirectory { folder in
             let output = folder.appending(path: "artifacts")
@@ -192,8 +238,9 @@ private struct TinyTraining {
     private static let shipped = Fixtures.root.appending(path: "artifacts/smollm2-135m-instruct")
 
     private func compiler() throws -> (DecoderModel, ScenarioCompiler, PruningArtifacts) {
+        let file = try GGUFFile(contentsOf: Fixtures.defaultModel)
         let model = try DecoderModel(
-            contentsOf: Fixtures.defaultModel, channelOrder: try PruningArtifacts.channelOrder(in: Self.shipped))
+            file, pool: try WorkerPool(), channelOrder: try PruningArtifacts.channelOrder(in: Self.shipped, for: file))
         let artifacts = try PruningArtifacts(contentsOf: Self.shipped, for: model)
         return (model, try ScenarioCompiler(model, artifacts), artifacts)
     }
@@ -320,6 +367,16 @@ private struct TinyTraining {
             #expect(try PathwayFile(contentsOf: url, for: model).pathway == pathway)
             let other = try Fixtures.tinyModel("llama-tiny")
             #expect(throws: PruningError.self) { try PathwayFile(contentsOf: url, for: other) }
+        }
+    }
+
+    /// A file of another version is refused by its version, whatever else it lacks.
+    @Test func pathwayFilesOfAnotherVersionSaySo() throws {
+        try Fixtures.withTemporaryDirectory { folder in
+            let url = folder.appending(path: "old.json")
+            try Data(#"{"formatVersion": 1}"#.utf8).write(to: url)
+            let error = #expect(throws: PruningError.self) { try PathwayFile(contentsOf: url) }
+            #expect("\(try #require(error))".contains("format version 1, expected"))
         }
     }
 

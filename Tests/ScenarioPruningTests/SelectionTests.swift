@@ -44,6 +44,23 @@ import Testing
     }
 }
 
+@Suite struct SharedCostTests {
+    /// The last head of a group spares what its heads share as well: a budget is not overrun by it.
+    @Test func theLastOfAGroupSparesWhatItShared() {
+        let order = [[0.1, 0.2, 0.3, 0.4], [0.5, 0.6, 0.7, 0.8]]
+        func kept(sparing wanted: Double) -> [[Int]] {
+            let contest = UnitSelection.Contest(
+                order: order, costs: [1, 1, 1, 1], sharing: (units: 2, cost: 4), protected: [[], []])
+            return UnitSelection.keptUnits([contest], sparing: wanted)[0]
+        }
+        #expect(kept(sparing: 1) == [[1, 2, 3], [0, 1, 2, 3]])
+        // The second head spares 5.
+        #expect(kept(sparing: 3) == [[1, 2, 3], [0, 1, 2, 3]])
+        #expect(kept(sparing: 6) == [[2, 3], [0, 1, 2, 3]])
+        #expect(kept(sparing: 7) == [[3], [0, 1, 2, 3]])
+    }
+}
+
 @Suite struct UnitTableTests {
     @Test func mixingWeighsDomains() {
         let table = UnitTable(layers: 1, units: 2, domains: 2, values: [1, 2, 3, 5])

@@ -83,6 +83,29 @@ private struct SmallVocabulary: Decodable {
         #expect(tokenizer.decode(tokenizer.encode(text)) == text)
     }
 
+    /// The same of digits, which two tokenizers cut into runs of a few.
+    @Test(arguments: ["qwen2", "llama-bpe"])
+    func longNumbersStayFast(name: String) throws {
+        let tokenizer = try Self.tokenizer(name)
+        let text = String(repeating: "7", count: 2_000_000)
+        #expect(tokenizer.decode(tokenizer.encode(text)) == text)
+    }
+
+    /// A user-defined token is text that is taken as a whole; a control token is no text.
+    @Test func userDefinedTokensAreText() throws {
+        let letters = ["a", "b", "<", ">", "e", "n", "d"]
+        let tokenizer = try Tokenizer(
+            .init(
+                tokens: letters + ["<tool>", "<end>"], merges: [],
+                kinds: letters.map { _ in .normal } + [.userDefined, .control], preTokenizer: "gpt2"))
+        #expect(tokenizer.encode("a<tool>b") == [0, 7, 1])
+        #expect(tokenizer.encode("<end>") == [2, 4, 5, 6, 3])
+        #expect(tokenizer.encode("<tool><end>", recognizingSpecialTokens: true) == [7, 8])
+        #expect(!tokenizer.isSpecial(7) && tokenizer.isSpecial(8))
+        var streamed = StreamingDecoder(tokenizer)
+        #expect([7, 8].map { streamed.append($0) } == ["<tool>", ""])
+    }
+
     @Test func streamingNeverEmitsHalfACharacter() throws {
         let tokenizer = try Self.smollm.get()
         for text in ["naïve 😀👨‍👩‍👧‍👦 日本語", "𠜎𠜱 ☃️ é"] {

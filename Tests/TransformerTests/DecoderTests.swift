@@ -208,6 +208,41 @@ import Transformer
         }
         let wide = Pathway(keptHeads: [[0], [0], [0]], feedForwardBiases: [[], [1], []])
         #expect(throws: DecoderError.self) { try InferenceSession(model, along: wide) }
+        let endless = [Float](repeating: .infinity, count: model.configuration.width)
+        let infinite = Pathway(keptHeads: [[0], [0], [0]], biases: [endless, [], []])
+        #expect(throws: DecoderError.self) { try InferenceSession(model, along: infinite) }
+    }
+
+    /// In a file units may stand in any order.
+    @Test func aDecodedPathwayIsInOrder() throws {
+        let json = #"{"keptHeads": [[1, 0]], "biases": [[]], "keptBlocks": [[4, 0, 3, 1]]}"#
+        let pathway = try JSONDecoder().decode(Pathway.self, from: Data(json.utf8))
+        #expect(pathway.keptHeads == [[0, 1]])
+        #expect(pathway.keptBlocks == [[0, 1, 3, 4]])
+    }
+
+    /// Biases that are finite and still too large for the model.
+    @Test func whatIsNoNumberIsRefused() throws {
+        let model = try Fixtures.tinyModel("llama-tiny")
+        let huge = [Float](repeating: 3e38, count: model.configuration.width)
+        let pathway = Pathway(keptHeads: [[0], [0], [0]], biases: [huge, huge, huge])
+        #expect(throws: DecoderError.notANumber) {
+            try InferenceSession(model, along: pathway).generate(after: [5, 6], options: GenerationOptions())
+        }
+    }
+
+    /// Nothing of another layer is taken for what a block that does not run has written.
+    @Test func channelsThatDoNotRunAreZeroInTaps() throws {
+        let model = try Fixtures.tinyModel("llama-tiny")
+        let heads = Array(0..<model.configuration.heads)
+        let pathway = Pathway(keptHeads: [heads, heads, heads], keptBlocks: [[0, 1, 2, 3], [1], []])
+        let taps = try InferenceSession(model, along: pathway).taps(over: [5, 6, 7], of: .channels)
+        let running = [0..<64, 16..<32, 0..<0]
+        for layer in 0..<3 {
+            for (channel, value) in taps.channels(layer: layer).enumerated() where !running[layer].contains(channel) {
+                #expect(value == 0, "layer \(layer), channel \(channel)")
+            }
+        }
     }
 }
 
@@ -321,6 +356,7 @@ import Transformer
         let summary = try InferenceSession(model).generate(
             after: Array(repeating: 5, count: 120), options: GenerationOptions(maxNewTokens: 1000))
         #expect(summary.tokens.count <= 8)
+        #expect(summary.stopReason == (summary.tokens.count == 8 ? .contextFull : .endOfText))
     }
 
     @Test func badTokensAreRefused() throws {
@@ -377,6 +413,22 @@ import Transformer
             let url = folder.appending(path: "mamba.gguf")
             try data.write(to: url)
             #expect(throws: CheckpointError.self) { try DecoderModel(contentsOf: url) }
+        }
+    }
+
+    /// A tensor that this library would leave out changes what a model computes.
+    @Test func tensorsThatNobodyAsksForAreRefused() throws {
+        try Fixtures.withTemporaryDirectory { folder in
+            var data = try Data(contentsOf: Fixtures.url("models/llama-tiny.gguf"))
+            // One layer less: the tensors of the last are left over.
+            let key = try #require(data.range(of: Data("llama.block_count".utf8)))
+            #expect(data[key.upperBound + 4] == 3)
+            data[key.upperBound + 4] = 2
+            let url = folder.appending(path: "shallow.gguf")
+            try data.write(to: url)
+            let error = #expect(throws: CheckpointError.self) { try DecoderModel(contentsOf: url) }
+            #expect(error?.reason == .unsupported)
+            #expect(error?.field.hasPrefix("blk.2.") == true)
         }
     }
 }
