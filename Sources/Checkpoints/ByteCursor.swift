@@ -53,7 +53,7 @@ struct ByteCursor {
     mutating func readName(_ field: String, atMost longest: Int) throws(CheckpointError) -> String {
         let bytes = try readBytes(field)
         guard bytes.count <= longest, bytes.allSatisfy({ 0x20 <= $0 && $0 <= 0x7e }) else {
-            throw error(.malformed, field, "is not at most \(longest) characters of ASCII")
+            throw error(.malformed, field, "is not at most \(longest) visible characters of ASCII")
         }
         return String(decoding: bytes, as: UTF8.self)
     }

@@ -10,18 +10,23 @@ import Foundation
 
 /// Files that are written whole or not at all.
 public enum WholeFile {
-    /// Writes `data` to a temporary file beside `url`, which then takes its name; makes the folder, too.
+    /// Writes `data` to a temporary file beside `url`, which then takes its name; makes the folder, too. A link stays one, and
+    /// a device or a pipe is written to.
     ///
     /// - Throws: ``FileWriteError``; what stood there before then stands there still.
     public static func write(_ data: Data, to url: URL) throws(FileWriteError) {
-        var isFolder: ObjCBool = false
-        if FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder), isFolder.boolValue {
-            throw FileWriteError(path: url.relativePath, reason: "is a folder")
-        }
+        let files = FileManager.default
+        let file = url.resolvingSymlinksInPath()
+        let type = (try? files.attributesOfItem(atPath: file.path))?[.type] as? FileAttributeType
+        guard type != .typeDirectory else { throw FileWriteError(path: url.relativePath, reason: "it is a folder") }
         do {
-            try FileManager.default.createDirectory(
-                at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-            try data.write(to: url, options: .atomic)
+            if type != nil, type != .typeRegular {
+                let handle = try FileHandle(forWritingTo: file)
+                try handle.write(contentsOf: data)
+                return try handle.close()
+            }
+            try files.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try data.write(to: file, options: .atomic)
         } catch {
             throw FileWriteError(path: url.relativePath, error)
         }

@@ -10,12 +10,12 @@ public struct AnswerPredictions: Sendable {
     /// Log-probabilities, `[tokens][vocabulary]`.
     private var logProbabilities: [Float] = []
 
-    /// - Throws: ``DecoderError`` where the answer does not fit into the context.
+    /// - Throws: ``DecoderError`` where the answer does not fit into the context, or a prediction is no number.
     public init(of answer: [Int], after prompt: PromptReading) throws {
         let tokens = Array(answer.prefix(Self.tokenLimit))
         self.tokens = tokens
         try prompt.forEachPrediction(of: tokens) { _, logits in
-            let normalizer = Float(Likelihood.logSumExp(logits))
+            let normalizer = Float(try Likelihood.logSumExp(logits))
             logProbabilities.append(contentsOf: logits.lazy.map { $0 - normalizer })
         }
     }

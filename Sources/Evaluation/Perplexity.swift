@@ -86,19 +86,21 @@ public struct Likelihood: Sendable, Equatable, Codable {
         guard ids.count > 1 else { return result }
         session.reset()
         try session.forEachLogits(after: Array(ids.dropLast())) { index, logits in
-            result.nll += logSumExp(logits) - Double(logits[ids[index + 1]])
+            result.nll += try logSumExp(logits) - Double(logits[ids[index + 1]])
             result.tokens += 1
         }
-        guard result.nll.isFinite else { throw DecoderError.notANumber }
         return result
     }
 
-    static func logSumExp(_ logits: UnsafeBufferPointer<Float>) -> Double {
+    /// - Throws: ``DecoderError/notANumber`` where it is none.
+    static func logSumExp(_ logits: UnsafeBufferPointer<Float>) throws(DecoderError) -> Double {
         var peak = -Float.infinity
         for logit in logits where logit > peak { peak = logit }
         var sum = 0.0
         for logit in logits { sum += Double(exp(logit - peak)) }
-        return Double(peak) + log(sum)
+        let result = Double(peak) + log(sum)
+        guard result.isFinite else { throw .notANumber }
+        return result
     }
 }
 

@@ -35,7 +35,7 @@ public struct PromptReading {
     public func logLikelihood(of continuation: [Int]) throws -> Double {
         var sum = 0.0
         try forEachPrediction(of: continuation) { index, logits in
-            sum += Double(logits[continuation[index]]) - Likelihood.logSumExp(logits)
+            sum += Double(logits[continuation[index]]) - (try Likelihood.logSumExp(logits))
         }
         return sum
     }

@@ -29,7 +29,7 @@ public struct ResultsFolder {
                         folder: url.relativePath,
                         detail: "its \(Self.configurationFile) is missing or damaged; choose another name")
                 }
-                guard earlier == configuration else {
+                guard earlier.completed(by: configuration) == configuration else {
                     throw EvaluationError.unusableRun(
                         folder: url.relativePath,
                         detail: "it holds a run with other settings, artifacts or scenarios; choose another name")
@@ -67,7 +67,7 @@ public struct ResultsFolder {
     private static func latest(in parent: URL, _ configuration: SweepConfiguration) -> URL? {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: parent.path)) ?? []
         return names.sorted().reversed().map { parent.appending(path: $0) }.first {
-            Self.configuration(of: $0) == configuration
+            Self.configuration(of: $0)?.completed(by: configuration) == configuration
         }
     }
 

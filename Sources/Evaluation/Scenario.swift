@@ -100,11 +100,12 @@ public struct ScenarioSet: Sendable {
         if scenario.turns.isEmpty { return "without turns" }
         if scenario.topicDescription.allSatisfy(\.isWhitespace) { return "without a topic_description" }
         for (index, turn) in scenario.turns.enumerated() where turn.taskType == .multipleChoice {
-            let letters = AnswerScoring.options(of: turn.prompt).map { String($0.letter) }
+            let letters = AnswerScoring.options(of: turn.prompt).map(\.letter)
             let place = "whose turn \(index + 1)"
             if letters.isEmpty { return "\(place) is a multiple choice without lines of options, `A. text`" }
-            guard letters.contains(turn.answer) else {
-                return "\(place) has the answer \"\(turn.answer)\", expected one of \(letters.joined(separator: ", "))"
+            guard let letter = turn.answer.first, letters.contains(letter) else {
+                let known = letters.map(String.init).joined(separator: ", ")
+                return "\(place) has the answer \"\(turn.answer)\", expected one of \(known)"
             }
         }
         return nil

@@ -71,6 +71,15 @@ public struct SweepConfiguration: Sendable, Codable, Equatable {
         self.comparesBlind = comparesBlind
     }
 
+    /// With what another one records where a version that did not record it has made this one.
+    func completed(by other: SweepConfiguration) -> SweepConfiguration {
+        var result = self
+        result.precision = precision ?? other.precision
+        result.artifacts = artifacts ?? other.artifacts
+        result.scenarios = scenarios ?? other.scenarios
+        return result
+    }
+
     /// How pathways are compiled under `budget`.
     func compilation(_ budget: PruningBudget) -> CompilationOptions {
         var options = CompilationOptions()

@@ -1,3 +1,4 @@
+import Checkpoints
 import Foundation
 
 /// The folder where artifacts are made: stages leave their files in `<folder>.partial`, which takes the folder's place when
@@ -10,8 +11,8 @@ struct ArtifactPlace {
     private let old: URL
 
     /// - Throws: ``PruningError/foreignFolder(_:)`` where something stands there that is not artifacts: it would be lost.
-    init(_ output: URL) throws(PruningError) {
-        self.output = output
+    init(_ place: URL) throws(PruningError) {
+        output = place.resolvingSymlinksInPath()
         partial = URL(fileURLWithPath: output.path + ".partial")
         old = URL(fileURLWithPath: output.path + ".old")
         for place in [output, partial, old] where !Self.mayBeReplaced(place) {
@@ -19,36 +20,47 @@ struct ArtifactPlace {
         }
     }
 
-    /// Whether nothing stands there, or an empty folder, or artifacts: finished ones or the stages of a stopped run, beside
-    /// which a file that was being written may lie under a hidden name.
+    /// Whether nothing stands there, or an empty folder, or artifacts: finished ones or the stages of a stopped run.
     private static func mayBeReplaced(_ place: URL) -> Bool {
         let files = FileManager.default
-        var isFolder: ObjCBool = false
-        guard files.fileExists(atPath: place.path, isDirectory: &isFolder) else { return true }
-        guard isFolder.boolValue, let names = try? files.contentsOfDirectory(atPath: place.path) else { return false }
-        let visible = Set(names.filter { !$0.hasPrefix(".") })
-        return names.isEmpty || visible.contains(ArtifactFiles.manifest) && visible.isSubset(of: ArtifactFiles.names)
+        guard let type = try? files.attributesOfItem(atPath: place.path)[.type] as? FileAttributeType else {
+            return true
+        }
+        guard type == .typeDirectory, let all = try? files.contentsOfDirectory(atPath: place.path) else { return false }
+        // Beside them may lie what a killed process was writing, and what a Mac remembers of the folder.
+        let names = all.filter { !$0.hasPrefix(".dat.nosync") && $0 != ".DS_Store" }
+        return names.isEmpty || names.contains(ArtifactFiles.manifest) && Set(names).isSubset(of: ArtifactFiles.names)
     }
 
     /// Keeps an earlier run's stages only where they were made from the same inputs.
     func prepare(for manifest: PruningArtifacts.Manifest) throws {
-        let files = FileManager.default
         let earlier = try? ArtifactFiles.readJSON(PruningArtifacts.Manifest.self, ArtifactFiles.manifest, in: partial)
-        if earlier != manifest { try remove(partial) }
-        try files.createDirectory(at: partial, withIntermediateDirectories: true)
+        if earlier?.completed(by: manifest) != manifest { try remove(partial) }
         try ArtifactFiles.writeJSON(manifest, ArtifactFiles.manifest, in: partial)
     }
 
     /// The finished stages become the artifacts.
     func finish() throws {
-        let files = FileManager.default
         try remove(old)
-        if files.fileExists(atPath: output.path) { try files.moveItem(at: output, to: old) }
-        try files.moveItem(at: partial, to: output)
+        if FileManager.default.fileExists(atPath: output.path) { try move(output, to: old) }
+        try move(partial, to: output)
         try remove(old)
     }
 
-    private func remove(_ place: URL) throws {
-        if FileManager.default.fileExists(atPath: place.path) { try FileManager.default.removeItem(at: place) }
+    private func move(_ place: URL, to other: URL) throws(FileWriteError) {
+        do {
+            try FileManager.default.moveItem(at: place, to: other)
+        } catch {
+            throw FileWriteError(path: other.relativePath, error)
+        }
+    }
+
+    private func remove(_ place: URL) throws(FileWriteError) {
+        guard FileManager.default.fileExists(atPath: place.path) else { return }
+        do {
+            try FileManager.default.removeItem(at: place)
+        } catch {
+            throw FileWriteError(path: place.relativePath, error)
+        }
     }
 }

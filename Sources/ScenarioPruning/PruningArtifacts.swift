@@ -30,6 +30,13 @@ public struct PruningArtifacts: Sendable {
         public var seed: UInt64
         public var toolVersion: String
 
+        /// With the precision of another where a version that did not record it has made this one.
+        func completed(by other: Manifest) -> Manifest {
+            var result = self
+            result.precision = precision ?? other.precision
+            return result
+        }
+
         /// - Throws: ``PruningError/wrongModel(artifacts:made:model:found:)`` where they were made for another model.
         func check(model found: ModelFingerprint, named name: String?, in directory: URL) throws(PruningError) {
             guard model == found else {

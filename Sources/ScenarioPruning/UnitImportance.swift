@@ -17,16 +17,16 @@ public struct UnitImportance: Sendable, Equatable {
 
     /// The mean input of the projection of `layer` over a mixture of domains, `[inputs]`.
     func mean(layer: Int, mixture: [Double]) -> [Float] {
-        var sums = Array(repeating: 0.0, count: means[layer][0].count)
+        var sums = Array(repeating: Float(0), count: means[layer][0].count)
         sums.withUnsafeMutableBufferPointer { sums in
             for (domain, weight) in mixture.enumerated() where weight != 0 {
                 // Without bounds checks, so that it runs in vectors: of every layer it is part of each compilation.
                 means[layer][domain].withUnsafeBufferPointer { values in
-                    for i in sums.indices { sums[i] += weight * Double(values[i]) }
+                    for i in sums.indices { sums[i] += Float(weight) * values[i] }
                 }
             }
         }
-        return sums.map(Float.init)
+        return sums
     }
 }
 

@@ -35,37 +35,42 @@ package enum UnitSelection {
     /// The units that stay, for each contest `[layers][ascending]`: the lowest of all contests go first, ties by
     /// (contest, layer, unit), until what they spare is as near to `wanted` as it gets or nothing more may go.
     package static func keptUnits(_ contests: [Contest], sparing wanted: Double) -> [[[Int]]] {
+        /// Small, because sorting them takes most of the time.
         struct Candidate {
             let order: Double
-            /// Among all candidates as they were found, which breaks ties.
-            let place: Int
-            let contest: Int
-            let layer: Int
-            let unit: Int
+            /// Counts every unit of every contest, and so breaks ties.
+            let place: Int32
         }
         var kept = contests.map { $0.order.map { Array(repeating: true, count: $0.count) } }
         var inLayer = contests.map { $0.order.map(\.count) }
+        var firstPlaces: [Int] = []
         var candidates: [Candidate] = []
-        for (index, contest) in contests.enumerated() {
+        var place = 0
+        for contest in contests {
+            firstPlaces.append(place)
             for (layer, order) in contest.order.enumerated() {
                 let safe = Set(contest.protected[layer])
-                for (unit, value) in order.enumerated() where !safe.contains(unit) {
-                    candidates.append(
-                        Candidate(order: value, place: candidates.count, contest: index, layer: layer, unit: unit))
+                for (unit, value) in order.enumerated() {
+                    if safe.isEmpty || !safe.contains(unit) {
+                        candidates.append(Candidate(order: value, place: Int32(place)))
+                    }
+                    place += 1
                 }
             }
         }
         candidates.sort { $0.order == $1.order ? $0.place < $1.place : $0.order < $1.order }
+        let floors = contests.map { max(1, Int((layerFloor * Double($0.costs.count)).rounded(.up))) }
         var spared = 0.0
         for candidate in candidates {
-            let contest = contests[candidate.contest]
-            let cost = contest.cost(of: candidate.unit, kept: kept[candidate.contest][candidate.layer])
+            let place = Int(candidate.place)
+            let contest = firstPlaces.lastIndex { $0 <= place }!
+            let (layer, unit) = (place - firstPlaces[contest]).quotientAndRemainder(
+                dividingBy: contests[contest].costs.count)
+            guard inLayer[contest][layer] > floors[contest] else { continue }
+            let cost = contests[contest].cost(of: unit, kept: kept[contest][layer])
             guard spared + cost / 2 <= wanted else { break }
-            let units = contest.costs.count
-            let floor = max(1, Int((layerFloor * Double(units)).rounded(.up)))
-            guard inLayer[candidate.contest][candidate.layer] > floor else { continue }
-            kept[candidate.contest][candidate.layer][candidate.unit] = false
-            inLayer[candidate.contest][candidate.layer] -= 1
+            kept[contest][layer][unit] = false
+            inLayer[contest][layer] -= 1
             spared += cost
         }
         return kept.map { $0.map { layer in layer.indices.filter { layer[$0] } } }

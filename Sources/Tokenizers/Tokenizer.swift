@@ -73,7 +73,9 @@ public struct Tokenizer: Sendable {
             if kind == .control || kind == .userDefined || kind == .unknown {
                 texts.append(Array(token.utf8))
                 if !token.isEmpty {
-                    specials.append(SpecialTokens.Token(text: token, id: id, isControl: kind != .userDefined))
+                    // Some converters call the marks of turns user-defined; a message must not be able to write them.
+                    let isMark = token.hasPrefix("<|") && token.hasSuffix("|>")
+                    specials.append(SpecialTokens.Token(text: token, id: id, isControl: kind != .userDefined || isMark))
                 }
             } else {
                 texts.append(ByteAlphabet.decode(token) ?? Array(token.utf8))

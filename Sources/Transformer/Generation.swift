@@ -37,10 +37,9 @@ public struct GenerationSummary: Sendable {
 
 extension InferenceSession {
     /// Reads `prompt` and writes its continuation.
-    ///
-    /// - Parameter onText: called with each new piece of text, always whole characters; returns whether to go on.
     /// Where the context has room for fewer new tokens than asked for, it writes those.
     ///
+    /// - Parameter onText: called with each new piece of text, always whole characters; returns whether to go on.
     /// - Throws: ``DecoderError/contextExceeded(needed:limit:)`` before any work where the prompt and one token do not fit,
     ///   ``DecoderError/notANumber``; `CancellationError` where the surrounding task is cancelled.
     public func generate(

@@ -144,7 +144,7 @@ private struct TinyTraining {
             let thesis = Data("years of work".utf8)
             for place in ["mine", "mine.partial", "mine.old"] {
                 let foreign = folder.appending(path: place)
-                for inside in [nil, "thesis.txt"] {
+                for inside in [nil, "thesis.txt", ".git/HEAD"] {
                     let file = inside.map { foreign.appending(path: $0) } ?? foreign
                     try FileManager.default.createDirectory(
                         at: file.deletingLastPathComponent(), withIntermediateDirectories: true)

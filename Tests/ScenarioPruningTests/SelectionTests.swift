@@ -59,6 +59,13 @@ import Testing
         #expect(kept(sparing: 6) == [[2, 3], [0, 1, 2, 3]])
         #expect(kept(sparing: 7) == [[3], [0, 1, 2, 3]])
     }
+
+    /// What may not go does not end the search, however much it would spare.
+    @Test func theLastOfALayerIsPassedOver() {
+        let contest = UnitSelection.Contest(
+            order: [[0.1, 0.2], [0.3, 0.4]], costs: [1, 1], sharing: (units: 2, cost: 4), protected: [[], []])
+        #expect(UnitSelection.keptUnits([contest], sparing: 2)[0] == [[1], [1]])
+    }
 }
 
 @Suite struct UnitTableTests {
