@@ -19,13 +19,21 @@ public enum WholeFile {
         let file = url.resolvingSymlinksInPath()
         let type = (try? files.attributesOfItem(atPath: file.path))?[.type] as? FileAttributeType
         guard type != .typeDirectory else { throw FileWriteError(path: url.relativePath, reason: "it is a folder") }
+        guard type != .typeSymbolicLink else {
+            throw FileWriteError(path: url.relativePath, reason: "it is a link to nothing")
+        }
+        let folder = file.deletingLastPathComponent()
+        var isFolder: ObjCBool = false
+        if files.fileExists(atPath: folder.path, isDirectory: &isFolder), !isFolder.boolValue {
+            throw FileWriteError(path: url.relativePath, reason: "\(folder.lastPathComponent) is not a folder")
+        }
         do {
             if type != nil, type != .typeRegular {
                 let handle = try FileHandle(forWritingTo: file)
                 try handle.write(contentsOf: data)
                 return try handle.close()
             }
-            try files.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try files.createDirectory(at: folder, withIntermediateDirectories: true)
             try data.write(to: file, options: .atomic)
         } catch {
             throw FileWriteError(path: url.relativePath, error)

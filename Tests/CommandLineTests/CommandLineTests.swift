@@ -330,7 +330,7 @@ private struct Tool {
                 (["bench", "--prompt-tokens", "\(Int.max)", "--model", tiny], "context"),
                 (["run", "--data-dir", folder.path], "holds no datasets"),
                 (["run", "--datasets", riddle.path], "whose turn 1 has the answer"),
-                (["compile", "--scenario", "x", "--output", junk.path + "/x.json"], "cannot write"),
+                (["compile", "--scenario", "x", "--output", junk.path + "/x.json"], "junk.gguf is not a folder"),
                 (["compile", "--scenario", "x", "--output", folder.path], "is a folder"),
                 (["perplexity", "--input", empty.path], "two tokens"),
                 (["train", "--model", tiny, "--output-dir", folder.path], "choose another --output-dir"),
