@@ -11,6 +11,7 @@ import json
 import pathlib
 import re
 import subprocess
+import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -58,16 +59,18 @@ def write_texts(path, texts):
 
 def swapped(texts):
     """Every text with a scenario of the next group's."""
-    groups = list(dict.fromkeys(text["group"] for text in texts))
-    scenarios = {group: [text["scenario"] for text in texts if text["group"] == group] for group in groups}
+    groups = list(dict.fromkeys(text.get("group") for text in texts))
+    scenarios = {group: [text.get("scenario") for text in texts if text.get("group") == group] for group in groups}
     for index, text in enumerate(texts):
-        others = scenarios[groups[(groups.index(text["group"]) + 1) % len(groups)]]
+        others = scenarios[groups[(groups.index(text.get("group")) + 1) % len(groups)]]
         yield text | {"scenario": others[index % len(others)]}
 
 
 def measure(path, *options):
     command = [str(TOOL), "perplexity", "--input", str(path), "--json", *map(str, options)]
-    result = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    result = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if result.returncode != 0:
+        sys.exit(f"{' '.join(command)}\n{result.stderr.strip()}")
     return json.loads(result.stdout)
 
 
@@ -77,14 +80,15 @@ def main():
     texts.add_argument("--input", type=pathlib.Path, help="texts with scenarios and groups (default: data/test)")
     texts.add_argument("--validation", action="store_true", help="the texts of data/val")
     parser.add_argument("--fractions", type=float, nargs="+", default=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
-    parser.add_argument("--criteria", nargs="+", help="only these (default: all)")
+    parser.add_argument(
+        "--criteria", nargs="+", choices=sorted({criterion for criterion, *_ in ROWS}), help="only these (default: all)")
     arguments = parser.parse_args()
     if arguments.input:
         texts = [json.loads(line) for line in arguments.input.read_text(encoding="utf-8").splitlines() if line.strip()]
     else:
         texts = list(validation_texts() if arguments.validation else test_texts())
     fractions = arguments.fractions
-    header = " | ".join(f"{fraction:.0%}" for fraction in fractions)
+    header = " | ".join(f"{100 * fraction:g}%" for fraction in fractions)
     with tempfile.TemporaryDirectory() as folder:
         right, wrong = pathlib.Path(folder) / "right.jsonl", pathlib.Path(folder) / "wrong.jsonl"
         write_texts(right, texts)
@@ -103,15 +107,19 @@ def main():
             print(f"| {name} | {compensation} | {pathway} | {rises} |", flush=True)
             return results
 
+        def is_wanted(criterion):
+            return not arguments.criteria or criterion in arguments.criteria
+
         for criterion, compensation, knows in ROWS:
-            if not arguments.criteria or criterion in arguments.criteria:
+            if is_wanted(criterion):
                 row(criterion, compensation, "the scenario's" if knows else "blind", right,
                     "--criterion", criterion, *([] if knows else ["--blind"]))
-        row("causal", "mean", "another scenario's", wrong, "--criterion", "causal")
+        if is_wanted("causal") and len({text.get("group") for text in texts}) > 1:
+            row("causal", "mean", "another scenario's", wrong, "--criterion", "causal")
         print("\nHeads and feed-forward blocks, share of the model's multiply-adds:\n")
         print(f"| criterion | compensation | pathway | {header} |")
         print("|---|---|---|" + "---|" * len(fractions))
-        for criterion in ["causal", "fluctuation", "random"]:
+        for criterion in filter(is_wanted, ["causal", "fluctuation", "random"]):
             row(criterion, "mean", "blind" if criterion == "random" else "the scenario's", right,
                 "--criterion", criterion, "--prune", "heads,feed-forward",
                 *(["--blind"] if criterion == "random" else []))

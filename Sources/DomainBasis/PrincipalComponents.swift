@@ -42,7 +42,8 @@ public struct PrincipalComponents: Sendable {
         self.mean = mean
         totalVariance = scaled.reduce(0) { $0 + dot($1, $1) }
         let size = min(width, rows.count, 2 * count + 8)
-        guard count > 0, size > 0, totalVariance > 0 else {
+        // Of equal rows rounding leaves a hair.
+        guard count > 0, size > 0, totalVariance > 1e-18 * Double(width) else {
             directions = []
             variances = []
             return

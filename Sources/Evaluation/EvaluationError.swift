@@ -9,6 +9,8 @@ public enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible
     case unusableText(file: String, line: Int, detail: String)
     /// Two datasets of one run have the same name.
     case ambiguousDataset(String)
+    /// A dataset with the name of all of them together.
+    case reservedDataset(String)
     /// A folder of datasets that holds none.
     case noDatasets(directory: String)
     /// A run's folder that cannot be used.
@@ -27,6 +29,7 @@ public enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible
             "cannot write \(file): \(detail); what was written so far is kept, `--resume` goes on from there"
         case .unusableText(let file, let line, let detail): "\(file), line \(line): \(detail)"
         case .ambiguousDataset(let name): "two datasets are named \"\(name)\"; run them apart, or rename a file"
+        case .reservedDataset(let name): "a dataset cannot be named \"\(name)\", as all of them together are; rename it"
         case .noDatasets(let directory): "\(directory) holds no datasets; --data-dir says where test/ is"
         case .unusableRun(let folder, let detail): "cannot use \(folder): \(detail)"
         case .differentModels(let models):

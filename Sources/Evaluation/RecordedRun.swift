@@ -43,6 +43,11 @@ public struct RecordedRun: Sendable {
             pathways: pathways, started: date(ResultsFolder.configurationFile),
             lastTurn: date(ResultsLog.fileName),
             isFinished: files.fileExists(atPath: folder.appending(path: ResultsFolder.summaryFile).path))
+        guard results.allSatisfy(\.isConsistent) else {
+            throw EvaluationError.malformed(
+                file: folder.appending(path: ResultsLog.fileName).relativePath,
+                detail: "has turns whose scores, fractions or times are out of range")
+        }
         guard !results.isEmpty else {
             throw EvaluationError.malformed(
                 file: folder.relativePath, detail: "holds a run without any turn; go on with `run --resume`")

@@ -26,7 +26,10 @@ public final class Sweep {
             return ScenarioSet(name: set.name, scenarios: chosen.map { set.scenarios[$0] })
         }
         var names: Set<String> = []
-        for set in sets where !names.insert(set.name).inserted { throw EvaluationError.ambiguousDataset(set.name) }
+        for set in sets {
+            guard set.name != SweepSummary.overallName else { throw EvaluationError.reservedDataset(set.name) }
+            guard names.insert(set.name).inserted else { throw EvaluationError.ambiguousDataset(set.name) }
+        }
         var recorded = configuration
         recorded.scenarios = try Self.digest(of: sets)
         self.configuration = recorded

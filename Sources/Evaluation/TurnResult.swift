@@ -60,6 +60,17 @@ public struct TurnResult: Sendable, Codable, Equatable {
     }
 }
 
+extension TurnResult {
+    /// Whether its numbers are such as a run writes: shares in [0, 1], times and counts not negative.
+    var isConsistent: Bool {
+        [score, prunedFraction, strength].allSatisfy { $0.map((0...1).contains) ?? true }
+            && [promptSeconds, generationSeconds, compileMilliseconds].allSatisfy {
+                $0.map { 0 <= $0 && $0 < 1e12 } ?? true
+            }
+            && [promptTokens, newTokens].allSatisfy { $0.map { 0 <= $0 && $0 < 1 << 40 } ?? true }
+    }
+}
+
 extension TurnResult: RunRecord {
     public static let fileName = "turns.jsonl"
     public static let kind = "a turn's result"

@@ -39,7 +39,7 @@ public struct CausalMeasurement {
 
         package init() {}
 
-        /// Whether it is one of so many values and domains.
+        /// Whether what it holds of a kind is of so many values and domains.
         func fits(_ kind: UnitKind, values: Int, domains: Int) -> Bool {
             (sums[kind]?.count ?? values * domains) == values * domains
                 && [tokens[kind], texts[kind]].allSatisfy { ($0?.count ?? domains) == domains }

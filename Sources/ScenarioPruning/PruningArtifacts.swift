@@ -90,7 +90,7 @@ public struct PruningArtifacts: Sendable {
     }
 
     /// Changes with any byte of the artifacts in `directory`: 16 hexadecimal digits.
-    public static func digest(of directory: URL) throws(PruningError) -> String {
+    public static func digest(of directory: URL) -> String {
         var hash = FNV1a()
         for name in ArtifactFiles.names.sorted() {
             guard let data = FileManager.default.contents(atPath: directory.appending(path: name).path) else {

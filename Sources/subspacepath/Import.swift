@@ -52,6 +52,9 @@ struct Import: ParsableCommand {
         if let name, name.isEmpty || name.contains("/") || name.hasPrefix(".") || name.hasSuffix(".json") {
             throw ValidationError("--name is \"\(name)\", expected a folder's name")
         }
+        if name == SweepSummary.overallName {
+            throw ValidationError("--name cannot be \"\(SweepSummary.overallName)\", as all datasets together are")
+        }
         if let output, !output.hasSuffix(".json") {
             throw ValidationError("--output is \"\(output)\", expected a file that ends in .json")
         }

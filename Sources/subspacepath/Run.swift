@@ -103,7 +103,7 @@ struct Run: ParsableCommand {
             usesHistory: useHistory, maxNewTokens: maxNewTokens, temperature: temperature, seed: seed,
             compilation: criterion.options(.strength(0), seed: seed), scoring: scoring,
             comparesBlind: compareBlind, precision: decoder.precision,
-            artifacts: try PruningArtifacts.digest(of: artifacts.url(for: location, quantization: decoder.quantization))
+            artifacts: PruningArtifacts.digest(of: artifacts.url(for: location, quantization: decoder.quantization))
         )
         let sweep = try Sweep(decoder, measured, asked, dataDirectory: data)
         let configuration = sweep.configuration

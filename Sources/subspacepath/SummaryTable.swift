@@ -1,3 +1,4 @@
+import Checkpoints
 import Evaluation
 import Foundation
 
@@ -22,7 +23,7 @@ enum SummaryTable {
 
     private static func columns(of rows: [SweepSummary.Row]) -> [Column] {
         var columns = [
-            Column(title: "dataset") { $0.dataset },
+            Column(title: "dataset") { $0.dataset.printable },
             Column(title: "strength") { name($0.pathway, $0.strength) },
         ]
         for metric in Metric.allCases where rows.contains(where: { $0.estimates[metric] != nil }) {
@@ -51,7 +52,7 @@ enum SummaryTable {
 
     private static func cells(_ comparison: PathwayComparison) -> [String] {
         [
-            comparison.dataset, name(comparison.pathway, comparison.strength), comparison.baseline.rawValue,
+            comparison.dataset.printable, name(comparison.pathway, comparison.strength), comparison.baseline.rawValue,
             title(comparison.metric), String(format: "%+.3f", comparison.difference),
             comparison.scenarios > 1 ? String(format: "%+.3f to %+.3f", comparison.low, comparison.high) : "-",
             String(format: comparison.pValue < 0.001 ? "%.4f" : "%.3f", comparison.pValue),
@@ -61,8 +62,8 @@ enum SummaryTable {
     private static func name(_ pathway: PathwayKind, _ strength: Double) -> String {
         switch pathway {
         case .dense: "dense"
-        case .scenario: String(format: "%.2f", strength)
-        case .blind: String(format: "%.2f blind", strength)
+        case .scenario: StrengthText.of(strength)
+        case .blind: "\(StrengthText.of(strength)) blind"
         }
     }
 

@@ -294,6 +294,9 @@ private struct Tool {
             let turn = #"{"prompt": "Which?\nA. one\nB. two", "answer": "Z", "task_type": "multiple_choice"}"#
             try Data(#"[{"scenario_id": "r", "topic_description": "Riddles", "turns": [\#(turn)]}]"#.utf8).write(
                 to: riddle)
+            let overall = inside.appending(path: "overall.json")
+            try FileManager.default.copyItem(
+                at: Fixtures.root.appending(path: "data/test/selected_domain/math.json"), to: overall)
             let empty = folder.appending(path: "empty.jsonl")
             try Data(#"{"text": ""}"#.utf8).write(to: empty)
             let cases: [([String], String)] = [
@@ -330,6 +333,7 @@ private struct Tool {
                 (["bench", "--prompt-tokens", "\(Int.max)", "--model", tiny], "context"),
                 (["run", "--data-dir", folder.path], "holds no datasets"),
                 (["run", "--datasets", riddle.path], "whose turn 1 has the answer"),
+                (["run", "--datasets", overall.path], "cannot be named"),
                 (["compile", "--scenario", "x", "--output", junk.path + "/x.json"], "junk.gguf is not a folder"),
                 (["compile", "--scenario", "x", "--output", folder.path], "is a folder"),
                 (["perplexity", "--input", empty.path], "two tokens"),

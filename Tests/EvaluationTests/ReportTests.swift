@@ -144,6 +144,39 @@ import Transformer
         #expect(try names([run(), run(name: "two")]) == ["axis-energy (one)", "axis-energy (two)"])
     }
 
+    /// One scenario says nothing of how scenarios differ, and what is pruned is said as it is.
+    @Test func thePageClaimsNoMoreThanItKnows() throws {
+        var both = try configuration()
+        both.units = [.heads, .feedForward]
+        let alone = try ReportPage(runs: [try run()], measurements: nil, advice: "").html
+        let joint = try ReportPage(runs: [try run(both)], measurements: nil, advice: "").html
+        #expect(!alone.contains("95%: 0.375"))
+        #expect(!alone.contains("multiply-adds where"))
+        #expect(joint.contains("heads, feed-forward") && joint.contains("multiply-adds where"))
+        let labels = try ReportPage(
+            runs: [try run(), try run(both, name: "two")], measurements: nil, advice: ""
+        ).html
+        #expect(labels.contains("axis-energy, heads, feed-forward"))
+    }
+
+    /// Numbers that no run writes give an error, not a crash.
+    @Test(arguments: [1e308, -1, .infinity])
+    func turnsOutOfRangeAreRefused(score: Double) throws {
+        try Fixtures.withTemporaryDirectory { folder in
+            let results = try ResultsFolder(in: folder, name: "x", configuration(), resuming: false)
+            var line = try JSONEncoder().encode(turn("s", strength: 0, score: 0.5, nll: 1))
+            let text = String(decoding: line, as: UTF8.self)
+                .replacing("\"score\":0.5", with: "\"score\":\(score == .infinity ? "1e999" : "\(score)")")
+            line = Data((text + "\n").utf8)
+            try line.write(to: results.url.appending(path: "turns.jsonl"))
+            #expect(throws: EvaluationError.self) { try RecordedRun(contentsOf: results.url) }
+        }
+    }
+
+    @Test func differentStrengthsLookDifferent() {
+        #expect([0, 0.4, 0.125, 0.1].map(StrengthText.of) == ["0.00", "0.40", "0.125", "0.10"])
+    }
+
     @Test func runsOfSeveralModelsAreRefused() throws {
         #expect(throws: EvaluationError.self) {
             try ReportPage(runs: [run(), run(configuration(model: "qwen2-tiny"))], measurements: nil)

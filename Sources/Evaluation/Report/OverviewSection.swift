@@ -11,7 +11,12 @@ struct OverviewSection {
             return [
                 run.label, run.recorded.name, configuration.criterion.rawValue, configuration.compensation.rawValue,
                 configuration.alwaysKeep.rawValue, configuration.scoring.rawValue,
-                configuration.strengths.map { NumberText.fixed($0, 2) }.joined(separator: ", "),
+                configuration.unitsText, configuration.precision?.rawValue ?? "unknown",
+                (configuration.usesCalibration ? "calibrated" : "not calibrated")
+                    + (configuration.exitsEarly ? ", early exit" : ""),
+                configuration.usesHistory ? "yes" : "no",
+                "\(configuration.maxNewTokens) at temperature \(NumberText.short(configuration.temperature))",
+                configuration.strengths.map(StrengthText.of).joined(separator: ", "),
                 configuration.datasets.joined(separator: ", "),
                 configuration.samples.map { "at most \($0)" } ?? "all", "\(configuration.seed)",
                 Self.dates(run.recorded),
@@ -19,7 +24,8 @@ struct OverviewSection {
             ]
         }
         let columns = [
-            "run", "folder", "criterion", "compensation", "always kept", "scoring", "strengths", "categories",
+            "run", "folder", "criterion", "compensation", "always kept", "scoring", "pruned", "precision", "diagnosis",
+            "earlier turns shown", "new tokens", "strengths", "categories",
             "scenarios of each", "seed", "made (UTC)", "turns",
         ]
         // Runs side by side: there are more settings than runs.
@@ -46,7 +52,7 @@ struct OverviewSection {
         if let first = runs.first, !runs.allSatisfy({ $0.isComparable(with: first) }) {
             notes.append(
                 """
-                These runs did not answer the same turns in the same way (categories, samples, seed or scoring \
+                These runs did not answer the same turns in the same way (categories, scenarios, seed, precision or scoring \
                 differ): compare each with its own dense model rather than with each other.
                 """)
         }
@@ -97,9 +103,9 @@ struct OverviewSection {
                 && $0.baseline == .dense && $0.metric == metric
         }
         guard let comparison else { return [mean, none, none] }
+        let interval = "(\(NumberText.signed(comparison.low)) to \(NumberText.signed(comparison.high)))"
         let change =
-            "\(NumberText.signed(comparison.difference)) "
-            + "(\(NumberText.signed(comparison.low)) to \(NumberText.signed(comparison.high)))"
+            NumberText.signed(comparison.difference) + (comparison.scenarios > 1 ? " \(interval)" : "")
         return [mean, change, NumberText.pValue(comparison.pValue)]
     }
 }

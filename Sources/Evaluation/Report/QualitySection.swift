@@ -47,9 +47,7 @@ struct QualitySection {
     private func byDataset(_ metric: Metric) -> ReportFigure {
         let text = MetricText(metric)
         let charts = datasets.compactMap { dataset -> LineChart? in
-            let series = RunLines(runs).series(dataset) { row in
-                row.estimates[metric].map { ($0.mean, $0.interval.low...$0.interval.high) }
-            }
+            let series = RunLines(runs).series(dataset) { $0.value(of: metric) }
             guard !series.isEmpty else { return nil }
             return LineChart(
                 title: dataset, xLabel: "pruned (%)", yLabel: text.axis, series: series,
@@ -65,9 +63,7 @@ struct QualitySection {
         let charts = metrics.map { metric in
             LineChart(
                 title: MetricText(metric).title, xLabel: "pruned (%)", yLabel: MetricText(metric).axis,
-                series: RunLines(runs).series(dataset) { row in
-                    row.estimates[metric].map { ($0.mean, $0.interval.low...$0.interval.high) }
-                }, yRange: 0...0)
+                series: RunLines(runs).series(dataset) { $0.value(of: metric) }, yRange: 0...0)
         }
         let explanations: [Markup] = metrics.map { " \(MetricText($0).title): \(MetricText($0).explanation)" }
         return ReportFigure(

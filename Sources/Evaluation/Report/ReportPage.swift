@@ -88,6 +88,8 @@ public struct ReportPage {
         return page.text
     }
 
+    private var prunesBlocks: Bool { runs.contains { $0.configuration.units.contains(.feedForward) } }
+
     private var lede: Markup {
         let scenarios = Set(runs.flatMap { $0.recorded.results.map { [$0.dataset, $0.scenario] } }).count
         let turns = runs.reduce(0) { $0 + $1.recorded.results.count }
@@ -95,7 +97,7 @@ public struct ReportPage {
         return """
             \(runs.count) \(runs.count == 1 ? "sweep" : "sweeps") of \(scenarios) \
             \(scenarios == 1 ? "scenario" : "scenarios"), \(turns) measured turns in all, along pathways that leave out \
-            attention heads of a frozen model\(shape ?? "")\
+            \(prunesBlocks ? "attention heads and feed-forward blocks" : "attention heads") of a frozen model\(shape ?? "")\
             \(measurements.map { ", quantised as \($0.manifest.quantization)" } ?? "").
             """
     }
@@ -103,7 +105,8 @@ public struct ReportPage {
     private var footer: Markup {
         """
         <p>Model fingerprint \(runs.first?.configuration.model.description ?? "unknown"). Intervals are percentile \
-        bootstrap intervals that draw whole scenarios; fractions count attention heads. Shares, probabilities and \
+        bootstrap intervals that draw whole scenarios; fractions count attention heads\
+        \(prunesBlocks ? ", or multiply-adds where feed-forward blocks are pruned" : ""). Shares, probabilities and \
         accuracies run from 0 to 1.</p>
         """
     }

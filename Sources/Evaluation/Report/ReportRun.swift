@@ -27,6 +27,9 @@ struct ReportRun {
             { $0.usesCalibration ? "calibrated" : "not calibrated" },
             { $0.usesHistory ? "with history" : "without history" },
             { "\($0.scoring.rawValue)" },
+            { $0.unitsText },
+            { $0.exitsEarly ? "early exit" : "whole diagnosis" },
+            { $0.precision?.rawValue ?? "unknown precision" },
             { "seed \($0.seed)" },
             { $0.samples.map { "\($0) samples" } ?? "all scenarios" },
         ]
@@ -46,10 +49,18 @@ struct ReportRun {
 
     /// Whether both answered the same turns in the same way.
     func isComparable(with other: ReportRun) -> Bool {
-        let (a, b) = (configuration, other.configuration)
+        let (a, b) = (
+            configuration.completed(by: other.configuration), other.configuration.completed(by: configuration)
+        )
         return a.datasets == b.datasets && a.samples == b.samples && a.seed == b.seed && a.scoring == b.scoring
-            && a.usesHistory == b.usesHistory && a.temperature == b.temperature && a.maxNewTokens == b.maxNewTokens
+            && a.precision == b.precision && a.scenarios == b.scenarios && a.usesHistory == b.usesHistory
+            && a.temperature == b.temperature && a.maxNewTokens == b.maxNewTokens
     }
+}
+
+extension SweepConfiguration {
+    /// "heads", "heads, feed-forward"
+    var unitsText: String { units.map(\.rawValue).joined(separator: ", ") }
 }
 
 extension SweepSummary.Row {
@@ -57,8 +68,16 @@ extension SweepSummary.Row {
     var pathName: String {
         switch pathway {
         case .dense: "dense"
-        case .scenario: "strength \(NumberText.fixed(strength, 2))"
-        case .blind: "strength \(NumberText.fixed(strength, 2)), blind"
+        case .scenario: "strength \(StrengthText.of(strength))"
+        case .blind: "strength \(StrengthText.of(strength)), blind"
+        }
+    }
+
+    /// A measure's mean, and its interval where several scenarios tell how they differ.
+    func value(of metric: Metric) -> (mean: Double, band: ClosedRange<Double>?)? {
+        estimates[metric].map { estimate in
+            let (low, high) = (estimate.interval.low, estimate.interval.high)
+            return (estimate.mean, scenarios > 1 && low <= high ? low...high : nil)
         }
     }
 }

@@ -74,7 +74,8 @@ struct ScenarioSection {
             caption: """
                 How likely each domain is to be a scenario\u{2019}s, as the probes read its description; shares sum to one. \
                 Breadth is 0 for a scenario of one domain and 1 for one of all domains alike; a broad scenario keeps \
-                more heads. At most \(Self.rowLimit) scenarios of a category are drawn. The numbers below are \
+                more heads. At most \(Self.rowLimit) scenarios of a category are drawn\
+                \(runs.count > 1 ? ", as the first run that has them read them" : ""). The numbers below are \
                 relevances, the largest probability over layers.
                 """,
             panels: panels, isWide: true,
@@ -97,7 +98,7 @@ struct ScenarioSection {
                 panels.append(HeatMap(title: title, cells: cells(of: own, strengths)).panel)
                 rows += own.map { record in
                     [
-                        dataset, scenario, run.label, NumberText.fixed(record.strength, 2),
+                        dataset, scenario, run.label, StrengthText.of(record.strength),
                         NumberText.percent(record.requestedFraction), NumberText.percent(record.prunedFraction),
                         "\(record.keptHeads.reduce(0) { $0 + $1.count }) of \(record.heads * record.keptHeads.count)",
                     ]
@@ -109,7 +110,7 @@ struct ScenarioSection {
             let text =
                 kept == steps
                 ? "kept at all strengths"
-                : "pruned from strength \(NumberText.fixed(strengths[kept], 2)) on"
+                : "pruned from strength \(StrengthText.of(strengths[kept])) on"
             return (shade: Self.shade(kept, of: steps), text: text)
         }
         let backbone: Markup =
@@ -136,7 +137,7 @@ struct ScenarioSection {
             return (0..<heads).map { head in
                 let pruned = zip(records, kept).first { !$1.contains(head) }?.0.strength
                 let step = pruned.flatMap(strengths.firstIndex) ?? strengths.count
-                let keeping = zip(records, kept).filter { $1.contains(head) }.map { NumberText.fixed($0.0.strength, 2) }
+                let keeping = zip(records, kept).filter { $1.contains(head) }.map { StrengthText.of($0.0.strength) }
                 return HeatMap.Cell(
                     shade: Self.shade(step, of: strengths.count),
                     note: "layer \(layer), head \(head): "
@@ -164,7 +165,7 @@ struct ScenarioSection {
         for run in runs {
             let byStrength = Dictionary(grouping: pathways(run), by: \.strength)
             for (strength, records) in byStrength.sorted(by: { $0.key < $1.key }) where records.count > 1 {
-                let name = "strength \(NumberText.fixed(strength, 2))"
+                let name = "strength \(StrengthText.of(strength))"
                 let title = runs.count > 1 ? "\(name) \u{B7} \(run.label)" : name
                 let counts = counts(records)
                 panels.append(HeatMap(title: title, cells: cells(of: counts, scenarios: records.count)).panel)
