@@ -53,10 +53,17 @@ public struct DatasetImport: Sendable {
     }
 
     /// Writes the scenarios as a file of `data/test/<dataset>/`, whole or not at all; makes the folder.
-    public func write(to url: URL) throws {
+    ///
+    /// - Parameter replacing: whether a file that holds other scenarios may be written over.
+    /// - Throws: ``EvaluationError/otherScenarios(file:)`` where it may not; `FileWriteError`.
+    public func write(to url: URL, replacing: Bool = true) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        try WholeFile.write(try encoder.encode(scenarios) + Data("\n".utf8), to: url)
+        let data = try encoder.encode(scenarios) + Data("\n".utf8)
+        if !replacing, let earlier = FileManager.default.contents(atPath: url.path), earlier != data {
+            throw EvaluationError.otherScenarios(file: url.relativePath)
+        }
+        try WholeFile.write(data, to: url)
     }
 
     /// Without the byte order mark that some editors put first.

@@ -11,6 +11,8 @@ public enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible
     case ambiguousDataset(String)
     /// A dataset with the name of all of them together.
     case reservedDataset(String)
+    /// A file that scenarios would take the place of.
+    case otherScenarios(file: String)
     /// A folder of datasets that holds none.
     case noDatasets(directory: String)
     /// A run's folder that cannot be used.
@@ -30,6 +32,8 @@ public enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible
         case .unusableText(let file, let line, let detail): "\(file), line \(line): \(detail)"
         case .ambiguousDataset(let name): "two datasets are named \"\(name)\"; run them apart, or rename a file"
         case .reservedDataset(let name): "a dataset cannot be named \"\(name)\", as all of them together are; rename it"
+        case .otherScenarios(let file):
+            "\(file) is there and holds other scenarios; choose another --name, or name the file by --output to replace it"
         case .noDatasets(let directory): "\(directory) holds no datasets; --data-dir says where test/ is"
         case .unusableRun(let folder, let detail): "cannot use \(folder): \(detail)"
         case .differentModels(let models):

@@ -11,7 +11,8 @@ struct Import: ParsableCommand {
         discussion: """
             Reads the files of CommonsenseQA, NQ-Open and ARC (JSON lines) and of MMLU (comma-separated values, a file \
             a subject) as they are published. Each question becomes a scenario of one turn. The default output is \
-            data/test/<name>/<input>.json, where `run --datasets <name>` finds it; a file elsewhere is run by its \
+            data/test/<name>/<input>.json, where `run --datasets <name>` finds it, unless other scenarios are there; \
+            a file elsewhere is run by its \
             path: `run --datasets path/to/file.json`.
             """)
 
@@ -68,10 +69,12 @@ struct Import: ParsableCommand {
         let questions = dataset.scenarios.count
         if let limit { dataset.sample(limit, seed: seed) }
         let folder = name ?? dataset.format.datasetName
-        let stem = files.count == 1 ? files[0].deletingPathExtension().lastPathComponent : folder
+        let stem =
+            files.count == 1
+            ? String(files[0].deletingPathExtension().lastPathComponent.drop { $0 == "." }) : folder
         let path = output ?? "data/test/\(folder)/\(stem).json"
         let url = URL(fileURLWithPath: path)
-        try dataset.write(to: url)
+        try dataset.write(to: url, replacing: output != nil)
         let result = Output(
             format: dataset.format, dataset: output == nil ? folder : url.deletingPathExtension().lastPathComponent,
             questions: questions, scenarios: dataset.scenarios.count, output: path)

@@ -261,6 +261,13 @@ private struct Tool {
             #expect(try Data(contentsOf: written) == whole)
             _ = try Tool(arguments + ["--name", "mine", "--seed", "7"], in: folder)
             #expect(try Data(contentsOf: folder.appending(path: "data/test/mine/dev.json")) != whole)
+            // Other scenarios are not written over, unless the file is named.
+            let other = try Tool(arguments + ["--seed", "7"], in: folder)
+            #expect(other.status != 0 && other.errors.contains("holds other scenarios"))
+            #expect(try Data(contentsOf: written) == whole)
+            let named = ["--seed", "7", "--output", "data/test/natural_questions/dev.json"]
+            #expect(try Tool(arguments + named, in: folder).status == 0)
+            #expect(try Data(contentsOf: written) != whole)
         }
     }
 
