@@ -57,11 +57,4 @@ struct ByteCursor {
         }
         return String(decoding: bytes, as: UTF8.self)
     }
-
-    mutating func skip(_ count: Int, _ field: String) throws(CheckpointError) {
-        guard count >= 0, count <= remaining else {
-            throw error(.truncated, field, "needs \(count) bytes at offset \(offset), the file has \(remaining) left")
-        }
-        offset += count
-    }
 }

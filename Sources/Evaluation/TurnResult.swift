@@ -4,7 +4,7 @@ public enum PathwayKind: String, Sendable, Codable, CaseIterable {
     case dense
     /// The pathway of the turn's scenario.
     case scenario
-    /// The pathway of no scenario in particular, all domains equally, that prunes as many heads as the scenario's.
+    /// The pathway of no scenario in particular, all domains equally, that is asked to prune as much as the scenario's.
     case blind
 }
 

@@ -15,7 +15,7 @@ public struct OfflineTraining {
         /// Training inputs for each domain; nil for all.
         public var samplesPerDomain: Int?
         public var probe = ProbeTraining()
-        /// Layers kept whole; nil for the default of the model's depth.
+        /// Layers whose heads are all whitelisted; nil for the default of the model's depth.
         public var foundationLayers: Int?
         /// How much causal importance is measured on; nil leaves it out.
         public var causalBudget: CausalMeasurement.Budget? = CausalMeasurement.Budget()

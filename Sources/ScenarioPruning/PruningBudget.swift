@@ -1,4 +1,4 @@
-/// How many heads a pathway may lose.
+/// How much a pathway may lose: a share of the heads, or of the multiply-adds where feed-forward blocks are pruned as well.
 public enum PruningBudget: Sendable, Equatable {
     /// eta in [0, 1]; higher prunes more, and a broad scenario keeps more: `p = eta (1 - lambda c(s))`.
     case strength(Double)
@@ -10,7 +10,7 @@ public enum PruningBudget: Sendable, Equatable {
     /// No strength prunes more than this.
     static let largestFraction = 0.9
 
-    /// The fraction of heads to prune for a scenario of breadth `c(s)` in [0, 1].
+    /// The fraction to prune for a scenario of breadth `c(s)` in [0, 1].
     package func fraction(breadth: Double) -> Double {
         switch self {
         case .strength(let eta): min(eta * (1 - Self.breadthWeight * breadth), Self.largestFraction)

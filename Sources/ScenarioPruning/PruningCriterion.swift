@@ -69,7 +69,7 @@ extension PruningCriterion {
     static let blockWeight = 2.0
 
     /// A scenario's weight for each domain: its relevances, as published, or for causal importance its mixture.
-    func weights(of diagnosis: Diagnosis) -> [Double] {
+    package func weights(of diagnosis: Diagnosis) -> [Double] {
         guard self == .causal else { return diagnosis.weights }
         let average = (1 - Self.mixtureShare) / Double(diagnosis.mixture.count)
         return diagnosis.mixture.map { Self.mixtureShare * $0 + average }
@@ -92,7 +92,9 @@ extension PruningCriterion {
     ///   - weights: the scenario's weight for each domain.
     ///   - seed: used by ``random`` alone.
     /// - Throws: ``PruningError/unmeasuredCriterion(_:)`` where the artifacts hold no table for it.
-    func scores(_ importance: UnitImportance, weights: [Double], seed: UInt64) throws(PruningError) -> [[Double]] {
+    package func scores(_ importance: UnitImportance, weights: [Double], seed: UInt64) throws(PruningError)
+        -> [[Double]]
+    {
         guard isMeasured else {
             let shape = importance.tables.values.first
             var generator = SplitMix64(seed: seed)

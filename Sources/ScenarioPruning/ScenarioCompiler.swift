@@ -50,7 +50,7 @@ public struct CompiledScenario: Sendable {
     public var warnings: [String] {
         var warnings: [String] = []
         if diagnosis.isFallback {
-            warnings.append("no domain is relevant to this scenario; heads are ranked by their average over domains")
+            warnings.append("no domain is relevant to this scenario; what is pruned goes by the average over domains")
         }
         if requestedFraction - reachedFraction > 0.005 {
             warnings.append(

@@ -1,8 +1,8 @@
 import Foundation
 
-/// The backbone: heads that every domain needs, never pruned.
+/// The backbone: heads that every domain needs, not pruned where ``AlwaysKeep/whitelist`` asks for it.
 public struct Whitelist: Sendable, Codable, Equatable {
-    /// Layers 0 ..< foundationLayers are kept whole.
+    /// All heads of the layers 0 ..< foundationLayers belong to it.
     public let foundationLayers: Int
     /// The largest coefficient of variation over domains of a backbone head.
     public let largestVariation: Double

@@ -34,10 +34,10 @@ struct Bench: ParsableCommand {
     @Option(help: "Tokens to write.")
     var generateTokens = 64
 
-    @Option(help: "Prune this fraction of the heads, ranked by their average over domains.")
+    @Option(help: "Prune this fraction, as --prune counts it, by importance averaged over domains.")
     var prunedFraction: Double?
 
-    @Option(help: "Rank the heads for this scenario instead.")
+    @Option(help: "Prune for this scenario instead.")
     var scenario: String?
 
     @Option(help: "Counted repetitions.")

@@ -33,7 +33,7 @@ struct Run: ParsableCommand {
     @Option(help: "Write answers and compare them, measure the likelihood of the right ones, or both.")
     var scoring = Scoring.generation
 
-    @Flag(help: "Also run, at each strength, a pathway that prunes as many heads knowing no scenario.")
+    @Flag(help: "Also run, at each strength, a pathway that prunes as much knowing no scenario.")
     var compareBlind = false
 
     @Option(help: "Scenarios of each dataset.")

@@ -46,7 +46,7 @@ struct Train: ParsableCommand {
         help: "The same for feed-forward blocks, which are measured by layers and take little time; 0 leaves them out.")
     var feedForwardTokens = CausalMeasurement.Budget().feedForwardTokens
 
-    @Option(help: "Layers whose heads are all kept. (default: 3, fewer for shallow models)")
+    @Option(help: "First layers whose heads are all whitelisted. (default: 3, fewer for shallow models)")
     var foundationLayers: Int?
 
     @Option(help: "The same seed gives the same artifacts.")

@@ -297,9 +297,45 @@ private struct TinyTraining {
         }
         let removed = 1 - Double(products) / 134_479_872
         #expect(abs(compiled.multiplyAddsRemoved - removed) < 1e-12)
-        // Key/value groups that die with their last head are spared on top of the budget.
-        #expect((0.299...0.33).contains(removed))
+        #expect(abs(removed - 0.3) < 0.001)
         #expect(compiled.reachedFraction == compiled.multiplyAddsRemoved)
+    }
+
+    /// beta = W (the pruned units' means, mixed over the scenario's domains), in float32 by the definition.
+    @Test func biasesAreTheMeansOfWhatIsPruned() throws {
+        let (model, compiler, artifacts) = try compiler()
+        var options = CompilationOptions()
+        options.budget = .fraction(0.3)
+        options.units = [.heads, .feedForward]
+        let compiled = try compiler.compile("A history of the sciences", options)
+        let mixture = compiled.diagnosis.mixture
+        func bias(_ means: [[Float]], without kept: [Int], size: Int, _ projection: PackedMatrix) throws -> [Float] {
+            let pruned = means[0].indices.map { input in
+                kept.contains(input / size)
+                    ? 0 : Float(zip(mixture, means).reduce(0.0) { $0 + $1.0 * Double($1.1[input]) })
+            }
+            return try projection.multiply(pruned, on: model.pool)
+        }
+        let blocks = try #require(compiled.pathway.keptBlocks)
+        let blockBiases = try #require(compiled.pathway.feedForwardBiases)
+        for layer in [5, 14, 20] {
+            let heads = try bias(
+                artifacts.importance.heads.means[layer], without: compiled.pathway.keptHeads[layer], size: 64,
+                model.layers[layer].output)
+            let channels = try bias(
+                artifacts.importance.feedForward.means[layer], without: blocks[layer], size: 16,
+                model.layers[layer].down)
+            // The model's own arithmetic rounds inputs to 8 bits.
+            for (found, expected) in [(compiled.pathway.biases[layer], heads), (blockBiases[layer], channels)]
+            where expected.contains(where: { $0 != 0 }) {
+                #expect(relativeError(found, expected) < 0.02, "layer \(layer)")
+            }
+            #expect(channels.contains { $0 != 0 })
+        }
+        options.compensation = .none
+        let bare = try compiler.compile("A history of the sciences", options).pathway
+        #expect(bare.keptHeads == compiled.pathway.keptHeads)
+        #expect(bare.biases.allSatisfy(\.isEmpty) && (bare.feedForwardBiases ?? []).allSatisfy(\.isEmpty))
     }
 
     @Test func unreachableBudgetsAreReported() throws {

@@ -1,3 +1,4 @@
+import DomainBasis
 import Foundation
 import ScenarioPruning
 import TestSupport
@@ -94,6 +95,37 @@ import Testing
     }
 }
 
+@Suite struct CausalScoreTests {
+    private let table = UnitTable(layers: 2, units: 2, domains: 2, values: [1, 3, 2, 2, 8, 0, 4, 12])
+
+    private func scores(_ kind: UnitKind, weights: [Double]) throws -> [[Double]] {
+        try PruningCriterion.causal.scores(
+            UnitImportance(kind: kind, tables: [.causal: table], means: [[], []]), weights: weights, seed: 0)
+    }
+
+    /// Three quarters of a scenario's mixture, a quarter of all domains'.
+    @Test func weightsAreTheMixtureWithSomeOfTheAverage() {
+        let diagnosis = Diagnosis(logits: [[2, 0]], temperatures: [:])
+        let share = 1 / (1 + exp(-2.0))
+        let weights = PruningCriterion.causal.weights(of: diagnosis)
+        #expect(abs(weights[0] - (0.75 * share + 0.125)) < 1e-12)
+        #expect(PruningCriterion.axisEnergy.weights(of: diagnosis) == diagnosis.relevance)
+    }
+
+    /// Heads are evened out over layers by the power 0.7, blocks count twice.
+    @Test func headsAreEvenedOutAndBlocksCountTwice() throws {
+        let mixed = [[2.0, 2], [4, 8]]
+        #expect(try scores(.feedForward, weights: [0.5, 0.5]) == mixed.map { $0.map { 2 * $0 } })
+        let heads = try scores(.heads, weights: [0.5, 0.5])
+        // The layers' means are 2 and 6, their mean is 4.
+        for (layer, mean) in [(0, 2.0), (1, 6.0)] {
+            for (found, value) in zip(heads[layer], mixed[layer]) {
+                #expect(abs(found - value * pow(4 / mean, 0.7)) < 1e-12)
+            }
+        }
+    }
+}
+
 @Suite struct BudgetTests {
     @Test func higherStrengthPrunesMoreAndBreadthLess() {
         #expect(PruningBudget.strength(0.4).fraction(breadth: 0) == 0.4)
@@ -170,6 +202,29 @@ import Testing
         let mixture = Diagnosis(logits: [[2, 0, -1], [4, 2, -3]], temperatures: [:]).mixture
         let weights = [exp(3.0), exp(1.0), exp(-2.0)]
         for (found, weight) in zip(mixture, weights) { #expect(abs(found - weight / weights.reduce(0, +)) < 1e-12) }
+    }
+
+    /// One domain above one half is a single domain, several a mixture, none something else; a regime that was not fitted
+    /// is read as a single domain.
+    @Test func theRegimeIsReadOffAndItsTemperaturesApply() throws {
+        func regime(_ temperature: Double) throws -> RegimeCalibration {
+            let json = #"{"temperatures": [\#(temperature)], "errorBefore": [0], "errorAfter": [0]}"#
+            return try JSONDecoder().decode(RegimeCalibration.self, from: Data(json.utf8))
+        }
+        let all: [CalibrationRegime: RegimeCalibration] = [
+            .singleDomain: try regime(2), .crossDomain: try regime(4), .outOfDomain: try regime(0.5),
+        ]
+        for (logits, expected, temperature) in [
+            ([3.0, -2, -1], CalibrationRegime.singleDomain, 2.0), ([3, 2, -1], .crossDomain, 4),
+            ([-1, -2, -3], .outOfDomain, 0.5),
+        ] {
+            let diagnosis = Diagnosis(logits: [logits], temperatures: all)
+            #expect(diagnosis.regime == expected)
+            #expect(abs(diagnosis.relevance[0] - 1 / (1 + exp(-logits[0] / temperature))) < 1e-12)
+            let alone = Diagnosis(logits: [logits], temperatures: [.singleDomain: try regime(2)])
+            #expect(alone.regime == .singleDomain)
+        }
+        #expect(Diagnosis(logits: [[3, -2]], temperatures: [:]).regime == nil)
     }
 
     @Test func breadthIsTheEntropyOfTheLayerMean() {

@@ -183,6 +183,8 @@ import Transformer
         let logits = try InferenceSession(model, along: pathway).logits(after: [5, 6, 7])
         #expect(logits.allSatisfy { $0.isFinite })
         #expect(try InferenceSession(model).logits(after: [5, 6, 7]) != logits)
+        let without = Pathway(keptHeads: pathway.keptHeads)
+        #expect(try InferenceSession(model, along: without).logits(after: [5, 6, 7]) != logits)
     }
 
     /// The cache holds only the key/value groups that have a running head.
