@@ -36,10 +36,14 @@ package enum UnitSelection {
     /// (contest, layer, unit), until what they spare is as near to `wanted` as it gets or nothing more may go.
     package static func keptUnits(_ contests: [Contest], sparing wanted: Double) -> [[[Int]]] {
         /// Small, because sorting them takes most of the time.
-        struct Candidate {
+        struct Candidate: Comparable {
             let order: Double
             /// Counts every unit of every contest, and so breaks ties.
             let place: Int32
+
+            static func < (a: Candidate, b: Candidate) -> Bool {
+                a.order == b.order ? a.place < b.place : a.order < b.order
+            }
         }
         var kept = contests.map { $0.order.map { Array(repeating: true, count: $0.count) } }
         var inLayer = contests.map { $0.order.map(\.count) }
@@ -58,20 +62,21 @@ package enum UnitSelection {
                 }
             }
         }
-        candidates.sort { $0.order == $1.order ? $0.place < $1.place : $0.order < $1.order }
         let floors = contests.map { max(1, Int((layerFloor * Double($0.costs.count)).rounded(.up))) }
         var spared = 0.0
-        for candidate in candidates {
-            let place = Int(candidate.place)
-            let contest = firstPlaces.lastIndex { $0 <= place }!
-            let (layer, unit) = (place - firstPlaces[contest]).quotientAndRemainder(
-                dividingBy: contests[contest].costs.count)
-            guard inLayer[contest][layer] > floors[contest] else { continue }
-            let cost = contests[contest].cost(of: unit, kept: kept[contest][layer])
-            guard spared + cost / 2 <= wanted else { break }
-            kept[contest][layer][unit] = false
-            inLayer[contest][layer] -= 1
-            spared += cost
+        search: for run in AscendingRuns(candidates) {
+            for candidate in run {
+                let place = Int(candidate.place)
+                let contest = firstPlaces.lastIndex { $0 <= place }!
+                let (layer, unit) = (place - firstPlaces[contest]).quotientAndRemainder(
+                    dividingBy: contests[contest].costs.count)
+                guard inLayer[contest][layer] > floors[contest] else { continue }
+                let cost = contests[contest].cost(of: unit, kept: kept[contest][layer])
+                guard spared + cost / 2 <= wanted else { break search }
+                kept[contest][layer][unit] = false
+                inLayer[contest][layer] -= 1
+                spared += cost
+            }
         }
         return kept.map { $0.map { layer in layer.indices.filter { layer[$0] } } }
     }

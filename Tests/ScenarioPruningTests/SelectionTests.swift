@@ -3,6 +3,7 @@ import Foundation
 import ScenarioPruning
 import TestSupport
 import Testing
+import Transformer
 
 @Suite struct UnitSelectionTests {
     /// One kind of unit, each of which spares as much as the others.
@@ -42,6 +43,23 @@ import Testing
         let blocks = UnitSelection.Contest(order: [[0.2, 0.3], [0.9, 0.9]], costs: [2, 2], protected: [[], []])
         let kept = UnitSelection.keptUnits([heads, blocks], sparing: 5)
         #expect(kept == [[[1], [0, 1]], [[1], [0, 1]]])
+    }
+}
+
+@Suite struct AscendingRunsTests {
+    /// Together the runs are what sorting gives.
+    @Test(arguments: [0, 1, 256, 257, 5000])
+    func runsAreSortedTogether(count: Int) {
+        var generator = SplitMix64(seed: 4)
+        let elements = (0..<count).map { _ in Int(generator.next() % 500) }
+        let runs = Array(AscendingRuns(elements))
+        #expect(Array(runs.joined()) == elements.sorted())
+        #expect(runs.allSatisfy { !$0.isEmpty })
+        #expect(count < 5000 || runs.count > 2)
+    }
+
+    @Test func equalElementsComeToAnEnd() {
+        #expect(Array(AscendingRuns(Array(repeating: 1, count: 1000)).joined()).count == 1000)
     }
 }
 
