@@ -209,7 +209,9 @@ public struct CausalMeasurement {
     /// The dense model without some units of one layer, which their domain's mean replaces.
     private func dense(without units: Set<Int>, of kind: UnitKind, in layer: Int, domain: Int) throws -> Pathway {
         let kept = (0..<kind.count(model.configuration)).filter { !units.contains($0) }
-        let write = try kind.meanWrite(importance[kind].means[layer][domain], without: kept, in: layer, of: model)
+        let write = kind.meanWrite(
+            importance[kind].means[layer][domain], without: kept, in: layer, of: model,
+            by: try kind.meanProduct(of: model))
         func inLayer<Value>(_ value: Value, elsewhere: Value) -> [Value] {
             model.layers.indices.map { $0 == layer ? value : elsewhere }
         }

@@ -195,10 +195,11 @@ public final class ScenarioCompiler {
         _ kind: UnitKind, _ kept: [[Int]], _ diagnosis: Diagnosis, _ options: CompilationOptions
     ) throws -> [[Float]] {
         guard options.compensation == .mean else { return [] }
-        return try kept.enumerated().map { layer, units in
+        let product = try kind.meanProduct(of: model)
+        return kept.enumerated().map { layer, units in
             guard units.count < kind.count(model.configuration) else { return [] }
             let mean = artifacts.importance[kind].mean(layer: layer, mixture: diagnosis.mixture)
-            return try kind.meanWrite(mean, without: units, in: layer, of: model)
+            return kind.meanWrite(mean, without: units, in: layer, of: model, by: product)
         }
     }
 }

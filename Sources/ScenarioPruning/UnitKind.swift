@@ -59,14 +59,21 @@ public enum UnitKind: String, Sendable, CaseIterable, Codable, CodingKeyRepresen
 
     /// What stands in for the units that are not `kept`: their means' write, `[width]`, in the model's own arithmetic.
     ///
-    /// - Parameter mean: the mean input of the projection, `[inputs]`.
+    /// - Parameters:
+    ///   - mean: the mean input of the projection, `[inputs]`.
+    ///   - product: ``meanProduct(of:)``, for any number of layers.
     func meanWrite(
-        _ mean: [Float], without kept: [Int], in layer: Int, of model: DecoderModel
-    ) throws(DecoderError) -> [Float] {
+        _ mean: [Float], without kept: [Int], in layer: Int, of model: DecoderModel, by product: VectorProduct
+    ) -> [Float] {
         var pruned = mean
         for unit in kept { for i in inputs(of: unit, model.configuration) { pruned[i] = 0 } }
-        return try projection(of: model.layers[layer]).multiply(
-            pruned, on: model.pool, precision: model.precision)
+        return product(projection(of: model.layers[layer]), pruned)
+    }
+
+    /// What means are multiplied with the projections of a model by.
+    func meanProduct(of model: DecoderModel) throws(DecoderError) -> VectorProduct {
+        try VectorProduct(
+            shapedAs: projection(of: model.layers[0]), on: model.pool, precision: model.precision)
     }
 
     func moments(_ taps: MeanTaps) -> MeanTaps.Moments? {

@@ -94,40 +94,6 @@ public final class PackedMatrix: @unchecked Sendable {
     }
 }
 
-extension PackedMatrix {
-    /// W x, `[rows]`, for an `x` of `[columns]`; groups of 32 columns where x is zero are not read. Only for matrices
-    /// whose rows are one block.
-    ///
-    /// - Parameter precision: that of the product, as of a token's.
-    public func multiply(
-        _ x: [Float], on pool: WorkerPool, precision: DecoderModel.Precision = .float32
-    ) throws(DecoderError) -> [Float] {
-        precondition(x.count == columns && matrix.block_rows == matrix.rows)
-        let input = try ActivationBuffer(width: columns, tokens: 1, quantized: precision == .int8)
-        var groups: [Int32] = []
-        for (index, value) in x.enumerated() where value != 0 {
-            input.pointer[index] = value
-            let group = Int32(index / Int(SP_GROUP_COLUMNS))
-            if groups.last != group { groups.append(group) }
-        }
-        guard !groups.isEmpty else { return Array(repeating: 0, count: rows) }
-        let output = try AlignedBuffer<Float>(count: outputStride, for: "a matrix product")
-        withUnsafePointer(to: matrix) { matrix in
-            var product = sp_product()
-            product.matrix = matrix
-            product.output = output.pointer
-            product.output_stride = outputStride
-            var activations = input.activations(1)
-            sp_quantize(pool.pointer, &activations, 1)
-            groups.withUnsafeBufferPointer { groups in
-                product.columns = sp_columns(groups: groups.baseAddress, halves: nil, count: Int32(groups.count))
-                sp_multiply(pool.pointer, &product, 1, &activations, 1)
-            }
-        }
-        return Array(UnsafeBufferPointer(start: output.pointer, count: rows))
-    }
-}
-
 /// Hands `body` an arrangement that is valid during the call.
 private func withArrangement(
     _ rotaryPairs: Int, _ rows: [Int32]?, _ columns: [Int32]?, _ body: (UnsafePointer<sp_arrangement>) -> Void

@@ -1,0 +1,59 @@
+import CKernels
+
+/// W x for one vector at a time, with buffers that serve any number of matrices of one shape.
+public final class VectorProduct {
+    private let input: ActivationBuffer
+    private let output: AlignedBuffer<Float>
+    private let pool: WorkerPool
+    private let shape: (rows: Int, columns: Int)
+    /// The groups of 32 columns where x is not zero.
+    private var groups: [Int32] = []
+
+    /// - Parameters:
+    ///   - matrix: one of the shape, whose rows are one block.
+    ///   - precision: that of the product, as of a token's.
+    public init(
+        shapedAs matrix: PackedMatrix, on pool: WorkerPool, precision: DecoderModel.Precision = .float32
+    ) throws(DecoderError) {
+        precondition(matrix.matrix.block_rows == matrix.matrix.rows)
+        input = try ActivationBuffer(width: matrix.columns, tokens: 1, quantized: precision == .int8)
+        output = try AlignedBuffer(count: matrix.outputStride, for: "a matrix product")
+        self.pool = pool
+        shape = (matrix.rows, matrix.columns)
+    }
+
+    /// W x, `[rows]`, for an `x` of `[columns]`; groups of 32 columns where x is zero are not read.
+    public func callAsFunction(_ matrix: PackedMatrix, _ x: [Float]) -> [Float] {
+        precondition(x.count == shape.columns && matrix.columns == shape.columns && matrix.rows == shape.rows)
+        input.pointer.update(from: x, count: x.count)
+        groups.removeAll(keepingCapacity: true)
+        let size = Int(SP_GROUP_COLUMNS)
+        for first in stride(from: 0, to: x.count, by: size)
+        where (first..<min(first + size, x.count)).contains(where: { x[$0] != 0 }) {
+            groups.append(Int32(first / size))
+        }
+        guard !groups.isEmpty else { return Array(repeating: 0, count: shape.rows) }
+        var activations = input.activations(1)
+        sp_quantize(pool.pointer, &activations, 1)
+        withUnsafePointer(to: matrix.matrix) { matrix in
+            groups.withUnsafeBufferPointer { groups in
+                var product = sp_product()
+                product.matrix = matrix
+                product.output = output.pointer
+                product.output_stride = output.count
+                product.columns = sp_columns(groups: groups.baseAddress, halves: nil, count: Int32(groups.count))
+                sp_multiply(pool.pointer, &product, 1, &activations, 1)
+            }
+        }
+        return Array(UnsafeBufferPointer(start: output.pointer, count: shape.rows))
+    }
+}
+
+extension PackedMatrix {
+    /// W x of a single vector, see ``VectorProduct``.
+    public func multiply(
+        _ x: [Float], on pool: WorkerPool, precision: DecoderModel.Precision = .float32
+    ) throws(DecoderError) -> [Float] {
+        try VectorProduct(shapedAs: self, on: pool, precision: precision)(self, x)
+    }
+}
