@@ -17,6 +17,9 @@ public struct PathwayComparison: Sendable, Encodable, Equatable {
     public let scenarios: Int
     public let turns: Int
 
+    /// The interval to show, as ``SweepSummary/Row/interval(of:)``.
+    public var interval: ConfidenceInterval? { scenarios > 1 ? ConfidenceInterval(low: low, high: high) : nil }
+
     /// - Parameters:
     ///   - results: of the pathway.
     ///   - baseline: of what it is compared with, not empty; turns that only one of the two has are left out.

@@ -29,6 +29,11 @@ public struct SweepSummary: Sendable {
 
         /// Mean score over turns; nil where nothing was written.
         public var accuracy: Double? { estimates[.accuracy]?.mean }
+
+        /// A measure's interval to show; nil for one scenario, which says nothing of how scenarios differ.
+        public func interval(of metric: Metric) -> ConfidenceInterval? {
+            scenarios > 1 ? estimates[metric]?.interval : nil
+        }
     }
 
     /// In the datasets' order, then by strength, dense first.

@@ -38,18 +38,13 @@ enum ArtifactFiles {
         return encoder
     }
 
-    /// Writes a file whole or not at all.
-    static func write(_ data: Data, to url: URL) throws {
-        try WholeFile.write(data, to: url)
-    }
-
     static func remove(_ name: String, in directory: URL) throws {
         let url = directory.appending(path: name)
         if FileManager.default.fileExists(atPath: url.path) { try FileManager.default.removeItem(at: url) }
     }
 
     static func writeJSON(_ value: some Encodable, _ name: String, in directory: URL) throws {
-        try write(try encoder().encode(value) + Data("\n".utf8), to: directory.appending(path: name))
+        try WholeFile.write(try encoder().encode(value) + Data("\n".utf8), to: directory.appending(path: name))
     }
 
     static func readJSON<Value: Decodable>(_ type: Value.Type, _ name: String, in directory: URL) throws(PruningError)
@@ -125,7 +120,7 @@ enum ArtifactFiles {
             "biases": .init(shape: [probes.count, domains], values: probes.flatMap(\.biases)),
             "validation_accuracy": .init(shape: [probes.count], values: accuracy.map(Float.init)),
         ])
-        try write(try file.encoded(), to: directory.appending(path: Self.probes))
+        try WholeFile.write(try file.encoded(), to: directory.appending(path: Self.probes))
     }
 
     static func readProbes(in directory: URL, _ shape: Shape) throws(PruningError) -> ([LinearProbe], [Double]) {
@@ -150,7 +145,7 @@ enum ArtifactFiles {
                 shape: [order.sources.count, order.sources[0].count],
                 values: order.sources.flatMap { $0.map(Float.init) })
         ])
-        try write(try file.encoded(), to: directory.appending(path: channelOrder))
+        try WholeFile.write(try file.encoded(), to: directory.appending(path: channelOrder))
     }
 
     static func readChannelOrder(in directory: URL) throws(PruningError) -> ChannelOrder {
@@ -185,7 +180,7 @@ enum ArtifactFiles {
                 shape: [unit.means.count, unit.means[0].count, unit.means[0][0].count],
                 values: unit.means.flatMap { $0.flatMap(\.self) })
         }
-        try write(try SafetensorsFile(tensors: tensors).encoded(), to: directory.appending(path: importance))
+        try WholeFile.write(try SafetensorsFile(tensors: tensors).encoded(), to: directory.appending(path: importance))
     }
 
     static func readImportance(in directory: URL, _ shape: Shape) throws(PruningError) -> ModelImportance {

@@ -191,27 +191,27 @@ public struct CausalMeasurement {
 
     /// What the divergences of a kind are measured along, layer by layer.
     private func ablations(_ kind: UnitKind, domain: Int) throws -> [(layer: Int, pathway: Pathway)] {
+        let product = try kind.meanProduct(of: model)
+        func ablation(of units: Set<Int>, in layer: Int) -> (Int, Pathway) {
+            (layer, dense(without: units, of: kind, in: layer, domain: domain, by: product))
+        }
         switch kind {
         case .heads:
             let heads = 0..<model.configuration.heads
-            return try model.layers.indices.flatMap { layer in
-                try heads.map { (layer, try dense(without: [$0], of: .heads, in: layer, domain: domain)) }
-            }
+            return model.layers.indices.flatMap { layer in heads.map { ablation(of: [$0], in: layer) } }
         case .feedForward:
             let variance = try writeVariance()
-            return try model.layers.indices.map { layer in
-                let blocks = weakerHalf(variance, layer, domain)
-                return (layer, try dense(without: Set(blocks), of: .feedForward, in: layer, domain: domain))
-            }
+            return model.layers.indices.map { ablation(of: Set(weakerHalf(variance, $0, domain)), in: $0) }
         }
     }
 
     /// The dense model without some units of one layer, which their domain's mean replaces.
-    private func dense(without units: Set<Int>, of kind: UnitKind, in layer: Int, domain: Int) throws -> Pathway {
+    private func dense(
+        without units: Set<Int>, of kind: UnitKind, in layer: Int, domain: Int, by product: VectorProduct
+    ) -> Pathway {
         let kept = (0..<kind.count(model.configuration)).filter { !units.contains($0) }
         let write = kind.meanWrite(
-            importance[kind].means[layer][domain], without: kept, in: layer, of: model,
-            by: try kind.meanProduct(of: model))
+            importance[kind].means[layer][domain], without: kept, in: layer, of: model, by: product)
         func inLayer<Value>(_ value: Value, elsewhere: Value) -> [Value] {
             model.layers.indices.map { $0 == layer ? value : elsewhere }
         }

@@ -140,11 +140,12 @@ public struct OfflineTraining {
             .importance, read: { try ArtifactFiles.readImportance(in: partial, shape) },
             make: { try measureImportance(probes) }, write: { try ArtifactFiles.writeImportance($0, in: partial) })
         let importance =
-            options.causalBudget == nil
-            ? measured
-            : try stage(
-                .causal, read: { try finishedCausal(measured) }, make: { try measureCausal(measured) },
-                write: { try ArtifactFiles.writeImportance($0, in: partial) })
+            try options.causalBudget.map { budget in
+                try stage(
+                    .causal, read: { try finishedCausal(measured, budget) },
+                    make: { try measureCausal(measured, budget) },
+                    write: { try ArtifactFiles.writeImportance($0, in: partial) })
+            } ?? measured
         let whitelist = try stage(
             .whitelist, read: { try ArtifactFiles.readJSON(Whitelist.self, ArtifactFiles.whitelist, in: partial) },
             make: {
@@ -306,16 +307,19 @@ public struct OfflineTraining {
         return ModelImportance(heads: measurements[0].result, feedForward: measurements[1].result)
     }
 
-    /// The importance where it needs no causal measurement, or has it already.
-    private func finishedCausal(_ measured: ModelImportance) throws -> ModelImportance {
-        for kind in UnitKind.allCases where (options.causalBudget?.tokens(kind) ?? 0) > 0 {
+    /// The importance where an earlier run has measured all that the budget asks for.
+    private func finishedCausal(
+        _ measured: ModelImportance, _ budget: CausalMeasurement.Budget
+    ) throws -> ModelImportance {
+        for kind in UnitKind.allCases where budget.tokens(kind) > 0 {
             guard measured[kind].tables[.causal] != nil else { throw PruningError.unmeasuredCriterion(kind.rawValue) }
         }
         return measured
     }
 
-    private func measureCausal(_ measured: ModelImportance) throws -> ModelImportance {
-        guard let budget = options.causalBudget else { return measured }
+    private func measureCausal(
+        _ measured: ModelImportance, _ budget: CausalMeasurement.Budget
+    ) throws -> ModelImportance {
         let measurement = CausalMeasurement(model, measured, pools: answered, budget: budget, seed: options.seed)
         let total = measurement.totalPasses
         let state = try? ArtifactFiles.readJSON(

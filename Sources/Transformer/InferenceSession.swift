@@ -14,7 +14,7 @@ public final class InferenceSession {
     public internal(set) var position = 0
 
     private var plan: PathwayPlan
-    /// How many layers have read the text; nil where it has not come through the first one.
+    /// How many layers have read the text's tokens; nil for none.
     private var layersRead: Int?
     /// Whether the cache was made for every key/value group.
     private let isDense: Bool
@@ -53,11 +53,8 @@ public final class InferenceSession {
     }
 
     /// Forgets the text; the memory stays for the next one.
-    public func reset() { rewind(to: 0) }
-
-    /// Forgets the text, and that any layer has read it from its tokens on.
-    func forget() {
-        reset()
+    public func reset() {
+        rewind(to: 0)
         layersRead = nil
     }
 

@@ -51,7 +51,7 @@ extension InferenceSession {
         guard tokens <= contextLimit else {
             throw DecoderError.contextExceeded(needed: tokens, limit: contextLimit)
         }
-        forget()
+        reset()
         try cache.reserve(tokens)
         try workspace.reserve(positions: tokens)
         for first in stride(from: 0, to: tokens, by: workspace.batch) {

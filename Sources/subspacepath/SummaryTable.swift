@@ -29,10 +29,8 @@ enum SummaryTable {
         for metric in Metric.allCases where rows.contains(where: { $0.estimates[metric] != nil }) {
             columns += [
                 Column(title: title(metric)) { $0.estimates[metric].map { String(format: "%.3f", $0.mean) } ?? "-" },
-                Column(title: "95% interval") { row in
-                    // One scenario says nothing of how scenarios differ.
-                    guard row.scenarios > 1, let interval = row.estimates[metric]?.interval else { return "-" }
-                    return String(format: "%.3f to %.3f", interval.low, interval.high)
+                Column(title: "95% interval") {
+                    $0.interval(of: metric).map { String(format: "%.3f to %.3f", $0.low, $0.high) } ?? "-"
                 },
             ]
         }
@@ -54,7 +52,7 @@ enum SummaryTable {
         [
             comparison.dataset.printable, name(comparison.pathway, comparison.strength), comparison.baseline.rawValue,
             title(comparison.metric), String(format: "%+.3f", comparison.difference),
-            comparison.scenarios > 1 ? String(format: "%+.3f to %+.3f", comparison.low, comparison.high) : "-",
+            comparison.interval.map { String(format: "%+.3f to %+.3f", $0.low, $0.high) } ?? "-",
             String(format: comparison.pValue < 0.001 ? "%.4f" : "%.3f", comparison.pValue),
         ]
     }

@@ -39,6 +39,20 @@ private struct TinyTraining {
     {
         try OfflineTraining(model, options, output: output, onProgress: onProgress).run()
     }
+
+    /// A whole training, and what one to `output` leaves that was stopped in the importance stage.
+    func stopInImportance(in folder: URL) throws -> (whole: URL, output: URL, partial: URL) {
+        let whole = folder.appending(path: "whole")
+        _ = try run(whole)
+        let output = folder.appending(path: "stopped")
+        // A progress callback cannot throw, so the stop is a partial folder with the last stages taken away.
+        let partial = URL(fileURLWithPath: output.path + ".partial")
+        try FileManager.default.copyItem(at: whole, to: partial)
+        for name in ["importance.safetensors", "whitelist.json"] {
+            try FileManager.default.removeItem(at: partial.appending(path: name))
+        }
+        return (whole, output, partial)
+    }
 }
 
 @Suite struct TrainingTests {
@@ -75,15 +89,7 @@ private struct TinyTraining {
     @Test func aStoppedRunGoesOnAfterItsLastStage() throws {
         try Fixtures.withTemporaryDirectory { folder in
             let training = try TinyTraining(folder)
-            let whole = folder.appending(path: "whole")
-            _ = try training.run(whole)
-            let output = folder.appending(path: "stopped")
-            // A progress callback cannot throw, so the stop is a partial folder with the last stages taken away.
-            let partial = URL(fileURLWithPath: output.path + ".partial")
-            try FileManager.default.copyItem(at: whole, to: partial)
-            for name in ["importance.safetensors", "whitelist.json"] {
-                try FileManager.default.removeItem(at: partial.appending(path: name))
-            }
+            let (whole, output, _) = try training.stopInImportance(in: folder)
             nonisolated(unsafe) var resumed: [OfflineTraining.Stage] = []
             _ = try training.run(output) { if $0.resumed { resumed.append($0.stage) } }
             #expect(resumed == [.channelOrder, .probes, .calibration])
@@ -165,14 +171,7 @@ private struct TinyTraining {
     @Test func causalSumsThatDoNotFitAreMeasuredAnew() throws {
         try Fixtures.withTemporaryDirectory { folder in
             let training = try TinyTraining(folder)
-            let whole = folder.appending(path: "whole")
-            _ = try training.run(whole)
-            let output = folder.appending(path: "damaged")
-            let partial = URL(fileURLWithPath: output.path + ".partial")
-            try FileManager.default.copyItem(at: whole, to: partial)
-            for name in ["importance.safetensors", "whitelist.json"] {
-                try FileManager.default.removeItem(at: partial.appending(path: name))
-            }
+            let (whole, output, partial) = try training.stopInImportance(in: folder)
             let sums = #"{"sums": {"heads": [1]}, "tokens": {"heads": [1]}, "texts": {"heads": [0]}}"#
             try Data(sums.utf8).write(to: partial.appending(path: "causal.json"))
             _ = try training.run(output)

@@ -21,8 +21,8 @@ enum NumberText {
     /// Two significant digits, for numbers of any size.
     static func short(_ value: Double) -> String { String(format: "%.2g", value) }
 
-    static func interval(_ estimate: SweepSummary.Estimate) -> String {
-        "\(fixed(estimate.interval.low)) to \(fixed(estimate.interval.high))"
+    static func interval(_ interval: ConfidenceInterval) -> String {
+        "\(fixed(interval.low)) to \(fixed(interval.high))"
     }
 
     static func pValue(_ value: Double) -> String { value < 0.001 ? "< 0.001" : fixed(value) }

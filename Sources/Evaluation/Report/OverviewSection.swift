@@ -103,9 +103,8 @@ struct OverviewSection {
                 && $0.baseline == .dense && $0.metric == metric
         }
         guard let comparison else { return [mean, none, none] }
-        let interval = "(\(NumberText.signed(comparison.low)) to \(NumberText.signed(comparison.high)))"
-        let change =
-            NumberText.signed(comparison.difference) + (comparison.scenarios > 1 ? " \(interval)" : "")
+        let interval = comparison.interval.map { " (\(NumberText.signed($0.low)) to \(NumberText.signed($0.high)))" }
+        let change = NumberText.signed(comparison.difference) + (interval ?? "")
         return [mean, change, NumberText.pValue(comparison.pValue)]
     }
 }

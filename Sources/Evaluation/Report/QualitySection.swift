@@ -82,9 +82,10 @@ struct QualitySection {
             runs.flatMap { run in
                 run.rows(of: dataset).map { row in
                     let cells = metrics.flatMap { metric in
-                        row.estimates[metric].map {
-                            [NumberText.fixed($0.mean), row.scenarios > 1 ? NumberText.interval($0) : "\u{2013}"]
-                        } ?? ["\u{2013}", "\u{2013}"]
+                        [
+                            row.estimates[metric].map { NumberText.fixed($0.mean) } ?? "\u{2013}",
+                            row.interval(of: metric).map(NumberText.interval) ?? "\u{2013}",
+                        ]
                     }
                     return [dataset, run.label, row.pathName, NumberText.percent(row.prunedFraction)] + cells
                         + ["\(row.scenarios)", "\(row.turns)"]

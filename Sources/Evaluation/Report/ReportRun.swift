@@ -76,8 +76,7 @@ extension SweepSummary.Row {
     /// A measure's mean, and its interval where several scenarios tell how they differ.
     func value(of metric: Metric) -> (mean: Double, band: ClosedRange<Double>?)? {
         estimates[metric].map { estimate in
-            let (low, high) = (estimate.interval.low, estimate.interval.high)
-            return (estimate.mean, scenarios > 1 && low <= high ? low...high : nil)
+            (estimate.mean, interval(of: metric).flatMap { $0.low <= $0.high ? $0.low...$0.high : nil })
         }
     }
 }
