@@ -23,7 +23,7 @@ model-7b: ## Make a model of the shape of Llama 2 7B with random weights (3.8 GB
 	python3 Scripts/make-random-model.py --shape 7B --type Q4_0
 
 build: ## Build the command line
-	swift build -c release --product subspacepath
+	swift build -c release --product subspacepath $(shell Scripts/link-options.sh)
 
 format: ## Lay the code out
 	swift format --in-place --recursive --parallel Package.swift Sources Tests

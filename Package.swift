@@ -17,18 +17,21 @@ let package = Package(
     ],
     targets: [
         .target(name: "CKernels"),
-        .target(name: "Checkpoints"),
-        .target(name: "Tokenizers", dependencies: [.product(name: "HeapModule", package: "swift-collections")]),
-        .target(name: "Transformer", dependencies: ["CKernels", "Checkpoints", "Tokenizers"]),
-        .target(name: "DomainBasis", dependencies: ["Transformer", "Tokenizers"]),
-        .target(name: "ScenarioPruning", dependencies: ["DomainBasis", "Transformer", "Checkpoints"]),
+        .target(name: "Platform"),
+        .target(name: "Checkpoints", dependencies: ["Platform"]),
+        .target(
+            name: "Tokenizers",
+            dependencies: ["Platform", .product(name: "HeapModule", package: "swift-collections")]),
+        .target(name: "Transformer", dependencies: ["CKernels", "Checkpoints", "Platform", "Tokenizers"]),
+        .target(name: "DomainBasis", dependencies: ["Platform", "Transformer", "Tokenizers"]),
+        .target(name: "ScenarioPruning", dependencies: ["DomainBasis", "Transformer", "Checkpoints", "Platform"]),
         .target(
             name: "Evaluation",
-            dependencies: ["ScenarioPruning", "DomainBasis", "Transformer", "Tokenizers", "Checkpoints"]),
+            dependencies: ["ScenarioPruning", "DomainBasis", "Transformer", "Tokenizers", "Checkpoints", "Platform"]),
         .executableTarget(
             name: "subspacepath",
             dependencies: [
-                "Evaluation", "ScenarioPruning", "DomainBasis", "Transformer", "Tokenizers", "Checkpoints",
+                "Evaluation", "ScenarioPruning", "DomainBasis", "Transformer", "Tokenizers", "Checkpoints", "Platform",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(
@@ -37,6 +40,7 @@ let package = Package(
 
         .target(name: "TestSupport", dependencies: ["Transformer", "Checkpoints"], path: "Tests/TestSupport"),
         .testTarget(name: "CKernelsTests", dependencies: ["CKernels", "TestSupport"], exclude: ["arm_driver"]),
+        .testTarget(name: "PlatformTests", dependencies: ["Platform"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
         .testTarget(
             name: "TokenizersTests", dependencies: ["Tokenizers", "Transformer", "Checkpoints", "TestSupport"]),

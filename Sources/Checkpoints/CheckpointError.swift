@@ -1,4 +1,4 @@
-import Foundation
+import Platform
 
 /// Why a checkpoint file was refused.
 public struct CheckpointError: Error, Equatable, Sendable, CustomStringConvertible {

@@ -1,12 +1,4 @@
-import Foundation
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Platform
 
 /// A file mapped read-only into memory for as long as this object lives.
 public final class MappedFile: @unchecked Sendable {
@@ -17,8 +9,7 @@ public final class MappedFile: @unchecked Sendable {
     public init(contentsOf url: URL) throws(CheckpointError) {
         let path = url.path
         func failure(_ what: String) -> CheckpointError {
-            CheckpointError(
-                .unreadable, file: path, field: "file", detail: "\(what): \(String(cString: strerror(errno)))")
+            CheckpointError(.unreadable, file: path, field: "file", detail: "\(what): \(SystemError.last)")
         }
         // Opening a pipe without O_NONBLOCK waits for somebody to write into it.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)

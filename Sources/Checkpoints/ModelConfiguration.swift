@@ -1,4 +1,4 @@
-import Foundation
+import Platform
 
 /// The hyperparameters of a decoder, read from a checkpoint's metadata and checked.
 public struct ModelConfiguration: Sendable, Equatable {

@@ -1,12 +1,4 @@
-import Foundation
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Platform
 
 /// Files that are written whole or not at all.
 public enum WholeFile {
@@ -23,15 +15,15 @@ public enum WholeFile {
             throw FileWriteError(path: url.relativePath, reason: "it is a link to nothing")
         }
         let folder = file.deletingLastPathComponent()
-        var isFolder: ObjCBool = false
-        if files.fileExists(atPath: folder.path, isDirectory: &isFolder), !isFolder.boolValue {
+        guard files.isFolder(atPath: folder.path) != false else {
             throw FileWriteError(path: url.relativePath, reason: "\(folder.lastPathComponent) is not a folder")
         }
         do {
             if type != nil, type != .typeRegular {
-                let handle = try FileHandle(forWritingTo: file)
-                try handle.write(contentsOf: data)
-                return try handle.close()
+                let descriptor = open(file.path, O_WRONLY | O_CLOEXEC)
+                guard descriptor >= 0 else { throw SystemError.last }
+                defer { close(descriptor) }
+                return try FileDescriptor(descriptor).write(data)
             }
             try files.createDirectory(at: folder, withIntermediateDirectories: true)
             try data.write(to: file, options: .atomic)
@@ -52,11 +44,10 @@ public struct FileWriteError: Error, Equatable, Sendable, CustomStringConvertibl
         self.reason = reason
     }
 
-    /// - Parameter error: of Foundation, which wraps the system's.
+    /// - Parameter error: the system's, or Foundation's, which wraps it.
     public init(path: String, _ error: any Error) {
-        let cause = (error as? CocoaError)?.userInfo[NSUnderlyingErrorKey] as? POSIXError
-        self.init(
-            path: path, reason: cause.map { String(cString: strerror($0.code.rawValue)) } ?? error.localizedDescription)
+        let cause = ((error as? CocoaError)?.underlying as? POSIXError).map { SystemError(code: $0.code.rawValue) }
+        self.init(path: path, reason: String(describing: cause ?? error))
     }
 
     public var description: String { "cannot write \(path): \(reason)" }

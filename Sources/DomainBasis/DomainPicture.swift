@@ -1,4 +1,4 @@
-import Foundation
+import Platform
 
 /// A selection of domains as a picture in SVG: the orthogonality of all candidates, and their texts on the first two
 /// principal components.
@@ -51,8 +51,8 @@ public struct DomainPicture {
     }
 
     private var title: String {
-        String(
-            format: "%d of %d domains: separation %.3f, coverage %.3f", chosenCount, order.count,
+        formatted(
+            "%d of %d domains: separation %.3f, coverage %.3f", chosenCount, order.count,
             selection.separation, selection.coverage)
     }
 
@@ -106,7 +106,7 @@ public struct DomainPicture {
         let box = "x=\"\(number(x))\" y=\"\(number(y))\" width=\"\(number(size))\" height=\"\(number(size))\""
         if first == second { return "<rect \(box) fill=\"#eceef1\" stroke=\"#ffffff\"/>" }
         let value = max(0, 1 - abs(dot(space.axes[first], space.axes[second])))
-        let shown = String(format: "%.2f", value)
+        let shown = formatted("%.2f", value)
         let rect =
             "<rect \(box) fill=\"\(Self.shade(value))\" stroke=\"#ffffff\"><title>\(escaped(names)): \(shown)</title></rect>"
         guard size >= 20 else { return rect }
@@ -137,7 +137,7 @@ public struct DomainPicture {
         let index = min(Int(position), stops.count - 2)
         let (from, to, part) = (stops[index], stops[index + 1], position - Double(index))
         func mix(_ first: Double, _ second: Double) -> Int { Int((first + (second - first) * part).rounded()) }
-        return String(format: "#%02x%02x%02x", mix(from.0, to.0), mix(from.1, to.1), mix(from.2, to.2))
+        return formatted("#%02x%02x%02x", mix(from.0, to.0), mix(from.1, to.1), mix(from.2, to.2))
     }
 
     // MARK: - Projection
@@ -147,7 +147,7 @@ public struct DomainPicture {
         let shares = [0, 1].map { index -> String in
             let variances = space.components.variances
             return index < variances.count
-                ? String(format: "%.0f%%", 100 * variances[index] / space.components.totalVariance) : "0%"
+                ? formatted("%.0f%%", 100 * variances[index] / space.components.totalVariance) : "0%"
         }
         var parts = [
             text("Texts and axes on the first two principal components", x: left, y: 58, size: 14, weight: 600),

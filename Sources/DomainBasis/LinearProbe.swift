@@ -1,4 +1,4 @@
-import Foundation
+import Platform
 import Transformer
 
 /// One-vs-rest logistic probes of one layer: `z = P r + b`, `p_k = sigmoid(z_k)`.

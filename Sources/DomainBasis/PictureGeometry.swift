@@ -1,4 +1,4 @@
-import Foundation
+import Platform
 
 /// A point of a picture, y downwards.
 struct Point {
@@ -73,7 +73,7 @@ struct Plane {
 
 /// A number with at most one decimal, as short as it can be.
 func number(_ value: Double) -> String {
-    let text = String(format: "%.1f", value)
+    let text = formatted("%.1f", value)
     let short = text.hasSuffix(".0") ? String(text.dropLast(2)) : text
     return short == "-0" ? "0" : short
 }

@@ -1,4 +1,4 @@
-import Foundation
+import Platform
 
 /// How text is reduced before probes, calibration, diagnosis and axis-aligned importance read it: stopwords are
 /// removed, so that what is left is what the text is about. One function for training and inference; its name
@@ -17,7 +17,16 @@ public enum TextNormalization {
 
     /// A word in lower case without the punctuation around it.
     public static func bare(_ word: some StringProtocol) -> String {
-        word.lowercased().trimmingCharacters(in: .punctuationCharacters)
+        word.lowercased().trimmed(of: isPunctuation)
+    }
+
+    private static func isPunctuation(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .connectorPunctuation, .dashPunctuation, .openPunctuation, .closePunctuation, .initialPunctuation,
+            .finalPunctuation, .otherPunctuation:
+            true
+        default: false
+        }
     }
 
     /// Function words of English: articles, pronouns, auxiliaries, prepositions, conjunctions, question words.

@@ -1,4 +1,4 @@
-import Foundation
+import Platform
 
 /// What a model predicts at every token of a given answer.
 public struct AnswerPredictions: Sendable {

@@ -1,5 +1,5 @@
 import DomainBasis
-import Foundation
+import Platform
 
 /// Scores a prediction against the expected answer, with no model as judge.
 public enum AnswerScoring {
@@ -74,17 +74,17 @@ public enum AnswerScoring {
         let options = Set(optionLines(of: prompt).map(\.line))
         let lines = prompt.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
         return lines.filter { !options.contains($0.offset) }.map(\.element).joined(separator: "\n")
-            .trimmingCharacters(in: .whitespacesAndNewlines)
+            .trimmed
     }
 
     private static func optionLines(of prompt: String) -> [(line: Int, letter: Character, text: String)] {
         var options: [(line: Int, letter: Character, text: String)] = []
         for (index, line) in prompt.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            let line = line.trimmingCharacters(in: .whitespaces)
+            let line = line.trimmed
             guard let letter = line.first, let mark = line.dropFirst().first, mark == "." || mark == ")" else {
                 continue
             }
-            let text = line.dropFirst(2).trimmingCharacters(in: .whitespaces)
+            let text = line.dropFirst(2).trimmed
             guard !text.isEmpty else { continue }
             if letter == "A" { options = [] }
             if letter == Self.letter(options.count) { options.append((index, letter, text)) }
@@ -102,7 +102,7 @@ public enum AnswerScoring {
     /// In this order: a letter alone; a letter at the start followed by a mark; "answer is X"; a letter in
     /// parentheses or followed by a mark; the text of exactly one option.
     public static func chosenOption(in prediction: String, options: [(letter: Character, text: String)]) -> Character? {
-        let text = prediction.trimmingCharacters(in: .whitespacesAndNewlines)
+        let text = prediction.trimmed
         let letters = Set(options.map(\.letter))
         func valid(_ candidate: Substring?) -> Character? {
             candidate?.last.flatMap { letter in letters.contains(letter) ? letter : nil }

@@ -1,4 +1,4 @@
-import Foundation
+import Platform
 import Transformer
 
 /// A prompt that was read once, from which any number of continuations are scored.

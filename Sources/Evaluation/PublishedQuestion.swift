@@ -1,4 +1,4 @@
-import Foundation
+import Platform
 
 /// One question of a published benchmark.
 struct PublishedQuestion: Equatable {
@@ -26,7 +26,7 @@ struct PublishedQuestion: Equatable {
     init(id: String?, question: String, topic: String?, answer: Answer) throws(Malformed) {
         self.id = id.flatMap { $0.isEmpty ? nil : $0 }
         self.topic = topic.map(Self.oneLine).flatMap { $0.isEmpty ? nil : $0 }
-        self.question = question.replacing("\r\n", with: "\n").trimmingCharacters(in: .whitespacesAndNewlines)
+        self.question = question.replacing("\r\n", with: "\n").trimmed
         guard !self.question.isEmpty else { throw Malformed(detail: "has an empty question") }
         switch answer {
         case .option(let right, let options):
@@ -35,13 +35,12 @@ struct PublishedQuestion: Equatable {
             }
             // An option is one line of the prompt.
             let options = options.map(Self.oneLine)
-            if let empty = options.firstIndex(of: "") {
+            if let empty = options.firstIndex(where: {
+                $0.trimmed(of: \.properties.isDefaultIgnorableCodePoint).isEmpty
+            }) {
                 throw Malformed(detail: "has an empty option, number \(empty + 1)")
             }
             self.answer = .option(right, of: options)
-            guard AnswerScoring.options(of: turn.prompt).map(\.text) == options else {
-                throw Malformed(detail: "has options that cannot be written as lines \"A. ...\"")
-            }
         case .texts(let texts):
             let texts = texts.map(Self.oneLine).filter { !$0.isEmpty }
             guard !texts.isEmpty else { throw Malformed(detail: "has no answer") }
@@ -100,7 +99,7 @@ extension PublishedQuestion {
         guard fields.count == 6 else {
             throw Malformed(detail: "has \(fields.count) fields, expected 6: question, A, B, C, D, answer")
         }
-        let letter = fields[5].trimmingCharacters(in: .whitespaces)
+        let letter = fields[5].trimmed
         guard let right = ["A", "B", "C", "D"].firstIndex(of: letter) else {
             throw Malformed(detail: "has answer \"\(letter)\", expected A, B, C or D")
         }

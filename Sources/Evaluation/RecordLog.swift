@@ -1,12 +1,4 @@
-import Foundation
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
+import Platform
 
 /// What a run writes down line by line.
 public protocol RunRecord: Codable, Sendable {
@@ -34,7 +26,7 @@ public final class RecordLog<Record: RunRecord> {
         let (earlier, whole) = try records(in: directory)
         let log = try RecordLog(path: directory.appending(path: fileName).path)
         guard ftruncate(log.descriptor, off_t(whole)) == 0, lseek(log.descriptor, 0, SEEK_END) >= 0 else {
-            throw log.failure()
+            throw EvaluationError.cannotWrite(file: log.path, detail: SystemError.last.description)
         }
         return (log, earlier)
     }
@@ -61,11 +53,7 @@ public final class RecordLog<Record: RunRecord> {
     private init(path: String) throws(EvaluationError) {
         self.path = path
         descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw failure() }
-    }
-
-    private func failure() -> EvaluationError {
-        .cannotWrite(file: path, detail: String(cString: strerror(errno)))
+        guard descriptor >= 0 else { throw .cannotWrite(file: path, detail: SystemError.last.description) }
     }
 
     /// Appends a line and hands it to the system before returning. A line that does not fit is taken back whole.
@@ -74,17 +62,12 @@ public final class RecordLog<Record: RunRecord> {
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let line = try encoder.encode(record) + Data("\n".utf8)
         let start = lseek(descriptor, 0, SEEK_CUR)
-        var written = 0
-        while written < line.count {
-            let count = line.withUnsafeBytes { write(descriptor, $0.baseAddress! + written, line.count - written) }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else {
-                let error = failure()
-                _ = ftruncate(descriptor, start)
-                lseek(descriptor, start, SEEK_SET)
-                throw error
-            }
-            written += count
+        do throws(SystemError) {
+            try FileDescriptor(descriptor).write(line)
+        } catch {
+            _ = ftruncate(descriptor, start)
+            lseek(descriptor, start, SEEK_SET)
+            throw EvaluationError.cannotWrite(file: path, detail: error.description)
         }
         fsync(descriptor)
     }

@@ -1,4 +1,4 @@
-import Foundation
+import Platform
 
 /// A sweep as its folder records it, finished or not.
 public struct RecordedRun: Sendable {

@@ -1,5 +1,5 @@
 import Checkpoints
-import Foundation
+import Platform
 
 /// The folder of one sweep: its configuration, a line for each turn, and at the end a summary.
 public struct ResultsFolder {
@@ -72,11 +72,7 @@ public struct ResultsFolder {
     }
 
     private static func unused(in parent: URL) -> URL {
-        let formatter = DateFormatter()
-        formatter.locale = Locale(identifier: "en_US_POSIX")
-        formatter.timeZone = TimeZone(identifier: "UTC")
-        formatter.dateFormat = "yyyy-MM-dd'T'HH-mm-ss"
-        let base = formatter.string(from: Date())
+        let base = Date().text.replacing(" ", with: "T").replacing(":", with: "-")
         var name = base
         var number = 2
         while FileManager.default.fileExists(atPath: parent.appending(path: name).path) {

@@ -1,4 +1,4 @@
-import Foundation
+import Platform
 
 /// A conversation in one scenario, with checked answers.
 public struct Scenario: Sendable, Codable, Equatable {

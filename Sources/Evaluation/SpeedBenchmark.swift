@@ -1,13 +1,5 @@
-import Foundation
+import Platform
 import Transformer
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
 
 /// How fast a model reads a prompt and writes text along several pathways, which take turns so that whatever else
 /// the machine does is spread over all of them.

@@ -1,10 +1,10 @@
-import Foundation
+import Platform
 
 /// A pruning strength as tables and reports show it.
 public enum StrengthText {
     /// Two decimals, and more where it has them: different strengths never look the same.
     public static func of(_ strength: Double) -> String {
-        let text = String(format: "%.2f", strength)
+        let text = formatted("%.2f", strength)
         return Double(text) == strength ? text : "\(strength)"
     }
 }

@@ -1,5 +1,5 @@
 import DomainBasis
-import Foundation
+import Platform
 import ScenarioPruning
 import Tokenizers
 import Transformer

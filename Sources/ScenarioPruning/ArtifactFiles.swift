@@ -1,6 +1,6 @@
 import Checkpoints
 import DomainBasis
-import Foundation
+import Platform
 import Transformer
 
 /// The files of an artifacts directory.

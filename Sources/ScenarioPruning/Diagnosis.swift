@@ -1,5 +1,5 @@
 import DomainBasis
-import Foundation
+import Platform
 import Transformer
 
 /// What the probes say a scenario is about.

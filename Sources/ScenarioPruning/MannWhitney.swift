@@ -1,4 +1,4 @@
-import Foundation
+import Platform
 
 /// The Mann-Whitney U test, one-sided: is the first sample stochastically less than the second?
 ///

@@ -1,5 +1,5 @@
 import DomainBasis
-import Foundation
+import Platform
 import Transformer
 
 /// The offline stage: probes, calibration, head importance, whitelist.

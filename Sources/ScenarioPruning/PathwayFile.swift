@@ -1,5 +1,5 @@
 import Checkpoints
-import Foundation
+import Platform
 import Transformer
 
 /// A compiled pathway as a file: JSON, for one model.

@@ -1,5 +1,5 @@
 import DomainBasis
-import Foundation
+import Platform
 import Transformer
 
 /// How a pathway is compiled.
@@ -54,8 +54,8 @@ public struct CompiledScenario: Sendable {
         }
         if requestedFraction - reachedFraction > 0.005 {
             warnings.append(
-                String(
-                    format: "%.1f%% were to be pruned, %.1f%% could be: the rest is always kept",
+                formatted(
+                    "%.1f%% were to be pruned, %.1f%% could be: the rest is always kept",
                     100 * requestedFraction, 100 * reachedFraction))
         }
         return warnings

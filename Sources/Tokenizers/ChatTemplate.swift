@@ -1,4 +1,4 @@
-import Foundation
+import Platform
 
 /// One message of a conversation.
 public struct ChatMessage: Sendable, Equatable, Codable {
@@ -81,7 +81,7 @@ public enum ChatTemplate: Sendable, Equatable {
             }
             pieces.append(.special("<|begin_of_text|>"))
             for message in messages {
-                let content = message.content.trimmingCharacters(in: .whitespacesAndNewlines)
+                let content = message.content.trimmed
                 pieces += header(message.role.rawValue) + [.text(content), .special("<|eot_id|>")]
             }
             if addingGenerationPrompt { pieces += header("assistant") }

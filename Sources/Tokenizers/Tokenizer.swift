@@ -1,4 +1,4 @@
-import Foundation
+import Platform
 
 /// A byte-level byte-pair tokenizer: text to token ids and back.
 ///
@@ -101,7 +101,7 @@ public struct Tokenizer: Sendable {
     /// - Parameter recognizingSpecialTokens: whether text such as `<|im_start|>` becomes the control token of
     ///   that name; otherwise it is text like any other.
     public func encode(_ text: String, recognizingSpecialTokens: Bool = false) -> [Int] {
-        let composed = preTokenizer == .qwen2 ? text.precomposedStringWithCanonicalMapping : text
+        let composed = preTokenizer == .qwen2 ? text.canonicallyComposed : text
         return specialTokens.split(composed, recognizingControl: recognizingSpecialTokens).flatMap { piece in
             switch piece {
             case .special(let id): [id]

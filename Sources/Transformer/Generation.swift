@@ -1,4 +1,4 @@
-import Foundation
+import Platform
 import Tokenizers
 
 /// How much text to write and how to choose it.

@@ -1,4 +1,4 @@
-import Foundation
+import Platform
 
 /// A small seeded generator (SplitMix64; Steele, Lea and Flood, 2014): the same numbers on every platform.
 public struct SplitMix64: RandomNumberGenerator, Sendable {

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Evaluation
-import Foundation
+import Platform
 import ScenarioPruning
 import Transformer
 
@@ -97,7 +97,7 @@ struct Bench: ParsableCommand {
         ) { line.update(done: $0, total: $1) }
         line.finish()
         report.compilation = pruned?.compilation
-        if json { try Console.printJSON(report) } else { print(SpeedTable.text(report)) }
+        if json { try Console.printJSON(report) } else { Console.print(SpeedTable.text(report)) }
         // Last: what was measured is shown even where it cannot be written.
         if let output { try WholeFile.write(try Console.encode(report), to: URL(fileURLWithPath: output)) }
     }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Foundation
+import Platform
 import ScenarioPruning
 import Transformer
 
@@ -69,17 +69,17 @@ struct Compile: ParsableCommand {
                         diagnose: compiled.diagnoseMilliseconds, compile: compiled.compileMilliseconds,
                         select: compiled.selectMilliseconds), warnings: compiled.warnings))
         }
-        print("relevance  share")
+        Console.print("relevance  share")
         for ((domain, value), share) in zip(relevance, compiled.diagnosis.mixture).sorted(by: {
             ($1.0.1, $0.0.0) < ($0.0.1, $1.0.0)
         }) {
-            print(String(format: "%9.3f  %5.3f  ", value, share) + domain)
+            Console.print(formatted("%9.3f  %5.3f  ", value, share) + domain)
         }
         let heads = decoder.configuration.layers * decoder.configuration.heads
         let kept = compiled.pathway.keptHeads.reduce(0) { $0 + $1.count }
-        print(
-            String(
-                format: "breadth %.3f; %.1f%% of the heads pruned: %d of %d run; %.1f%% of the multiply-adds removed",
+        Console.print(
+            formatted(
+                "breadth %.3f; %.1f%% of the heads pruned: %d of %d run; %.1f%% of the multiply-adds removed",
                 compiled.diagnosis.breadth, 100 * compiled.prunedFraction, kept, heads,
                 100 * compiled.multiplyAddsRemoved))
         func row(_ kept: [Int], of count: Int) -> String {
@@ -88,11 +88,11 @@ struct Compile: ParsableCommand {
         let blocks = Pathway.blocks(ofFeedForward: decoder.configuration.feedForwardWidth)
         for (layer, heads) in compiled.pathway.keptHeads.enumerated() {
             let feedForward = compiled.pathway.keptBlocks.map { "  " + row($0[layer], of: blocks) } ?? ""
-            print(String(format: "layer %3d  ", layer) + row(heads, of: decoder.configuration.heads) + feedForward)
+            Console.print(formatted("layer %3d  ", layer) + row(heads, of: decoder.configuration.heads) + feedForward)
         }
-        print(
-            String(
-                format: "diagnosed in %.1f ms, compiled in %.2f ms (selection %.2f ms)", compiled.diagnoseMilliseconds,
+        Console.print(
+            formatted(
+                "diagnosed in %.1f ms, compiled in %.2f ms (selection %.2f ms)", compiled.diagnoseMilliseconds,
                 compiled.compileMilliseconds, compiled.selectMilliseconds))
     }
 }

@@ -1,13 +1,5 @@
-import Foundation
+import Platform
 import Transformer
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
 
 /// Standard output for results, standard error for everything else.
 enum Console {
@@ -19,13 +11,24 @@ enum Console {
 
     /// A line on standard error.
     static func note(_ message: String) {
-        FileHandle.standardError.write(Data((message + "\n").utf8))
+        writeError(message + "\n")
     }
 
-    /// Text on standard output, at once.
+    /// Text on standard output, at once. Where it cannot go there, as on a full disk, the command ends.
     static func write(_ text: String) {
-        FileHandle.standardOutput.write(Data(text.utf8))
+        do throws(SystemError) {
+            try FileDescriptor.standardOutput.write(Array(text.utf8))
+        } catch {
+            note("error: cannot write standard output: \(error)")
+            exit(EXIT_FAILURE)
+        }
     }
+
+    /// A line on standard output.
+    static func print(_ line: String) { write(line + "\n") }
+
+    /// Text on standard error, at once. Where even that is closed there is nobody left to tell.
+    fileprivate static func writeError(_ text: String) { try? FileDescriptor.standardError.write(Array(text.utf8)) }
 
     static func printJSON(_ value: some Encodable) throws {
         write(String(decoding: try encode(value), as: UTF8.self))
@@ -65,12 +68,12 @@ final class ProgressLine {
         let elapsed = (now - start).inSeconds
         let left = elapsed / Double(max(done - before, 1)) * Double(total - done)
         let text = "\(title): \(done) of \(total), \(Self.format(left)) left"
-        FileHandle.standardError.write(Data((Console.errorIsTerminal ? "\r\u{1B}[K" + text : text + "\n").utf8))
+        Console.writeError(Console.errorIsTerminal ? "\r\u{1B}[K" + text : text + "\n")
         shown = true
     }
 
     func finish() {
-        if shown, Console.errorIsTerminal { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
+        if shown, Console.errorIsTerminal { Console.writeError("\r\u{1B}[K") }
     }
 
     static func format(_ seconds: Double) -> String {

@@ -2,7 +2,7 @@ import ArgumentParser
 import Checkpoints
 import DomainBasis
 import Evaluation
-import Foundation
+import Platform
 
 struct Domains: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -135,7 +135,7 @@ struct Domains: ParsableCommand {
     }
 
     private func show(_ result: Output, order: [Int]) {
-        func decimal(_ value: Double) -> String { String(format: "%.2f", value) }
+        func decimal(_ value: Double) -> String { formatted("%.2f", value) }
         let names = result.candidates.map(\.printable)
         let marked = order.enumerated().map { row, index in
             "\(row + 1) \(names[index])\(row < result.chosen.count ? " *" : "")"
@@ -146,28 +146,28 @@ struct Domains: ParsableCommand {
             case .exhaustive: "best of all \(result.setsScored) sets"
             case .greedy: "greedy search with swaps, \(result.setsScored) sets scored"
             }
-        print("chosen: \(order.prefix(result.chosen.count).map { names[$0] }.joined(separator: ", "))")
-        print(
-            String(
-                format: "objective %.4f = %.2f * separation %.4f + %.2f * coverage %.4f; ", result.objective,
+        Console.print("chosen: \(order.prefix(result.chosen.count).map { names[$0] }.joined(separator: ", "))")
+        Console.print(
+            formatted(
+                "objective %.4f = %.2f * separation %.4f + %.2f * coverage %.4f; ", result.objective,
                 result.balance, result.separation, 1 - result.balance, result.coverage) + search)
-        print(
-            String(
-                format: "%d texts in %d dimensions that hold %.1f%% of their variance; ", texts, result.dimensions,
+        Console.print(
+            formatted(
+                "%d texts in %d dimensions that hold %.1f%% of their variance; ", texts, result.dimensions,
                 100 * result.explainedVariance) + ProgressLine.format(result.seconds))
-        print("\northogonality of the axes, 1 - |cos| (* chosen)")
+        Console.print("\northogonality of the axes, 1 - |cos| (* chosen)")
         let matrix = order.enumerated().map { row, first in
             [marked[row]] + order.map { $0 == first ? "-" : decimal(result.orthogonality[first][$0]) }
         }
-        print(TextTable.align([["domain"] + order.indices.map { "\($0 + 1)" }] + matrix))
-        print("\nhow well the chosen axes span each candidate's")
+        Console.print(TextTable.align([["domain"] + order.indices.map { "\($0 + 1)" }] + matrix))
+        Console.print("\nhow well the chosen axes span each candidate's")
         let rows = order.enumerated().map { row, index in
             let name = result.candidates[index]
             return [
                 marked[row], "\(result.textsByCandidate[name] ?? 0)", decimal(result.coverageByCandidate[name] ?? 0),
             ]
         }
-        print(TextTable.align([["domain", "texts", "coverage"]] + rows))
-        if let output = result.output { print("\npicture in \(output)") }
+        Console.print(TextTable.align([["domain", "texts", "coverage"]] + rows))
+        if let output = result.output { Console.print("\npicture in \(output)") }
     }
 }

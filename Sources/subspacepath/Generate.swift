@@ -1,6 +1,6 @@
 import ArgumentParser
 import Checkpoints
-import Foundation
+import Platform
 import ScenarioPruning
 import Tokenizers
 import Transformer

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Evaluation
-import Foundation
+import Platform
 
 extension DatasetFormat: ExpressibleByArgument {}
 
@@ -78,7 +78,7 @@ struct Import: ParsableCommand {
             format: dataset.format, dataset: output == nil ? folder : url.deletingPathExtension().lastPathComponent,
             questions: questions, scenarios: dataset.scenarios.count, output: path)
         if json { return try Console.printJSON(result) }
-        print("\(result.scenarios) of \(questions) questions (\(result.format.rawValue)) in \(path)")
-        print("answer them with: subspacepath run --datasets \(output ?? folder)")
+        Console.print("\(result.scenarios) of \(questions) questions (\(result.format.rawValue)) in \(path)")
+        Console.print("answer them with: subspacepath run --datasets \(output ?? folder)")
     }
 }

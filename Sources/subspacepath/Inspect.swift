@@ -38,7 +38,7 @@ struct Inspect: ParsableCommand {
             contextLength: configuration.contextLength, parameters: file.parameterCount,
             quantization: file.quantization, bytes: file.file.bytes.count)
         if json { return try Console.printJSON(output) }
-        print(
+        Console.print(
             """
             \(output.file)
             name              \(output.name?.printable ?? "(none)")

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Checkpoints
-import Foundation
+import Platform
 import ScenarioPruning
 import Transformer
 
@@ -49,9 +49,8 @@ struct ModelLocation {
     init(_ name: String) throws {
         let files = FileManager.default
         for path in [name, "models/\(name)", "models/\(name).gguf"] {
-            var isDirectory: ObjCBool = false
-            guard files.fileExists(atPath: path, isDirectory: &isDirectory) else { continue }
-            guard isDirectory.boolValue else {
+            guard let isFolder = files.isFolder(atPath: path) else { continue }
+            guard isFolder else {
                 file = URL(fileURLWithPath: path)
                 return
             }

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Evaluation
-import Foundation
+import Platform
 import ScenarioPruning
 import Transformer
 
@@ -71,11 +71,11 @@ struct PerplexityCommand: ParsableCommand {
                     multiplyAddsRemoved: evaluation.multiplyAddsRemoved, groups: evaluation.groups))
         }
         for (name, group) in evaluation.groups.sorted(by: { $0.key < $1.key }) {
-            print(String(format: "%8d tokens  %.4f  ", group.tokens, group.nllPerToken) + name)
+            Console.print(formatted("%8d tokens  %.4f  ", group.tokens, group.nllPerToken) + name)
         }
-        print(
-            String(
-                format: "%8d tokens  %.4f nats per token, perplexity %.2f, %.1f%% of the heads pruned, "
+        Console.print(
+            formatted(
+                "%8d tokens  %.4f nats per token, perplexity %.2f, %.1f%% of the heads pruned, "
                     + "%.1f%% of the multiply-adds removed", total.tokens, total.nllPerToken, total.perplexity,
                 100 * evaluation.prunedFraction, 100 * evaluation.multiplyAddsRemoved))
     }

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Evaluation
-import Foundation
+import Platform
 import ScenarioPruning
 
 struct ReportCommand: ParsableCommand {
@@ -57,7 +57,7 @@ struct ReportCommand: ParsableCommand {
                     artifacts: measurements == nil ? nil : folder))
         }
         if measurements == nil { Console.warn([advice]) }
-        print("\(output): \(page.utf8.count / 1000) kB about \(turns) turns of \(recorded.count) run(s)")
+        Console.print("\(output): \(page.utf8.count / 1000) kB about \(turns) turns of \(recorded.count) run(s)")
     }
 
     private func artifactsFolder(of recorded: [RecordedRun]) throws -> String {

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Evaluation
-import Foundation
+import Platform
 import ScenarioPruning
 import Transformer
 
@@ -133,6 +133,6 @@ struct Run: ParsableCommand {
             overall: summary.overall, comparisons: summary.comparisons)
         try folder.writeSummary(output)
         if json { return try Console.printJSON(output) }
-        print(SummaryTable.text(summary))
+        Console.print(SummaryTable.text(summary))
     }
 }

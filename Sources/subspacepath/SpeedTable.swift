@@ -1,5 +1,5 @@
 import Evaluation
-import Foundation
+import Platform
 
 /// A speed report as text for a terminal.
 enum SpeedTable {
@@ -18,12 +18,12 @@ enum SpeedTable {
             "prompt", "removed in prompt", "saved", "ratio", "removed in writing", "bytes", "saved", "ratio",
         ]
         let machine = [
-            ["reading memory", String(format: "%.1f GB/s", limits.readBytesPerSecond / 1e9)],
-            ["8-bit products", String(format: "%.0f G multiply-adds/s", limits.int8PerSecond / 1e9)],
-            ["single precision", String(format: "%.0f G multiply-adds/s", limits.float32PerSecond / 1e9)],
-            ["load", String(format: "%.2f s", report.loadSeconds)],
-            ["packed weights", String(format: "%.1f MiB", Double(report.weightBytes) / 1_048_576)],
-            ["peak resident", String(format: "%.1f MiB", Double(report.peakResidentBytes) / 1_048_576)],
+            ["reading memory", formatted("%.1f GB/s", limits.readBytesPerSecond / 1e9)],
+            ["8-bit products", formatted("%.0f G multiply-adds/s", limits.int8PerSecond / 1e9)],
+            ["single precision", formatted("%.0f G multiply-adds/s", limits.float32PerSecond / 1e9)],
+            ["load", formatted("%.2f s", report.loadSeconds)],
+            ["packed weights", formatted("%.1f MiB", Double(report.weightBytes) / 1_048_576)],
+            ["peak resident", formatted("%.1f MiB", Double(report.peakResidentBytes) / 1_048_576)],
         ]
         return [
             "\(report.model): \(report.threads) threads, \(report.instructionSet), \(report.precision)",
@@ -47,7 +47,7 @@ enum SpeedTable {
     }
 
     private static func savingLine(_ length: SpeedReport.Length, _ pruned: SpeedReport.Pruned) -> [String] {
-        func ratio(_ saving: SpeedReport.Saving) -> String { String(format: "%.2f", saving.ratio) }
+        func ratio(_ saving: SpeedReport.Saving) -> String { formatted("%.2f", saving.ratio) }
         let (prefill, decode) = (pruned.prefill, pruned.decode)
         return [
             "\(length.promptTokens)", percent(prefill.multiplyAddsRemoved), percent(prefill.timeSaved), ratio(prefill),
@@ -57,10 +57,10 @@ enum SpeedTable {
     }
 
     private static func compilationTable(_ compilation: CompilationBenchmark) -> String {
-        func milliseconds(_ value: Double) -> String { String(format: "%.2f", value) }
+        func milliseconds(_ value: Double) -> String { formatted("%.2f", value) }
         func line(_ name: String, _ times: CompilationBenchmark.Times) -> [String] {
             [
-                name, milliseconds(times.milliseconds), String(format: "%.2fx", times.shareOfDensePass),
+                name, milliseconds(times.milliseconds), formatted("%.2fx", times.shareOfDensePass),
                 milliseconds(times.diagnoseMilliseconds), milliseconds(times.selectMilliseconds),
             ]
         }
@@ -71,6 +71,6 @@ enum SpeedTable {
         ])
     }
 
-    private static func number(_ value: Double) -> String { String(format: "%.1f", value) }
-    private static func percent(_ share: Double) -> String { String(format: "%.1f%%", 100 * share) }
+    private static func number(_ value: Double) -> String { formatted("%.1f", value) }
+    private static func percent(_ share: Double) -> String { formatted("%.1f%%", 100 * share) }
 }

@@ -1,6 +1,6 @@
 import Checkpoints
 import Evaluation
-import Foundation
+import Platform
 
 /// A sweep's summary as tables for a terminal: its rows, then the differences from dense and blind pathways.
 enum SummaryTable {
@@ -28,21 +28,21 @@ enum SummaryTable {
         ]
         for metric in Metric.allCases where rows.contains(where: { $0.estimates[metric] != nil }) {
             columns += [
-                Column(title: title(metric)) { $0.estimates[metric].map { String(format: "%.3f", $0.mean) } ?? "-" },
+                Column(title: title(metric)) { $0.estimates[metric].map { formatted("%.3f", $0.mean) } ?? "-" },
                 Column(title: "95% interval") {
-                    $0.interval(of: metric).map { String(format: "%.3f to %.3f", $0.low, $0.high) } ?? "-"
+                    $0.interval(of: metric).map { formatted("%.3f to %.3f", $0.low, $0.high) } ?? "-"
                 },
             ]
         }
-        columns.append(Column(title: "pruned") { String(format: "%.1f%%", 100 * $0.prunedFraction) })
+        columns.append(Column(title: "pruned") { formatted("%.1f%%", 100 * $0.prunedFraction) })
         if rows.contains(where: { $0.tokensPerSecond != nil }) {
             columns += [
-                Column(title: "tokens/s") { $0.tokensPerSecond.map { String(format: "%.1f", $0) } ?? "-" },
-                Column(title: "speedup") { $0.speedup.map { String(format: "%.2fx", $0) } ?? "-" },
+                Column(title: "tokens/s") { $0.tokensPerSecond.map { formatted("%.1f", $0) } ?? "-" },
+                Column(title: "speedup") { $0.speedup.map { formatted("%.2fx", $0) } ?? "-" },
             ]
         }
         return columns + [
-            Column(title: "compile ms") { $0.strength == 0 ? "-" : String(format: "%.1f", $0.compileMilliseconds) },
+            Column(title: "compile ms") { $0.strength == 0 ? "-" : formatted("%.1f", $0.compileMilliseconds) },
             Column(title: "scenarios") { "\($0.scenarios)" },
             Column(title: "turns") { "\($0.turns)" },
         ]
@@ -51,9 +51,9 @@ enum SummaryTable {
     private static func cells(_ comparison: PathwayComparison) -> [String] {
         [
             comparison.dataset.printable, name(comparison.pathway, comparison.strength), comparison.baseline.rawValue,
-            title(comparison.metric), String(format: "%+.3f", comparison.difference),
-            comparison.interval.map { String(format: "%+.3f to %+.3f", $0.low, $0.high) } ?? "-",
-            String(format: comparison.pValue < 0.001 ? "%.4f" : "%.3f", comparison.pValue),
+            title(comparison.metric), formatted("%+.3f", comparison.difference),
+            comparison.interval.map { formatted("%+.3f to %+.3f", $0.low, $0.high) } ?? "-",
+            formatted(comparison.pValue < 0.001 ? "%.4f" : "%.3f", comparison.pValue),
         ]
     }
 

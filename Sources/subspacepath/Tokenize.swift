@@ -1,7 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Evaluation
-import Foundation
+import Platform
 import Tokenizers
 import Transformer
 
@@ -41,6 +41,6 @@ struct Tokenize: ParsableCommand {
         }
         let ids = tokenizer.encode(text ?? "", recognizingSpecialTokens: special)
         if json { return try Console.printJSON(Output(ids: ids)) }
-        print(ids.map(String.init).joined(separator: " "))
+        Console.print(ids.map(String.init).joined(separator: " "))
     }
 }

@@ -1,6 +1,6 @@
 import ArgumentParser
 import DomainBasis
-import Foundation
+import Platform
 import ScenarioPruning
 import Transformer
 
@@ -174,13 +174,13 @@ struct Train: ParsableCommand {
                 variationTest: artifacts.whitelist.variationTest),
             seconds: seconds)
         if json { return try Console.printJSON(result) }
-        print(
+        Console.print(
             "layer  accuracy  " + CalibrationRegime.allCases.map { "T \($0.rawValue)" }.joined(separator: "  ")
                 + "   calibration error before -> after, same order")
         for (index, layer) in layers.enumerated() {
             let regimes = CalibrationRegime.allCases.map(\.rawValue)
             let temperatures = regimes.map { name in
-                let text = layer.temperatures[name].map { String(format: "%.2f", $0) } ?? "-"
+                let text = layer.temperatures[name].map { formatted("%.2f", $0) } ?? "-"
                 return String(repeating: " ", count: max(0, name.count + 2 - text.count)) + text
             }
             let errors = regimes.compactMap { name -> String? in
@@ -188,17 +188,17 @@ struct Train: ParsableCommand {
                 else {
                     return nil
                 }
-                return String(format: "%.3f -> %.3f", before, after)
+                return formatted("%.3f -> %.3f", before, after)
             }
-            print(
-                String(format: "%5d  %8.3f  ", index, layer.validationAccuracy) + temperatures.joined(separator: "  ")
+            Console.print(
+                formatted("%5d  %8.3f  ", index, layer.validationAccuracy) + temperatures.joined(separator: "  ")
                     + "   " + errors.joined(separator: ", "))
         }
-        print(String(format: "mean validation accuracy %.3f", accuracy))
+        Console.print(formatted("mean validation accuracy %.3f", accuracy))
         let test = artifacts.whitelist.variationTest.map {
-            String(format: "; Mann-Whitney p = %.2g that they vary less", $0.pValue)
+            formatted("; Mann-Whitney p = %.2g that they vary less", $0.pValue)
         }
-        print("whitelist: \(artifacts.whitelist.count) of \(table.layers * table.units) heads" + (test ?? ""))
-        print("artifacts in \(output.path), \(ProgressLine.format(seconds))")
+        Console.print("whitelist: \(artifacts.whitelist.count) of \(table.layers * table.units) heads" + (test ?? ""))
+        Console.print("artifacts in \(output.path), \(ProgressLine.format(seconds))")
     }
 }

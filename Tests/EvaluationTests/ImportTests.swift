@@ -163,7 +163,7 @@ import Testing
         ),
         (
             .arc, choice + #""choices": {"label": ["A", "B"], "text": ["x", "\u200b"]}, "answerKey": "A"}"#,
-            "cannot be written as lines"
+            "empty option, number 2"
         ),
         (.mmlu, "q,1,2,3,4", "5 fields, expected 6"), (.mmlu, "q,1,2,3,4,E", "answer \"E\""),
         (.mmlu, "\"q,1,2,3,4,A", "never closed"), (.mmlu, "\"q\"x,1,2,3,4,A", "after a closing quote"),

@@ -1,4 +1,4 @@
-import Foundation
+import Platform
 
 /// A linear axis: where values lie along it, and its round ticks.
 package struct Axis {

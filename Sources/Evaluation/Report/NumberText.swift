@@ -1,4 +1,4 @@
-import Foundation
+import Platform
 
 /// Numbers as a reader sees them.
 enum NumberText {
@@ -9,17 +9,17 @@ enum NumberText {
         return rounded == rounded.rounded() ? "\(Int(rounded))" : "\(rounded)"
     }
 
-    static func fixed(_ value: Double, _ decimals: Int = 3) -> String { String(format: "%.\(decimals)f", value) }
+    static func fixed(_ value: Double, _ decimals: Int = 3) -> String { formatted("%.\(decimals)f", value) }
 
     /// With its sign, and a minus as wide as the plus.
     static func signed(_ value: Double, _ decimals: Int = 3) -> String {
-        String(format: "%+.\(decimals)f", value).replacing("-", with: "\u{2212}")
+        formatted("%+.\(decimals)f", value).replacing("-", with: "\u{2212}")
     }
 
-    static func percent(_ fraction: Double) -> String { String(format: "%.1f%%", 100 * fraction) }
+    static func percent(_ fraction: Double) -> String { formatted("%.1f%%", 100 * fraction) }
 
     /// Two significant digits, for numbers of any size.
-    static func short(_ value: Double) -> String { String(format: "%.2g", value) }
+    static func short(_ value: Double) -> String { formatted("%.2g", value) }
 
     static func interval(_ interval: ConfidenceInterval) -> String {
         "\(fixed(interval.low)) to \(fixed(interval.high))"

@@ -1,4 +1,4 @@
-import Foundation
+import Platform
 
 /// What was run, and what came out of it in one table.
 struct OverviewSection {
@@ -36,13 +36,9 @@ struct OverviewSection {
     }
 
     private static func dates(_ run: RecordedRun) -> String {
-        let formatter = DateFormatter()
-        formatter.locale = Locale(identifier: "en_US_POSIX")
-        formatter.timeZone = TimeZone(identifier: "UTC")
-        formatter.dateFormat = "yyyy-MM-dd HH:mm"
         guard let first = run.started ?? run.lastTurn, let last = run.lastTurn else { return "unknown" }
-        let (start, end) = (formatter.string(from: first), formatter.string(from: last))
-        if start == end { return start }
+        let (start, end) = (first.text.prefix(16), last.text.prefix(16))
+        if start == end { return String(start) }
         // The same day is not said twice.
         return start.prefix(10) == end.prefix(10) ? "\(start) to \(end.suffix(5))" : "\(start) to \(end)"
     }

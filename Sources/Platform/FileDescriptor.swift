@@ -1,0 +1,39 @@
+/// An open file of the system's.
+package struct FileDescriptor: Sendable {
+    package static let standardOutput = FileDescriptor(STDOUT_FILENO)
+    package static let standardError = FileDescriptor(STDERR_FILENO)
+
+    package let number: Int32
+
+    package init(_ number: Int32) { self.number = number }
+
+    /// Writes all of `bytes`, however often the system stops in between.
+    ///
+    /// - Throws: `SystemError` where the system takes no more of them; some may be written.
+    package func write(_ bytes: some ContiguousBytes) throws(SystemError) {
+        let failure: SystemError? = bytes.withUnsafeBytes { bytes in
+            var left = bytes[...]
+            while !left.isEmpty {
+                let count = Platform.write(number, UnsafeRawBufferPointer(rebasing: left).baseAddress, left.count)
+                if count < 0, errno == EINTR { continue }
+                guard count > 0 else { return .last }
+                left = left.dropFirst(count)
+            }
+            return nil
+        }
+        if let failure { throw failure }
+    }
+}
+
+/// Why the system refused.
+package struct SystemError: Error, CustomStringConvertible {
+    package let code: Int32
+
+    package init(code: Int32) { self.code = code }
+
+    /// That of the call that failed just now.
+    package static var last: SystemError { SystemError(code: errno) }
+
+    /// In words.
+    package var description: String { String(cString: strerror(code)) }
+}
