@@ -39,9 +39,9 @@ public struct SpeedBenchmark: Sendable {
                 let session = sessions[index]
                 session.reset()
                 let start = clock.now
-                _ = try session.logits(after: prompt)
+                try session.withLogits(after: prompt) { _ in }
                 let read = clock.now
-                for token in continuation { _ = try session.logits(after: [token]) }
+                for token in continuation { try session.withLogits(after: [token]) { _ in } }
                 let written = clock.now
                 guard repetition > 0 else { continue }
                 samples[index].prefill.append(Double(promptTokens) / (read - start).inSeconds)

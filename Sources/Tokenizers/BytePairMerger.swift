@@ -21,7 +21,7 @@ struct BytePairMerger: Sendable {
             throw .malformedVocabulary("more tokens than can be counted")
         }
         // Compared as bytes: canonically equivalent strings are different tokens.
-        var texts = TokenTexts(capacity: vocabulary.tokens.count)
+        var texts = try TokenTexts(roomFor: vocabulary.tokens)
         for token in vocabulary.tokens { texts.append(token.utf8) }
         var ids: [ArraySlice<UInt8>: Int32] = [:]
         ids.reserveCapacity(texts.count)

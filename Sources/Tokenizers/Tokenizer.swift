@@ -66,7 +66,7 @@ public struct Tokenizer: Sendable {
             }
         }
         preTokenizer = try PreTokenizer(named: vocabulary.preTokenizer)
-        var texts = TokenTexts(capacity: count)
+        var texts = try TokenTexts(roomFor: vocabulary.tokens)
         var specials: [SpecialTokens.Token] = []
         for (id, token) in vocabulary.tokens.enumerated() {
             let kind = vocabulary.kinds.isEmpty ? .normal : vocabulary.kinds[id]

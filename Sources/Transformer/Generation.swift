@@ -56,11 +56,16 @@ extension InferenceSession {
         var decoder = StreamingDecoder(model.tokenizer)
         let clock = ContinuousClock()
         let start = clock.now
-        var logits = try logits(after: prompt)
+        func nextToken(after tokens: [Int]) throws -> Int {
+            try withLogits(after: tokens) { logits in
+                let token = sampler.sample(logits)
+                guard logits[token].isFinite else { throw DecoderError.notANumber }
+                return token
+            }
+        }
+        var token = try nextToken(after: prompt)
         let read = clock.now
         while summary.tokens.count < most {
-            let token = sampler.sample(logits)
-            guard logits[token].isFinite else { throw DecoderError.notANumber }
             if model.tokenizer.endTokens.contains(token) {
                 summary.stopReason = .endOfText
                 break
@@ -72,7 +77,7 @@ extension InferenceSession {
                 summary.stopReason = .stopped
                 break
             }
-            if summary.tokens.count < most { logits = try self.logits(after: [token]) }
+            if summary.tokens.count < most { token = try nextToken(after: [token]) }
         }
         let rest = decoder.finish()
         summary.text += rest

@@ -69,10 +69,17 @@ public final class InferenceSession {
     /// Processes `tokens` and returns the logits that follow the last one, `[vocabulary]`.
     ///
     /// - Throws: ``DecoderError``; `CancellationError` where the surrounding task is cancelled.
-    public func logits(after tokens: [Int]) throws -> [Float] {
-        var result: [Float] = []
-        try process(tokens, logits: .last) { _, logits in result = Array(logits) }
-        return result
+    public func logits(after tokens: [Int]) throws -> [Float] { try withLogits(after: tokens) { Array($0) } }
+
+    /// Processes `tokens` and hands `body` the logits that follow the last one, `[vocabulary]`, valid during the call.
+    ///
+    /// - Throws: as ``logits(after:)``, and what `body` throws.
+    public func withLogits<Result>(
+        after tokens: [Int], _ body: (UnsafeBufferPointer<Float>) throws -> Result
+    ) throws -> Result {
+        var result: Result?
+        try process(tokens, logits: .last) { _, logits in result = try body(logits) }
+        return result!
     }
 
     /// The logits that follow each of `tokens`, handed to `body` one by one with the token's index.

@@ -51,7 +51,10 @@ public struct LogitSampler: Sendable {
     }
 
     /// The index of the drawn token. Ties go to the smaller index.
-    public mutating func sample(_ logits: [Float]) -> Int {
+    public mutating func sample(_ logits: [Float]) -> Int { logits.withUnsafeBufferPointer { sample($0) } }
+
+    /// The index of the drawn token. Ties go to the smaller index.
+    public mutating func sample(_ logits: UnsafeBufferPointer<Float>) -> Int {
         guard parameters.temperature > 0 else { return Self.largest(logits) }
         var candidates = Array(logits.indices)
         let limited = parameters.topK > 0 && parameters.topK < candidates.count
@@ -78,7 +81,7 @@ public struct LogitSampler: Sendable {
         return candidates[weights.count - 1]
     }
 
-    static func largest(_ logits: [Float]) -> Int {
+    private static func largest(_ logits: UnsafeBufferPointer<Float>) -> Int {
         var best = 0
         for index in logits.indices where logits[index] > logits[best] { best = index }
         return best
