@@ -3,6 +3,9 @@
 MODEL := models/SmolLM2-135M-Instruct.Q4_1.gguf
 ARTIFACTS := artifacts/smollm2-135m-instruct
 TOOL := .build/release/subspacepath
+# Tests are compiled otherwise than the tool; in a folder of their own neither makes the other compile anew.
+TESTS := .build-tests
+BUILD_OPTIONS = -c release $(shell Scripts/link-options.sh)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test model model-7b build format check-format artifacts fixtures bench bench-kernels bench-peers quality
@@ -14,7 +17,7 @@ demo: model build ## Answer scenarios at several pruning strengths and print the
 	$(TOOL) run --pruning-strengths 0.2 0.4 0.6 --num-samples 5
 
 test: model check-format ## Run every test and the format check
-	swift test -c release --disable-xctest
+	swift test -c release --disable-xctest --scratch-path $(TESTS)
 
 model: ## Fetch the default model (92 MB) into models/
 	@Scripts/fetch-model.sh
@@ -23,7 +26,7 @@ model-7b: ## Make a model of the shape of Llama 2 7B with random weights (3.8 GB
 	python3 Scripts/make-random-model.py --shape 7B --type Q4_0
 
 build: ## Build the command line
-	swift build -c release --product subspacepath $(shell Scripts/link-options.sh)
+	swift build $(BUILD_OPTIONS) --product subspacepath
 
 format: ## Lay the code out
 	swift format --in-place --recursive --parallel Package.swift Sources Tests
@@ -45,7 +48,7 @@ bench: model build ## Measure speed, dense and with 40% of the heads pruned, aga
 	$(TOOL) bench --prompt-tokens 32 128 512 2000 4000 8000 --repetitions 3 --output results/bench/lengths.json
 
 bench-kernels: ## Time each step of a layer (KERNELS_OPTIONS=--help lists options)
-	swift run -c release layer-steps $(KERNELS_OPTIONS)
+	swift run $(BUILD_OPTIONS) layer-steps $(KERNELS_OPTIONS)
 
 bench-peers: model build ## Measure other engines beside this one, in turn (PEERS_OPTIONS=--help lists options)
 	Benchmarks/peers/install.sh

@@ -11,17 +11,19 @@ private struct Tool {
     static let url = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
         .deletingLastPathComponent().appending(path: "subspacepath")
 
-    init(_ arguments: [String], in directory: URL = Fixtures.root) throws {
+    /// - Parameter device: what standard output goes to instead; nothing of it is in ``output`` then.
+    init(_ arguments: [String], in directory: URL = Fixtures.root, writingTo device: String? = nil) throws {
         let process = Process()
         process.executableURL = Self.url
         process.arguments = arguments
         process.currentDirectoryURL = directory
         let (out, err) = (Pipe(), Pipe())
-        process.standardOutput = out
+        process.standardOutput = try device.map { try FileHandle(forWritingTo: URL(fileURLWithPath: $0)) } ?? out
         process.standardError = err
         try process.run()
         // Progress is short, so reading one pipe to its end before the other cannot block.
-        output = String(decoding: out.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        output =
+            device == nil ? String(decoding: out.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self) : ""
         errors = String(decoding: err.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         status = process.terminationStatus
@@ -286,6 +288,16 @@ private struct Tool {
             #expect(tool.status == 64, "\(arguments)")
             #expect(tool.output.isEmpty)
         }
+    }
+
+    /// Scripts go by the status: results on a full disk are not a success.
+    @Test(
+        .enabled(if: FileManager.default.fileExists(atPath: "/dev/full")),
+        arguments: [["inspect"], ["inspect", "--json"], ["tokenize", "--text", "Hello"]])
+    func resultsThatCannotBeWrittenAreAnError(arguments: [String]) throws {
+        let tool = try Tool(arguments, writingTo: "/dev/full")
+        #expect(tool.status == 1)
+        #expect(tool.errors == "error: cannot write standard output: No space left on device\n")
     }
 
     /// One clear line and a non-zero status.
