@@ -16,22 +16,22 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     ],
     targets: [
+        .target(name: "Basics"),
         .target(name: "CKernels"),
-        .target(name: "Platform"),
-        .target(name: "Checkpoints", dependencies: ["Platform"]),
+        .target(name: "Checkpoints", dependencies: ["Basics"]),
         .target(
             name: "Tokenizers",
-            dependencies: ["Platform", .product(name: "HeapModule", package: "swift-collections")]),
-        .target(name: "Transformer", dependencies: ["CKernels", "Checkpoints", "Platform", "Tokenizers"]),
-        .target(name: "DomainBasis", dependencies: ["Platform", "Transformer", "Tokenizers"]),
-        .target(name: "ScenarioPruning", dependencies: ["DomainBasis", "Transformer", "Checkpoints", "Platform"]),
+            dependencies: ["Basics", .product(name: "HeapModule", package: "swift-collections")]),
+        .target(name: "Transformer", dependencies: ["Basics", "CKernels", "Checkpoints", "Tokenizers"]),
+        .target(name: "DomainBasis", dependencies: ["Basics", "Transformer", "Tokenizers"]),
+        .target(name: "ScenarioPruning", dependencies: ["DomainBasis", "Transformer", "Checkpoints", "Basics"]),
         .target(
             name: "Evaluation",
-            dependencies: ["ScenarioPruning", "DomainBasis", "Transformer", "Tokenizers", "Checkpoints", "Platform"]),
+            dependencies: ["ScenarioPruning", "DomainBasis", "Transformer", "Tokenizers", "Checkpoints", "Basics"]),
         .executableTarget(
             name: "subspacepath",
             dependencies: [
-                "Evaluation", "ScenarioPruning", "DomainBasis", "Transformer", "Tokenizers", "Checkpoints", "Platform",
+                "Evaluation", "ScenarioPruning", "DomainBasis", "Transformer", "Tokenizers", "Checkpoints", "Basics",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(
@@ -40,16 +40,16 @@ let package = Package(
 
         .target(name: "TestSupport", dependencies: ["Transformer", "Checkpoints"], path: "Tests/TestSupport"),
         .testTarget(name: "CKernelsTests", dependencies: ["CKernels", "TestSupport"], exclude: ["arm_driver"]),
-        .testTarget(name: "PlatformTests", dependencies: ["Platform"]),
+        .testTarget(name: "BasicsTests", dependencies: ["Basics"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
         .testTarget(
             name: "TokenizersTests", dependencies: ["Tokenizers", "Transformer", "Checkpoints", "TestSupport"]),
         .testTarget(
             name: "TransformerTests", dependencies: ["Transformer", "Tokenizers", "Checkpoints", "TestSupport"]),
-        .testTarget(name: "DomainBasisTests", dependencies: ["DomainBasis", "Transformer", "TestSupport"]),
+        .testTarget(name: "DomainBasisTests", dependencies: ["Basics", "DomainBasis", "Transformer", "TestSupport"]),
         .testTarget(
             name: "ScenarioPruningTests",
-            dependencies: ["ScenarioPruning", "DomainBasis", "Transformer", "Checkpoints", "TestSupport"]),
+            dependencies: ["Basics", "ScenarioPruning", "DomainBasis", "Transformer", "Checkpoints", "TestSupport"]),
         .testTarget(
             name: "EvaluationTests",
             dependencies: ["Evaluation", "ScenarioPruning", "DomainBasis", "Transformer", "Checkpoints", "TestSupport"]),

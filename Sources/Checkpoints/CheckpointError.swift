@@ -1,4 +1,4 @@
-import Platform
+import Basics
 
 /// Why a checkpoint file was refused.
 public struct CheckpointError: Error, Equatable, Sendable, CustomStringConvertible {

@@ -1,4 +1,4 @@
-import Platform
+import Basics
 
 /// A tensor of a GGUF file: its shape and where its bytes lie in the mapped file.
 public struct GGUFTensor: Sendable {

@@ -1,4 +1,4 @@
-import Platform
+import Basics
 
 /// A file mapped read-only into memory for as long as this object lives.
 public final class MappedFile: @unchecked Sendable {

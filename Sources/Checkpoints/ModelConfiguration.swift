@@ -1,4 +1,4 @@
-import Platform
+import Basics
 
 /// The hyperparameters of a decoder, read from a checkpoint's metadata and checked.
 public struct ModelConfiguration: Sendable, Equatable {

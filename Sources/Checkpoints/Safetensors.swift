@@ -1,4 +1,4 @@
-import Platform
+import Basics
 
 /// A safetensors file of float32 tensors: a JSON header with shapes and offsets, then the data.
 ///

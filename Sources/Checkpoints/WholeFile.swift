@@ -1,4 +1,4 @@
-import Platform
+import Basics
 
 /// Files that are written whole or not at all.
 public enum WholeFile {

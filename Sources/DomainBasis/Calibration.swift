@@ -1,4 +1,4 @@
-import Platform
+import Basics
 
 /// Temperature scaling (Guo et al., 2017) of one layer's probes, `p = sigmoid(z / T)`.
 public enum TemperatureCalibration {

@@ -27,10 +27,3 @@ public struct DomainAxes: Sendable {
         return axes.map { max(0, dot($0, direction)) }
     }
 }
-
-/// The inner product of two vectors of one length.
-func dot(_ first: [Double], _ second: [Double]) -> Double {
-    var sum = 0.0
-    for i in first.indices { sum += first[i] * second[i] }
-    return sum
-}

@@ -1,4 +1,4 @@
-import Platform
+import Basics
 
 /// A selection of domains as a picture in SVG: the orthogonality of all candidates, and their texts on the first two
 /// principal components.

@@ -1,4 +1,4 @@
-import Platform
+import Basics
 
 /// A point of a picture, y downwards.
 struct Point {

@@ -1,4 +1,4 @@
-import Platform
+import Basics
 
 /// How text is reduced before probes, calibration, diagnosis and axis-aligned importance read it: stopwords are
 /// removed, so that what is left is what the text is about. One function for training and inference; its name

@@ -1,4 +1,4 @@
-import Platform
+import Basics
 import Transformer
 
 /// Texts of one domain.

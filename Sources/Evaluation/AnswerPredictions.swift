@@ -1,4 +1,4 @@
-import Platform
+import Basics
 
 /// What a model predicts at every token of a given answer.
 public struct AnswerPredictions: Sendable {

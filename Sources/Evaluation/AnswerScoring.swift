@@ -1,5 +1,5 @@
 import DomainBasis
-import Platform
+import Basics
 
 /// Scores a prediction against the expected answer, with no model as judge.
 public enum AnswerScoring {

@@ -1,3 +1,4 @@
+import Basics
 import Transformer
 
 /// A 95% interval of a mean.

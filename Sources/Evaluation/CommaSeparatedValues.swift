@@ -1,4 +1,4 @@
-import Platform
+import Basics
 
 /// The records of a file of comma-separated values, as RFC 4180 has them: fields may stand in double quotes, may then
 /// hold commas, line breaks and doubled quotes.

@@ -1,3 +1,4 @@
+import Basics
 import ScenarioPruning
 import Transformer
 

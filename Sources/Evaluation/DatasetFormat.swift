@@ -1,4 +1,4 @@
-import Platform
+import Basics
 
 /// The published benchmarks whose files can be imported.
 public enum DatasetFormat: String, Sendable, CaseIterable, Codable {

@@ -1,4 +1,4 @@
-import Platform
+import Basics
 
 extension Date {
     /// As in `2026-03-01 09:30:00`, universal time.

@@ -1,4 +1,4 @@
-import Platform
+import Basics
 import Transformer
 
 /// A prompt that was read once, from which any number of continuations are scored.

@@ -1,4 +1,4 @@
-import Platform
+import Basics
 
 /// One question of a published benchmark.
 struct PublishedQuestion: Equatable {

@@ -1,4 +1,4 @@
-import Platform
+import Basics
 
 /// What a run writes down line by line.
 public protocol RunRecord: Codable, Sendable {

@@ -1,4 +1,4 @@
-import Platform
+import Basics
 
 /// A sweep as its folder records it, finished or not.
 public struct RecordedRun: Sendable {

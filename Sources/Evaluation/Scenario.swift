@@ -1,4 +1,4 @@
-import Platform
+import Basics
 
 /// A conversation in one scenario, with checked answers.
 public struct Scenario: Sendable, Codable, Equatable {

@@ -1,4 +1,4 @@
-import Platform
+import Basics
 import Transformer
 
 /// How fast a model reads a prompt and writes text along several pathways, which take turns so that whatever else

@@ -1,4 +1,4 @@
-import Platform
+import Basics
 
 /// A pruning strength as tables and reports show it.
 public enum StrengthText {

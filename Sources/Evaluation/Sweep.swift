@@ -1,5 +1,5 @@
 import DomainBasis
-import Platform
+import Basics
 import ScenarioPruning
 import Tokenizers
 import Transformer

@@ -1,4 +1,4 @@
-import Platform
+import Basics
 import Transformer
 
 /// What a text's predictions make of changes in one layer: one dense pass, then for each change one pass from its layer

@@ -1,6 +1,6 @@
 import Checkpoints
 import DomainBasis
-import Platform
+import Basics
 import Transformer
 
 /// The files of an artifacts directory.

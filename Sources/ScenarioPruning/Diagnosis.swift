@@ -1,5 +1,5 @@
 import DomainBasis
-import Platform
+import Basics
 import Transformer
 
 /// What the probes say a scenario is about.

@@ -1,4 +1,4 @@
-import Platform
+import Basics
 
 /// The Mann-Whitney U test, one-sided: is the first sample stochastically less than the second?
 ///

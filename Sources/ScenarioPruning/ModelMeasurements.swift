@@ -1,6 +1,6 @@
 import Checkpoints
 import DomainBasis
-import Platform
+import Basics
 
 /// What artifacts say about a model's layers and heads, read without the model: for looking at, not for compiling.
 public struct ModelMeasurements: Sendable {

@@ -1,5 +1,5 @@
 import DomainBasis
-import Platform
+import Basics
 import Transformer
 
 /// The offline stage: probes, calibration, head importance, whitelist.

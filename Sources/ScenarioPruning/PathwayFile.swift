@@ -1,5 +1,5 @@
 import Checkpoints
-import Platform
+import Basics
 import Transformer
 
 /// A compiled pathway as a file: JSON, for one model.

@@ -1,4 +1,4 @@
-import Platform
+import Basics
 import Transformer
 
 /// How heads and feed-forward blocks are scored for a scenario. Higher scores are kept.

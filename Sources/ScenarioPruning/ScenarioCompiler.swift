@@ -1,5 +1,5 @@
 import DomainBasis
-import Platform
+import Basics
 import Transformer
 
 /// How a pathway is compiled.

@@ -1,4 +1,4 @@
-import Platform
+import Basics
 
 /// The backbone: heads that every domain needs, not pruned where ``AlwaysKeep/whitelist`` asks for it.
 public struct Whitelist: Sendable, Codable, Equatable {

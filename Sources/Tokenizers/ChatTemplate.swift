@@ -1,4 +1,4 @@
-import Platform
+import Basics
 
 /// One message of a conversation.
 public struct ChatMessage: Sendable, Equatable, Codable {

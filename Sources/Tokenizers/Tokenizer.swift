@@ -1,4 +1,4 @@
-import Platform
+import Basics
 
 /// A byte-level byte-pair tokenizer: text to token ids and back.
 ///

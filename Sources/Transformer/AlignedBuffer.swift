@@ -1,4 +1,4 @@
-import Platform
+import Basics
 
 /// Numbers in memory of their own, aligned for vector instructions and zero at first. Memory that is never written
 /// takes no room where the system hands out zero pages as they are used.

@@ -1,4 +1,4 @@
-import Platform
+import Basics
 import Tokenizers
 
 /// How much text to write and how to choose it.
@@ -109,12 +109,5 @@ extension DecoderModel {
             }
             continuation.onTermination = { _ in task.cancel() }
         }
-    }
-}
-
-extension Duration {
-    /// The duration in seconds.
-    public var inSeconds: Double {
-        Double(components.seconds) + Double(components.attoseconds) * 1e-18
     }
 }

@@ -1,6 +1,6 @@
 import CKernels
 import Checkpoints
-import Platform
+import Basics
 
 /// The keys and values of the positions a session has seen, for the key/value groups its pathway runs.
 ///

@@ -1,3 +1,4 @@
+import Basics
 import CKernels
 
 /// What a machine can do at best with a pool's threads and vector instructions: the bounds that a model's speed

@@ -1,3 +1,4 @@
+import Basics
 import Checkpoints
 
 /// Tells one model file from another: artifacts made for one are refused by another.
@@ -30,21 +31,5 @@ public struct ModelFingerprint: Sendable, Hashable, Codable, CustomStringConvert
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         try container.encode(description)
-    }
-}
-
-/// The 64-bit FNV-1a hash (Fowler, Noll, Vo): stable across runs and platforms, not for secrets.
-public struct FNV1a: Sendable {
-    private var state: UInt64 = 0xcbf2_9ce4_8422_2325
-
-    public init() {}
-
-    public mutating func combine(_ bytes: some Sequence<UInt8>) {
-        for byte in bytes { state = (state ^ UInt64(byte)) &* 0x100_0000_01b3 }
-    }
-
-    public var hexadecimal: String {
-        let digits = String(state, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
     }
 }

@@ -1,4 +1,4 @@
-import Platform
+import Basics
 import Transformer
 
 /// Standard output for results, standard error for everything else.

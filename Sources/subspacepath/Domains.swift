@@ -2,7 +2,7 @@ import ArgumentParser
 import Checkpoints
 import DomainBasis
 import Evaluation
-import Platform
+import Basics
 
 struct Domains: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Checkpoints
-import Platform
+import Basics
 import ScenarioPruning
 import Tokenizers
 import Transformer

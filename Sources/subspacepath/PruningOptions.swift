@@ -1,5 +1,5 @@
 import ArgumentParser
-import Platform
+import Basics
 import ScenarioPruning
 import Transformer
 

@@ -1,7 +1,7 @@
 import ArgumentParser
 import Checkpoints
 import Evaluation
-import Platform
+import Basics
 import ScenarioPruning
 
 struct ReportCommand: ParsableCommand {

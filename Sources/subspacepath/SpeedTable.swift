@@ -1,5 +1,5 @@
 import Evaluation
-import Platform
+import Basics
 
 /// A speed report as text for a terminal.
 enum SpeedTable {

@@ -1,6 +1,6 @@
 import ArgumentParser
 import DomainBasis
-import Platform
+import Basics
 import ScenarioPruning
 import Transformer
 

@@ -1,3 +1,4 @@
+import Basics
 import DomainBasis
 import Foundation
 import ScenarioPruning

@@ -1,4 +1,4 @@
-import Platform
+import Basics
 
 /// A linear axis: where values lie along it, and its round ticks.
 package struct Axis {

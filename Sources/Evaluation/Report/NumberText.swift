@@ -1,4 +1,4 @@
-import Platform
+import Basics
 
 /// Numbers as a reader sees them.
 enum NumberText {

@@ -1,4 +1,4 @@
-import Platform
+import Basics
 
 /// What was run, and what came out of it in one table.
 struct OverviewSection {

@@ -1,9 +1,9 @@
 import Foundation
 import Testing
 
-@testable import Platform
+@testable import Basics
 
-struct PlatformTests {
+struct BasicsTests {
     @Test func numbersAreFormattedAsInC() {
         let text = formatted("%6.2f|%+.3f|%3d|%#x|%.2g", 3.14159, -0.5, 7, 255, 0.000123)
         #expect(text == "  3.14|-0.500|  7|0xff|0.00012")

@@ -14,7 +14,7 @@ package struct FileDescriptor: Sendable {
         let failure: SystemError? = bytes.withUnsafeBytes { bytes in
             var left = bytes[...]
             while !left.isEmpty {
-                let count = Platform.write(number, UnsafeRawBufferPointer(rebasing: left).baseAddress, left.count)
+                let count = Basics.write(number, UnsafeRawBufferPointer(rebasing: left).baseAddress, left.count)
                 if count < 0, errno == EINTR { continue }
                 guard count > 0 else { return .last }
                 left = left.dropFirst(count)
