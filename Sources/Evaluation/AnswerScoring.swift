@@ -1,5 +1,5 @@
-import DomainBasis
 import Basics
+import DomainBasis
 
 /// Scores a prediction against the expected answer, with no model as judge.
 public enum AnswerScoring {

@@ -1,5 +1,5 @@
-import DomainBasis
 import Basics
+import DomainBasis
 import ScenarioPruning
 import Tokenizers
 import Transformer

@@ -1,6 +1,6 @@
+import Basics
 import Checkpoints
 import DomainBasis
-import Basics
 import Transformer
 
 /// The files of an artifacts directory.

@@ -1,5 +1,5 @@
-import DomainBasis
 import Basics
+import DomainBasis
 import Transformer
 
 /// What the probes say a scenario is about.

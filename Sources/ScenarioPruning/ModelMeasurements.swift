@@ -1,6 +1,6 @@
+import Basics
 import Checkpoints
 import DomainBasis
-import Basics
 
 /// What artifacts say about a model's layers and heads, read without the model: for looking at, not for compiling.
 public struct ModelMeasurements: Sendable {

@@ -1,5 +1,5 @@
-import DomainBasis
 import Basics
+import DomainBasis
 import Transformer
 
 /// The offline stage: probes, calibration, head importance, whitelist.
@@ -42,7 +42,6 @@ public struct OfflineTraining {
         public let resumed: Bool
     }
 
-    static let toolVersion = "0.1.0"
     private static let mixedTexts = 120
 
     private var model: DecoderModel
@@ -100,7 +99,7 @@ public struct OfflineTraining {
             textNormalization: TextNormalization.identifier, poolDigests: digests, probeEpochs: options.probe.epochs,
             foundationLayers: options.foundationLayers
                 ?? Whitelist.defaultFoundationLayers(of: model.configuration.layers),
-            causalBudget: options.causalBudget, seed: options.seed, toolVersion: Self.toolVersion)
+            causalBudget: options.causalBudget, seed: options.seed, toolVersion: toolVersion)
     }
 
     private var partial: URL { place.partial }

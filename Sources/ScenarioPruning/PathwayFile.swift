@@ -1,5 +1,5 @@
-import Checkpoints
 import Basics
+import Checkpoints
 import Transformer
 
 /// A compiled pathway as a file: JSON, for one model.

@@ -1,6 +1,6 @@
+import Basics
 import Checkpoints
 import DomainBasis
-import Basics
 import Transformer
 
 /// What the offline stage leaves behind: probes, temperatures, importance, the order of channels, whitelist.

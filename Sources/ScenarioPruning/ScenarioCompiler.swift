@@ -1,5 +1,5 @@
-import DomainBasis
 import Basics
+import DomainBasis
 import Transformer
 
 /// How a pathway is compiled.

@@ -1,5 +1,5 @@
-import Checkpoints
 import Basics
+import Checkpoints
 import Tokenizers
 
 /// A decoder-only language model: weights, tokenizer and the threads that run it.

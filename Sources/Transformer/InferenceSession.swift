@@ -1,6 +1,6 @@
+import Basics
 import CKernels
 import Checkpoints
-import Basics
 import Tokenizers
 
 /// One text being read or written by a model along a pathway. It owns its key/value cache.

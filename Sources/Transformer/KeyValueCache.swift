@@ -1,6 +1,6 @@
+import Basics
 import CKernels
 import Checkpoints
-import Basics
 
 /// The keys and values of the positions a session has seen, for the key/value groups its pathway runs.
 ///

@@ -1,5 +1,5 @@
-import Checkpoints
 import Basics
+import Checkpoints
 
 /// Angles of rotary position embeddings (Su et al., 2021): pair i of a head turns by position * base^(-2i/n).
 struct RotaryEmbedding: Sendable {

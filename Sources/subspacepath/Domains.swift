@@ -1,8 +1,8 @@
 import ArgumentParser
+import Basics
 import Checkpoints
 import DomainBasis
 import Evaluation
-import Basics
 
 struct Domains: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,6 +1,6 @@
 import ArgumentParser
-import Evaluation
 import Basics
+import Evaluation
 
 extension DatasetFormat: ExpressibleByArgument {}
 

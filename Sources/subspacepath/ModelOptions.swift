@@ -1,6 +1,6 @@
 import ArgumentParser
-import Checkpoints
 import Basics
+import Checkpoints
 import ScenarioPruning
 import Transformer
 

@@ -1,6 +1,6 @@
 import ArgumentParser
-import Evaluation
 import Basics
+import Evaluation
 import ScenarioPruning
 import Transformer
 

@@ -1,5 +1,5 @@
-import Evaluation
 import Basics
+import Evaluation
 
 /// A speed report as text for a terminal.
 enum SpeedTable {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Basics
 
 @main
 struct SubspacePath: ParsableCommand {
@@ -13,7 +14,7 @@ struct SubspacePath: ParsableCommand {
 
             Every command that prints results takes --json. Progress and warnings go to standard error.
             """,
-        version: "0.1.0",
+        version: toolVersion,
         subcommands: [
             Inspect.self, Tokenize.self, Generate.self, Domains.self, Train.self, Compile.self, Run.self,
             PerplexityCommand.self, ReportCommand.self, Bench.self, Import.self,

@@ -1,6 +1,6 @@
+import Basics
 import Checkpoints
 import Evaluation
-import Basics
 
 /// A sweep's summary as tables for a terminal: its rows, then the differences from dense and blind pathways.
 enum SummaryTable {

@@ -1,7 +1,7 @@
 import ArgumentParser
+import Basics
 import Checkpoints
 import Evaluation
-import Basics
 import Tokenizers
 import Transformer
 

@@ -1,6 +1,6 @@
 import ArgumentParser
-import DomainBasis
 import Basics
+import DomainBasis
 import ScenarioPruning
 import Transformer
 

@@ -1,9 +1,9 @@
+import Checkpoints
 import Foundation
 import TestSupport
 import Testing
 import Tokenizers
 import Transformer
-import Checkpoints
 
 private struct Case: Decodable {
     let text: String
