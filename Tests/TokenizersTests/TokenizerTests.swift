@@ -2,7 +2,7 @@ import Checkpoints
 import Foundation
 import TestSupport
 import Testing
-import Tokenizers
+@testable import Tokenizers
 import Transformer
 
 private struct Case: Decodable {
@@ -89,6 +89,38 @@ private struct SmallVocabulary: Decodable {
         let tokenizer = try Self.tokenizer(name)
         let text = String(repeating: "7", count: 2_000_000)
         #expect(tokenizer.decode(tokenizer.encode(text)) == text)
+    }
+
+    /// Foundation composes alike once marks are in order; of long runs it loses the order, as the standard library does, and
+    /// both take seconds for those that come out of order.
+    @Test(.timeLimit(.minutes(1))) func runsOfCombiningMarksAreComposedAndStayFast() throws {
+        let marks = ["\u{301}", "\u{316}", "\u{344}", "\u{345}", "\u{5B0}", "\u{F73}", "\u{302}"]
+        for count in [1, 2, 63, 64, 65, 200] {
+            for start in ["e", "\u{E9}", "\u{1EA5}", "", "\u{AC00}"] {
+                let run = (0..<count).map { marks[($0 * $0 + count) % marks.count] }.joined()
+                let ordered =
+                    start.decomposedStringWithCanonicalMapping
+                    + run.unicodeScalars.map {
+                        String($0).decomposedStringWithCanonicalMapping
+                    }.joined()
+                var expected = Array(ordered.unicodeScalars)
+                func order(_ i: Int) -> UInt8 { expected[i].properties.canonicalCombiningClass.rawValue }
+                // Neighbours that are out of order change places until none are: Unicode's own definition.
+                while let i = expected.indices.dropLast().first(where: {
+                    order($0) > order($0 + 1) && order($0 + 1) > 0
+                }) {
+                    expected.swapAt(i, i + 1)
+                }
+                let composed = String(String.UnicodeScalarView(expected)).precomposedStringWithCanonicalMapping
+                #expect(
+                    (start + run + "x").canonicallyComposed.unicodeScalars.elementsEqual(
+                        (composed + "x").unicodeScalars),
+                    "\(start) and \(count)")
+            }
+        }
+        let tokenizer = try Self.tokenizer("qwen2")
+        let text = "e" + String(repeating: "\u{301}\u{316}\u{F73}", count: 300_000)
+        #expect(tokenizer.decode(tokenizer.encode(text)).unicodeScalars.count == 1_200_000)
     }
 
     /// A user-defined token is text that is taken as a whole; a control token is no text.
