@@ -99,13 +99,14 @@ def main():
         print(f"| criterion | compensation | pathway | {header} |")
         print("|---|---|---|" + "---|" * len(fractions))
 
-        def row(name, compensation, pathway, path, *options):
-            results = [
-                measure(path, "--compensation", compensation, "--pruned-fraction", fraction, *options)
-                for fraction in fractions]
-            rises = " | ".join(f"{result['nllPerToken'] - dense:+.3f}" for result in results)
-            print(f"| {name} | {compensation} | {pathway} | {rises} |", flush=True)
-            return results
+        def row(name, compensation, pathway, path, *options, share="prunedFraction"):
+            cells = []
+            for fraction in fractions:
+                result = measure(path, "--compensation", compensation, "--pruned-fraction", fraction, *options)
+                # Where that much may not be pruned, the cell says how much was.
+                reached = "" if abs(result[share] - fraction) < 0.01 else f" ({100 * result[share]:.0f}%)"
+                cells.append(f"{result['nllPerToken'] - dense:+.3f}{reached}")
+            print(f"| {name} | {compensation} | {pathway} | {' | '.join(cells)} |", flush=True)
 
         def is_wanted(criterion):
             return not arguments.criteria or criterion in arguments.criteria
@@ -116,13 +117,16 @@ def main():
                     "--criterion", criterion, *([] if knows else ["--blind"]))
         if is_wanted("causal") and len({text.get("group") for text in texts}) > 1:
             row("causal", "mean", "another scenario's", wrong, "--criterion", "causal")
+        joint = list(filter(is_wanted, ["causal", "fluctuation", "random"]))
+        if not joint:
+            return
         print("\nHeads and feed-forward blocks, share of the model's multiply-adds:\n")
         print(f"| criterion | compensation | pathway | {header} |")
         print("|---|---|---|" + "---|" * len(fractions))
-        for criterion in filter(is_wanted, ["causal", "fluctuation", "random"]):
+        for criterion in joint:
             row(criterion, "mean", "blind" if criterion == "random" else "the scenario's", right,
                 "--criterion", criterion, "--prune", "heads,feed-forward",
-                *(["--blind"] if criterion == "random" else []))
+                *(["--blind"] if criterion == "random" else []), share="multiplyAddsRemoved")
 
 
 if __name__ == "__main__":

@@ -140,6 +140,9 @@ static void make_benchmark(benchmark *b) {
     b->scratch = zeros((size_t)b->options.threads * sp_gated_scratch(b->options.tokens) * sizeof(float));
 }
 
+// That of FeedForwardLayout.swift: the tiles of all groups' first halves, then those of the second ones.
+static const sp_half_layout LAYOUT = {1, CHANNELS / SP_GROUP_COLUMNS};
+
 static void run_step(const benchmark *b, const layer *l, step step) {
     const int tokens = b->options.tokens;
     const sp_product query_key_value[] = {
@@ -149,7 +152,7 @@ static void run_step(const benchmark *b, const layer *l, step step) {
     };
     const sp_product output = {.matrix = &l->output, .output = b->residual, .output_stride = WIDTH, .accumulate = true};
     const sp_product down = {.matrix = &l->down, .output = b->residual, .output_stride = WIDTH, .accumulate = true};
-    const sp_gated_product gated = {.gate = &l->gate, .up = &l->up, .layout = {2, 1}, .scratch = b->scratch};
+    const sp_gated_product gated = {.gate = &l->gate, .up = &l->up, .layout = LAYOUT, .scratch = b->scratch};
     const sp_attention attention = {
         .queries = b->queries, .query_stride = QUERIES, .keys = b->keys, .values = b->values, .key_stride = KEYS,
         .cosines = b->cosines, .sines = b->sines, .pairs = PAIRS, .output = b->mixed.values, .output_stride = QUERIES,
@@ -197,7 +200,8 @@ static void measure(const benchmark *b, double medians[STEP_COUNT]) {
     }
     for (int s = 0; s < STEP_COUNT; s++) {
         qsort(samples + s * rounds, (size_t)rounds, sizeof *samples, compare);
-        medians[s] = samples[s * rounds + rounds / 2];
+        const double *sorted = samples + s * rounds;
+        medians[s] = (sorted[(rounds - 1) / 2] + sorted[rounds / 2]) / 2;
     }
     free(samples);
 }

@@ -32,6 +32,11 @@ def positive(text):
     return int(text)
 
 
+def processors():
+    """How many processors may be used here."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
 def parse_options():
     parser = argparse.ArgumentParser(
         prog="peers",
@@ -46,7 +51,7 @@ def parse_options():
     parser.add_argument("--generate-tokens", type=positive, default=64, help="(default: 64)")
     parser.add_argument("--rounds", type=positive, default=5, help="(default: 5)")
     parser.add_argument(
-        "--threads", type=positive, default=len(os.sched_getaffinity(0)), help="(default: all processors)")
+        "--threads", type=positive, default=processors(), help="(default: all processors)")
     parser.add_argument("--seed", type=int, default=42, help="the same seed takes the same tokens (default: 42)")
     parser.add_argument("--quick", action="store_true", help="two rounds, the first prompt length only")
     parser.add_argument(

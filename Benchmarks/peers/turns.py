@@ -138,15 +138,20 @@ def disturbance(process, body):
 
 
 def processor_times(process):
-    """Clock ticks: all, those in use, and those of a process with its finished children; zeros where unknown."""
+    """Clock ticks: all, those in use, and those of a process with its finished children; zeros where unknown.
+
+    They are those of the processors that may be used here, of however many the machine has.
+    """
     try:
+        names = {f"cpu{number}" for number in os.sched_getaffinity(0)}
         with open("/proc/stat", encoding="ascii") as file:
-            values = [int(value) for value in file.readline().split()[1:9]]
+            lines = [line.split() for line in file]
+        values = [sum(column) for column in zip(*(map(int, line[1:9]) for line in lines if line[0] in names))]
         own = 0
         if process is not None:
             with open(f"/proc/{process}/stat", encoding="ascii") as file:
                 own = sum(int(value) for value in file.read().rpartition(")")[2].split()[11:15])
-    except OSError:
+    except (OSError, AttributeError):
         return 0, 0, 0
     total = sum(values)
     return total, total - values[3] - values[4], own

@@ -14,30 +14,28 @@ from .tokens import random_tokens
 
 
 def choose_settings(engine, workloads):
-    """What was fastest for the prompt and for the generation of each workload, after a warm-up.
+    """What was fastest for the prompt and for the generation of each workload, after a warm-up."""
+    return [choose(engine, workload) for workload in workloads]
 
-    A setting that fails is left out; where all do, the last failure is raised.
-    """
-    usable = []
+
+def choose(engine, workload):
+    """A setting that fails is left out; where all do, the last failure is raised."""
+    trials = {}
     failure = None
     for setting in engine.settings:
         try:
-            engine.measure(setting, *workloads[0])
-            usable.append(setting)
+            # The first one warms up, and tells whether it runs at all.
+            trials[setting] = engine.measure(setting, *workload)
+            if len(engine.settings) > 1:
+                trials[setting] = engine.measure(setting, *workload)
         except Exception as error:  # Whatever an engine raises says that it cannot run so.
             failure = error
-    if not usable:
+            trials.pop(setting, None)
+    if not trials:
         raise failure
-    return [choose(engine, usable, workload) for workload in workloads]
-
-
-def choose(engine, settings, workload):
-    if len(settings) == 1:
-        return settings * 2
-    trials = {setting: engine.measure(setting, *workload) for setting in settings}
-    # Twice, against noise, except what is far behind in both.
+    # Once more, against noise, except what is far behind in both.
     least = [min(trial[part] for trial in trials.values()) for part in (0, 1)]
-    for setting, trial in trials.items():
+    for setting, trial in trials.items() if len(trials) > 1 else ():
         if trial[0] < 2 * least[0] or trial[1] < 2 * least[1]:
             trials[setting] = tuple(map(min, trial, engine.measure(setting, *workload)))
     return [min(trials, key=lambda setting: trials[setting][part]) for part in (0, 1)]
@@ -49,7 +47,7 @@ def take_turn(engine, workloads, index, choice):
     seconds = {}
     for setting in dict.fromkeys(choice):
         if not engine.warms_up:
-            engine.measure(setting, *workloads[0])
+            engine.measure(setting, prompt, continuation)
         seconds[setting] = engine.measure(setting, prompt, continuation)
     return {"prompt": len(prompt) / seconds[choice[0]][0], "generation": len(continuation) / seconds[choice[1]][1]}
 

@@ -3,7 +3,7 @@
 An engine is a class made from a model file, a number of threads and the longest sequence it will see:
 
 - `settings`: the names of the option sets that may be its fastest
-- `warms_up`: whether every measurement begins with an uncounted one; the others get one of the first length
+- `warms_up`: whether every measurement begins with an uncounted one; the others get one, of the same lengths
 - `version`: what was measured
 - `measure(setting, prompt, continuation)`: reads the prompt, then writes the continuation one token at a time;
   returns the seconds each took
