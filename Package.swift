@@ -9,7 +9,9 @@ let package = Package(
         .executable(name: "subspacepath", targets: ["subspacepath"]),
         .library(
             name: "SubspacePath",
-            targets: ["Checkpoints", "Tokenizers", "Transformer", "DomainBasis", "ScenarioPruning", "Evaluation"]),
+            targets: [
+                "Basics", "Checkpoints", "Tokenizers", "Transformer", "DomainBasis", "ScenarioPruning", "Evaluation",
+            ]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -40,7 +42,7 @@ let package = Package(
 
         .target(name: "TestSupport", dependencies: ["Transformer", "Checkpoints"], path: "Tests/TestSupport"),
         .testTarget(name: "CKernelsTests", dependencies: ["CKernels", "TestSupport"], exclude: ["arm_driver"]),
-        .testTarget(name: "BasicsTests", dependencies: ["Basics"]),
+        .testTarget(name: "BasicsTests", dependencies: ["Basics", "TestSupport"]),
         .testTarget(name: "CheckpointsTests", dependencies: ["Checkpoints", "TestSupport"]),
         .testTarget(
             name: "TokenizersTests", dependencies: ["Tokenizers", "Transformer", "Checkpoints", "TestSupport"]),

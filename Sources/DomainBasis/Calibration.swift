@@ -40,7 +40,8 @@ public enum TemperatureCalibration {
 
 /// Expected calibration error (Naeini et al., 2015) of binary probabilities: over ten equal bins of probability,
 /// the mean distance between the mean probability and the mean label, weighted by how many fall in the bin.
-public func expectedCalibrationError(probabilities: [Double], labels: [Double], bins: Int = 10) -> Double {
+public func expectedCalibrationError(probabilities: [Double], labels: [Double]) -> Double {
+    let bins = 10
     var counts = [Double](repeating: 0, count: bins)
     var probabilitySums = counts
     var labelSums = counts

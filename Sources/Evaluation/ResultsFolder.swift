@@ -1,5 +1,4 @@
 import Basics
-import Checkpoints
 
 /// The folder of one sweep: its configuration, a line for each turn, and at the end a summary.
 public struct ResultsFolder {

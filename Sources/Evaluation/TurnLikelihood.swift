@@ -1,5 +1,4 @@
 import Basics
-import Transformer
 
 /// How likely the right answer of a turn is along a pathway, and which option of a multiple choice is likeliest.
 ///

@@ -53,6 +53,28 @@ enum ArtifactFiles {
         try decode(type, try contents(name, in: directory), name, in: directory)
     }
 
+    /// The temperatures of every regime, each with one for every layer and its calibration errors.
+    static func readTemperatures(
+        in directory: URL, layers: Int
+    ) throws(PruningError) -> [CalibrationRegime: RegimeCalibration] {
+        let result = try readJSON([CalibrationRegime: RegimeCalibration].self, temperatures, in: directory)
+        guard result[.singleDomain] != nil else {
+            throw .inconsistentArtifacts("there are no temperatures for \(CalibrationRegime.singleDomain.rawValue)")
+        }
+        for (regime, calibration) in result.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            let arrays = [calibration.temperatures, calibration.errorBefore, calibration.errorAfter]
+            guard arrays.allSatisfy({ $0.count == layers }) else {
+                throw .inconsistentArtifacts("the calibration of \(regime.rawValue) is not one of \(layers) layers")
+            }
+            let range = TemperatureCalibration.range
+            guard calibration.temperatures.allSatisfy(range.contains) else {
+                throw .inconsistentArtifacts(
+                    "the temperatures of \(regime.rawValue) are not all in \(range.lowerBound) to \(range.upperBound)")
+            }
+        }
+        return result
+    }
+
     private static func contents(_ name: String, in directory: URL) throws(PruningError) -> Data {
         guard let data = FileManager.default.contents(atPath: directory.appending(path: name).path) else {
             throw .unreadableArtifacts(directory.path, detail: "\(name) is missing")

@@ -1,6 +1,5 @@
 import Basics
 import DomainBasis
-import Transformer
 
 /// What the probes say a scenario is about.
 public struct Diagnosis: Sendable, Equatable {

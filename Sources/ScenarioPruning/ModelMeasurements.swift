@@ -35,14 +35,7 @@ public struct ModelMeasurements: Sendable {
         guard let accuracy, !accuracy.isEmpty, accuracy.allSatisfy(\.isFinite) else {
             throw PruningError.unreadableArtifacts(directory.path, detail: "tensor validation_accuracy is missing")
         }
-        let temperatures = try ArtifactFiles.readJSON(
-            [CalibrationRegime: RegimeCalibration].self, ArtifactFiles.temperatures, in: directory)
-        for (regime, calibration) in temperatures {
-            let arrays = [calibration.temperatures, calibration.errorBefore, calibration.errorAfter]
-            guard arrays.allSatisfy({ $0.count == accuracy.count }) else {
-                throw PruningError.inconsistentArtifacts("\(regime.rawValue) does not have \(accuracy.count) layers")
-            }
-        }
+        let temperatures = try ArtifactFiles.readTemperatures(in: directory, layers: accuracy.count)
         self.init(
             manifest: manifest, validationAccuracy: accuracy.map(Double.init), temperatures: temperatures,
             importances: Self.importances(

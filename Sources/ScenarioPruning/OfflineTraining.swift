@@ -57,7 +57,7 @@ public struct OfflineTraining {
     private let heldOut: [TextPool]
 
     /// - Throws: ``TextPoolError`` where a pool is missing or malformed; ``PruningError`` where something stands at
-    ///   `output` that is not artifacts.
+    ///   `output` that is not artifacts, or the domains repeat or are none.
     public init(
         _ model: DecoderModel, _ options: Options, output: URL, onProgress: @escaping (Progress) -> Void = { _ in }
     ) throws {
@@ -67,7 +67,7 @@ public struct OfflineTraining {
         self.onProgress = onProgress
         reader = try FeatureReader(model)
         guard !options.domains.isEmpty, Set(options.domains).count == options.domains.count else {
-            throw PruningError.inconsistentArtifacts("the selected domains must be distinct and at least one")
+            throw PruningError.domains(options.domains)
         }
         let trainDirectory = options.dataDirectory.appending(path: "train")
         let answeredDirectory = options.dataDirectory.appending(path: "answered")
@@ -130,10 +130,8 @@ public struct OfflineTraining {
             write: { try ArtifactFiles.writeProbes($0.0, accuracy: $0.1, in: partial) })
         let temperatures = try stage(
             .calibration,
-            read: {
-                try ArtifactFiles.readJSON(
-                    [CalibrationRegime: RegimeCalibration].self, ArtifactFiles.temperatures, in: partial)
-            }, make: { try calibrate(probes) },
+            read: { try ArtifactFiles.readTemperatures(in: partial, layers: shape.layers) },
+            make: { try calibrate(probes) },
             write: { try ArtifactFiles.writeJSON($0, ArtifactFiles.temperatures, in: partial) })
         let measured = try stage(
             .importance, read: { try ArtifactFiles.readImportance(in: partial, shape) },
@@ -141,7 +139,7 @@ public struct OfflineTraining {
         let importance =
             try options.causalBudget.map { budget in
                 try stage(
-                    .causal, read: { try finishedCausal(measured, budget) },
+                    .causal, read: { finishedCausal(measured, budget) },
                     make: { try measureCausal(measured, budget) },
                     write: { try ArtifactFiles.writeImportance($0, in: partial) })
             } ?? measured
@@ -162,7 +160,7 @@ public struct OfflineTraining {
     }
 
     private func stage<Value>(
-        _ stage: Stage, read: () throws -> Value, make: () throws -> Value, write: (Value) throws -> Void
+        _ stage: Stage, read: () throws -> Value?, make: () throws -> Value, write: (Value) throws -> Void
     ) throws -> Value {
         if let value = try? read() {
             onProgress(Progress(stage: stage, done: 1, total: 1, resumed: true))
@@ -306,14 +304,12 @@ public struct OfflineTraining {
         return ModelImportance(heads: measurements[0].result, feedForward: measurements[1].result)
     }
 
-    /// The importance where an earlier run has measured all that the budget asks for.
+    /// The importance where an earlier run has measured all that the budget asks for; else nil.
     private func finishedCausal(
         _ measured: ModelImportance, _ budget: CausalMeasurement.Budget
-    ) throws -> ModelImportance {
-        for kind in UnitKind.allCases where budget.tokens(kind) > 0 {
-            guard measured[kind].tables[.causal] != nil else { throw PruningError.unmeasuredCriterion(kind.rawValue) }
-        }
-        return measured
+    ) -> ModelImportance? {
+        let wanted = UnitKind.allCases.filter { budget.tokens($0) > 0 }
+        return wanted.allSatisfy { measured[$0].tables[.causal] != nil } ? measured : nil
     }
 
     private func measureCausal(

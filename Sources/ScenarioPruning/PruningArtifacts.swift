@@ -71,8 +71,7 @@ public struct PruningArtifacts: Sendable {
         }
         let shape = ArtifactFiles.Shape(model.configuration, domains: manifest.domains.count)
         (probes, validationAccuracy) = try ArtifactFiles.readProbes(in: directory, shape)
-        temperatures = try ArtifactFiles.readJSON(
-            [CalibrationRegime: RegimeCalibration].self, ArtifactFiles.temperatures, in: directory)
+        temperatures = try ArtifactFiles.readTemperatures(in: directory, layers: shape.layers)
         channelOrder = try ArtifactFiles.readChannelOrder(in: directory)
         importance = try ArtifactFiles.readImportance(in: directory, shape)
         whitelist = try ArtifactFiles.readJSON(Whitelist.self, ArtifactFiles.whitelist, in: directory)
@@ -119,19 +118,6 @@ public struct PruningArtifacts: Sendable {
     private func check(_ shape: ArtifactFiles.Shape) throws(PruningError) {
         guard !domains.isEmpty, Set(domains).count == domains.count else {
             throw .inconsistentArtifacts("the domains are \(domains)")
-        }
-        guard temperatures[.singleDomain] != nil else {
-            throw .inconsistentArtifacts("there are no temperatures for \(CalibrationRegime.singleDomain.rawValue)")
-        }
-        for (regime, calibration) in temperatures {
-            guard calibration.temperatures.count == shape.layers,
-                calibration.temperatures.allSatisfy(TemperatureCalibration.range.contains)
-            else {
-                let range = TemperatureCalibration.range
-                throw .inconsistentArtifacts(
-                    "\(regime.rawValue) needs \(shape.layers) temperatures of \(range.lowerBound) to \(range.upperBound)"
-                )
-            }
         }
         do {
             try channelOrder.check(layers: shape.layers, channels: shape.configuration.feedForwardWidth)

@@ -12,6 +12,8 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
     /// Artifacts would take the place of something else.
     case foreignFolder(String)
     case emptyDescription
+    /// To be trained for, but not distinct or none.
+    case domains([String])
     /// The artifacts hold no scores for a criterion.
     case unmeasuredCriterion(String)
     /// A parameter outside its range.
@@ -37,6 +39,10 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
             "the artifacts hold no \(name) importance; measure it with `subspacepath train`, or choose another --criterion"
         case .emptyDescription:
             "the scenario's description is empty; say in a sentence or two what it is about"
+        case .domains(let names):
+            names.isEmpty
+                ? "no domains are selected; name at least one"
+                : "the selected domains \(names.joined(separator: ", ")) are not distinct; name each once"
         case .outOfRange(let name, let value, let range):
             "\(name) is \(value), expected \(range.lowerBound) to \(range.upperBound)"
         }

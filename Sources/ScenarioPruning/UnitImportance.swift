@@ -1,5 +1,3 @@
-import Transformer
-
 /// What the offline stage measures of every unit of one kind.
 public struct UnitImportance: Sendable, Equatable {
     public let kind: UnitKind

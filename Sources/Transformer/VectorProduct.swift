@@ -48,12 +48,3 @@ public final class VectorProduct {
         return Array(UnsafeBufferPointer(start: output.pointer, count: shape.rows))
     }
 }
-
-extension PackedMatrix {
-    /// W x of a single vector, see ``VectorProduct``.
-    public func multiply(
-        _ x: [Float], on pool: WorkerPool, precision: DecoderModel.Precision = .float32
-    ) throws(DecoderError) -> [Float] {
-        try VectorProduct(shapedAs: self, on: pool, precision: precision)(self, x)
-    }
-}

@@ -1,5 +1,4 @@
 import Basics
-import Checkpoints
 import Evaluation
 
 /// A sweep's summary as tables for a terminal: its rows, then the differences from dense and blind pathways.

@@ -317,7 +317,7 @@ import Transformer
     @Test(arguments: DecoderModel.Precision.allCases)
     func aRestartedPassEndsAsAnUnbrokenOne(precision: DecoderModel.Precision) throws {
         let model = try DecoderModel(contentsOf: Fixtures.defaultModel, precision: precision)
-        let ids = (0..<150).map { 100 + $0 * 37 % 4000 }
+        let ids = (0..<300).map { 100 + $0 * 37 % 4000 }
         let session = try InferenceSession(model)
         let embedded = try session.embeddings(of: ids)
         let whole = try session.finalHidden(embedded, from: 0)

@@ -1,4 +1,4 @@
-import Checkpoints
+import Basics
 import Foundation
 import TestSupport
 import Testing

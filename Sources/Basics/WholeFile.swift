@@ -1,12 +1,10 @@
-import Basics
-
 /// Files that are written whole or not at all.
-public enum WholeFile {
+package enum WholeFile {
     /// Writes `data` to a temporary file beside `url`, which then takes its name; makes the folder, too. A link stays one, and
     /// a device or a pipe is written to.
     ///
     /// - Throws: ``FileWriteError``; what stood there before then stands there still.
-    public static func write(_ data: Data, to url: URL) throws(FileWriteError) {
+    package static func write(_ data: Data, to url: URL) throws(FileWriteError) {
         let files = FileManager.default
         let file = url.resolvingSymlinksInPath()
         let type = (try? files.attributesOfItem(atPath: file.path))?[.type] as? FileAttributeType

@@ -1,0 +1,44 @@
+import Basics
+
+/// A text whose likelihood is measured.
+public struct EvaluationText: Sendable, Equatable {
+    public let text: String
+    /// Compiles the pathway the text is read along.
+    public let scenario: String?
+    public let group: String?
+    /// Where it stands in its file, from 1 on.
+    public let line: Int
+
+    public init(text: String, scenario: String? = nil, group: String? = nil, line: Int = 1) {
+        self.text = text
+        self.scenario = scenario
+        self.group = group
+        self.line = line
+    }
+
+    private struct Line: Decodable {
+        let text: String
+        let scenario: String?
+        let group: String?
+    }
+
+    /// Reads a file of JSON lines `{"text", "scenario", "group"}`, the last two optional.
+    public static func read(_ url: URL) throws(EvaluationError) -> [EvaluationText] {
+        guard let data = FileManager.default.contents(atPath: url.path) else {
+            throw .malformed(file: url.path, detail: "cannot be read")
+        }
+        var texts: [EvaluationText] = []
+        for (index, line) in data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
+            if line.allSatisfy({ $0 == 0x20 || $0 == 0x0d || $0 == 0x09 }) { continue }
+            guard let decoded = try? JSONDecoder().decode(Line.self, from: Data(line)) else {
+                throw .unusableText(
+                    file: url.path, line: index + 1, detail: "is not a JSON object with a string \"text\"")
+            }
+            texts.append(
+                EvaluationText(
+                    text: decoded.text, scenario: decoded.scenario, group: decoded.group, line: index + 1))
+        }
+        guard !texts.isEmpty else { throw .malformed(file: url.path, detail: "holds no texts") }
+        return texts
+    }
+}

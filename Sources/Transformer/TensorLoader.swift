@@ -1,0 +1,80 @@
+import CKernels
+import Checkpoints
+
+/// Reads tensors of a checkpoint, checking that they are there and of the expected shape.
+final class TensorLoader {
+    private let file: GGUFFile
+    private let pool: WorkerPool
+    private let arena: WeightArena
+    /// The names of the tensors that were asked for.
+    private var asked: Set<String> = []
+
+    init(_ file: GGUFFile, _ pool: WorkerPool) {
+        self.file = file
+        self.pool = pool
+        arena = WeightArena(expecting: file.tensors.reduce(0) { $0 + $1.range.count })
+    }
+
+    func matrix(
+        _ name: String, rows: Int, columns: Int, blockRows: Int? = nil, blockColumns: Int? = nil,
+        rotaryPairs: Int = 0, rowOrder: [Int32]? = nil, columnOrder: [Int32]? = nil
+    ) throws(CheckpointError) -> PackedMatrix {
+        asked.insert(name)
+        guard let tensor = file.tensor(name) else {
+            throw CheckpointError(.missing, file: file.file.path, field: name, detail: "the model has no such tensor")
+        }
+        return try PackedMatrix(
+            tensor, of: file, rows: rows, columns: columns, blockRows: blockRows,
+            blockColumns: blockColumns, rotaryPairs: rotaryPairs,
+            rowOrder: rowOrder, columnOrder: columnOrder, arena: arena, pool: pool)
+    }
+
+    func vector(_ name: String, count: Int) throws(CheckpointError) -> [Float] {
+        guard let values = try optionalVector(name, count: count) else {
+            throw CheckpointError(.missing, file: file.file.path, field: name, detail: "the model has no such tensor")
+        }
+        return values
+    }
+
+    func optionalVector(_ name: String, count: Int) throws(CheckpointError) -> [Float]? {
+        asked.insert(name)
+        guard let tensor = file.tensor(name) else { return nil }
+        guard tensor.elementCount == count else {
+            throw CheckpointError(
+                .malformed, file: file.file.path, field: name,
+                detail: "has \(tensor.elementCount) values, expected \(count)")
+        }
+        return [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
+            sp_dequantize(
+                sp_element_type(tensor.type.rawValue), file.bytes(of: tensor).baseAddress, count, buffer.baseAddress)
+            initialized = count
+        }
+    }
+
+    /// Once all is read: a tensor that is left over would change what the model computes.
+    ///
+    /// - Throws: ``CheckpointError`` that names the first one.
+    func checkNothingIsLeft() throws(CheckpointError) {
+        // Old converters wrote the frequencies of rotations, which follow from the hyperparameters.
+        let harmless = [".attn_rot_embd", ".attn.rot_embd", ".rotary_emb.inv_freq"]
+        for tensor in file.tensors
+        where !asked.contains(tensor.name) && !harmless.contains(where: tensor.name.contains) {
+            throw CheckpointError(
+                .unsupported, file: file.file.path, field: tensor.name,
+                detail: "this version does not know what the model does with this tensor")
+        }
+    }
+
+    /// A bias laid out like the output of `matrix`, whose rows come in heads.
+    func headBias(_ name: String, of matrix: PackedMatrix, rotaryPairs: Int) throws -> AlignedBuffer<Float>? {
+        guard let values = try optionalVector(name, count: matrix.rows) else { return nil }
+        let headSize = Int(matrix.matrix.block_rows)
+        let padded = try AlignedBuffer<Float>(count: matrix.outputStride, for: name)
+        for (row, value) in values.enumerated() {
+            var inner = row % headSize
+            if inner < 2 * rotaryPairs { inner = (inner % 2) * rotaryPairs + inner / 2 }
+            padded.pointer[row / headSize * matrix.blockStride + inner] = value
+        }
+        return padded
+    }
+}
