@@ -1,33 +1,43 @@
 /// Files that are written whole or not at all.
 package enum WholeFile {
-    /// Writes `data` to a temporary file beside `url`, which then takes its name; makes the folder, too. A link stays one, and
-    /// a device or a pipe is written to.
+    /// Writes `data` to a temporary file beside `url`, which then takes its name and its permissions; makes the folder, too. A
+    /// link stays one. A device, a pipe, or the file that standard output goes to is written to.
     ///
     /// - Throws: ``FileWriteError``; what stood there before then stands there still.
     package static func write(_ data: Data, to url: URL) throws(FileWriteError) {
         let files = FileManager.default
         let file = url.resolvingSymlinksInPath()
-        let type = (try? files.attributesOfItem(atPath: file.path))?[.type] as? FileAttributeType
-        guard type != .typeDirectory else { throw FileWriteError(path: url.relativePath, reason: "it is a folder") }
-        guard type != .typeSymbolicLink else {
+        var status = stat()
+        let exists = stat(url.path, &status) == 0
+        guard !exists || status.st_mode & S_IFMT != S_IFDIR else {
+            throw FileWriteError(path: url.relativePath, reason: "it is a folder")
+        }
+        guard exists || (try? files.destinationOfSymbolicLink(atPath: file.path)) == nil else {
             throw FileWriteError(path: url.relativePath, reason: "it is a link to nothing")
         }
         let folder = file.deletingLastPathComponent()
-        guard files.isFolder(atPath: folder.path) != false else {
+        guard exists || files.isFolder(atPath: folder.path) != false else {
             throw FileWriteError(path: url.relativePath, reason: "\(folder.lastPathComponent) is not a folder")
         }
         do {
-            if type != nil, type != .typeRegular {
-                let descriptor = open(file.path, O_WRONLY | O_CLOEXEC)
+            if exists, isStandardOutput(status) { return try FileDescriptor.standardOutput.write(data) }
+            if exists, status.st_mode & S_IFMT != S_IFREG {
+                let descriptor = open(url.path, O_WRONLY | O_CLOEXEC)
                 guard descriptor >= 0 else { throw SystemError.last }
                 defer { close(descriptor) }
                 return try FileDescriptor(descriptor).write(data)
             }
             try files.createDirectory(at: folder, withIntermediateDirectories: true)
             try data.write(to: file, options: .atomic)
+            if exists, chmod(file.path, status.st_mode & 0o7777) != 0 { throw SystemError.last }
         } catch {
             throw FileWriteError(path: url.relativePath, error)
         }
+    }
+
+    private static func isStandardOutput(_ status: stat) -> Bool {
+        var output = stat()
+        return fstat(STDOUT_FILENO, &output) == 0 && output.st_dev == status.st_dev && output.st_ino == status.st_ino
     }
 }
 

@@ -18,6 +18,8 @@ PRIMITIVE f32x16 load_halves(const uint8_t *p) {
     magnitude *= 0x1p112f;
     u32x16 result;
     memcpy(&result, &magnitude, sizeof result);
+    // Infinities and NaN have every bit of the exponent.
+    result |= (u32x16)((bits & 0x7c00) == 0x7c00) & 0x7f800000;
     result |= (bits & 0x8000) << 16;
     f32x16 value;
     memcpy(&value, &result, sizeof value);

@@ -11,19 +11,26 @@
         __builtin_shufflevector(ab, cd, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29),         \
         __builtin_shufflevector(ab, cd, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31))
 
-// Lane i of the result is the largest lane of v[i].
+// The larger of numbers that are not negative, where infinity is larger than all others and NaN larger still.
+INLINE f32x16 larger_positive(f32x16 a, f32x16 b) {
+    const i32x16 x = (i32x16)a, y = (i32x16)b;
+    return (f32x16)(x > y ? x : y);
+}
+INLINE f32x16 larger_magnitude(f32x16 a, f32x16 b) { return larger_positive(magnitude(a), magnitude(b)); }
+
+// Lane i of the result is the largest lane of v[i], none of which is negative.
 INLINE f32x16 largest_of_each(const f32x16 v[16]) {
     f32x16 quarters[4], halves[2];
 #pragma clang loop unroll(full)
-    for (int i = 0; i < 4; i++) quarters[i] = FOLD_QUARTERS(larger, v[4 * i], v[4 * i + 1], v[4 * i + 2], v[4 * i + 3]);
+    for (int i = 0; i < 4; i++) quarters[i] = FOLD_QUARTERS(larger_positive, v[4 * i], v[4 * i + 1], v[4 * i + 2], v[4 * i + 3]);
 #pragma clang loop unroll(full)
     for (int i = 0; i < 2; i++) {
         const f32x16 a = quarters[2 * i], b = quarters[2 * i + 1];
-        halves[i] = larger(
+        halves[i] = larger_positive(
             __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23),
             __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31));
     }
-    return larger(
+    return larger_positive(
         __builtin_shufflevector(halves[0], halves[1], 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27),
         __builtin_shufflevector(halves[0], halves[1], 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31));
 }
@@ -66,10 +73,10 @@ INLINE void quantize_units(sp_input_units units, int count, quantized_units *res
     f32x16 peaks[16];
     for (int i = 0; i < count; i++) {
         const float *x = units.values + units.value_step * (size_t)i;
-        peaks[i] = larger(magnitude(load_floats(x)), magnitude(load_floats(x + 16)));
+        peaks[i] = larger_magnitude(load_floats(x), load_floats(x + 16));
     }
     for (int i = count; i < 16; i++) peaks[i] = splat(0);
-    const f32x16 scales = short_mantissas(larger(largest_of_each(peaks) / splat(127), splat(LEAST_INPUT_SCALE)));
+    const f32x16 scales = short_mantissas(larger_positive(largest_of_each(peaks) / splat(127), splat(LEAST_INPUT_SCALE)));
     _Alignas(64) float inverses[16];
     store_floats(inverses, splat(1) / scales);
     for (int i = 0; i < count; i++) {
@@ -133,7 +140,9 @@ static void rms_norm(const float *x, const float *weight, int count, float epsil
     }
     float sum = sum_of_lanes(squares);
     for (; i < count; i++) sum += x[i] * x[i];
-    const float scale = 1.0f / __builtin_sqrtf(sum / (float)count + epsilon);
+    // Of a sum that is too large for a float the root's reciprocal would be 0, and all that follows look like numbers.
+    const float scale =
+        __builtin_isfinite(sum) ? 1.0f / __builtin_sqrtf(sum / (float)count + epsilon) : __builtin_nanf("");
     for (i = 0; i + 16 <= count; i += 16)
         store_floats(destination + i, load_floats(x + i) * splat(scale) * load_floats(weight + i));
     for (; i < count; i++) destination[i] = x[i] * scale * weight[i];

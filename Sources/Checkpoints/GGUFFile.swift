@@ -205,6 +205,13 @@ extension GGUFFile {
         return string
     }
 
+    /// A string that is one of a few names. Comparing longer ones may take time in the square of their length.
+    public func name(_ key: String) throws(CheckpointError) -> String? {
+        let value = try string(key)
+        if let value, value.utf8.count > 64 { throw failure(.malformed, key, "has \(value.utf8.count) bytes, no name") }
+        return value
+    }
+
     public func bool(_ key: String) throws(CheckpointError) -> Bool? {
         guard let value = metadata[key] else { return nil }
         guard case .bool(let bool) = value else { throw failure(.malformed, key, "is not a boolean") }

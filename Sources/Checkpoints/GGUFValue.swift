@@ -33,6 +33,9 @@ enum GGUFValueType: UInt32 {
 extension ByteCursor {
     /// Arrays of arrays deeper than this are refused.
     private static let deepestNesting = 8
+    /// Longer arrays than this are refused: numbers take up to eight times their room in the file, and none that this
+    /// library reads is longer than a vocabulary.
+    private static let longestArray = 1 << 24
 
     mutating func readValueType(_ field: String) throws(CheckpointError) -> GGUFValueType {
         let id = try read(UInt32.self, field)
@@ -91,6 +94,9 @@ extension ByteCursor {
         }
         let type = try readValueType(field)
         let count = try readCount(ofSize: type.smallestSize, field)
+        guard count <= Self.longestArray else {
+            throw error(.unsupported, field, "has \(count) elements, more than \(Self.longestArray)")
+        }
         switch type {
         case .string:
             var strings: [String] = []

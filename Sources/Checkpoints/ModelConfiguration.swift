@@ -39,7 +39,7 @@ public struct ModelConfiguration: Sendable, Equatable {
         func failure(_ reason: CheckpointError.Reason, _ field: String, _ detail: String) -> CheckpointError {
             CheckpointError(reason, file: file.file.path, field: field, detail: detail)
         }
-        let family = try file.required("general.architecture", try file.string("general.architecture"))
+        let family = try file.required("general.architecture", try file.name("general.architecture"))
         guard let architecture = Architecture(rawValue: family) else {
             let known = Architecture.allCases.map(\.rawValue).joined(separator: ", ")
             throw failure(.unsupported, "general.architecture", "is \"\(family)\"; supported are \(known)")
@@ -86,7 +86,7 @@ public struct ModelConfiguration: Sendable, Equatable {
                 "is \(rotaryDimensions), expected an even number up to \(headSize)")
         }
         // Files from before there were several types of scaling hold a factor alone.
-        let scaling = try file.string("\(family).rope.scaling.type") ?? "linear"
+        let scaling = try file.name("\(family).rope.scaling.type") ?? "linear"
         switch scaling {
         case "none": rotaryScale = 1
         case "linear":

@@ -4,7 +4,7 @@
 /// standard deviation over the pools. ``DomainSpace`` has axes in fewer dimensions, to choose domains by.
 public struct DomainAxes: Sendable {
     private let standard: Standardization
-    /// Unit vectors, `[domains][width]`.
+    /// Unit vectors, `[domains][width]`; zero for a domain whose mean is that of all, as where it is the only one.
     public let axes: [[Double]]
 
     /// - Parameter pools: for each domain, the embeddings of its texts, `[domains][texts][width]`.
@@ -17,8 +17,9 @@ public struct DomainAxes: Sendable {
     private static func direction(_ rows: [[Float]], _ standard: Standardization) -> [Double] {
         var sum = [Double](repeating: 0, count: standard.mean.count)
         for row in rows { for (i, value) in standard.apply(row).enumerated() { sum[i] += value } }
-        let length = dot(sum, sum).squareRoot()
-        return length > 0 ? sum.map { $0 / length } : sum
+        // Of texts whose mean is that of all, rounding leaves a hair.
+        let least = 1e-9 * Double(rows.count) * Double(sum.count).squareRoot()
+        return dot(sum, sum).squareRoot() > least ? unit(sum) : sum.map { _ in 0 }
     }
 
     /// How similar a set of texts is to each axis: the cosine of its mean direction, 0 where negative.

@@ -27,7 +27,7 @@ public struct DomainSpace: Sendable {
         if let empty = pools.first(where: \.embeddings.isEmpty) { throw .emptyPool(empty.domain) }
         let standard = Standardization(pools: pools.map(\.embeddings))
         let sink = Self.direction(ofSinks: pools, standard)
-        let rows = pools.map { $0.embeddings.map { Self.without(sink, standard.apply($0)) } }
+        let rows = pools.map { $0.embeddings.map { without(sink, standard.apply($0)) } }
         let weights = rows.flatMap { pool in pool.map { _ in 1 / Double(pool.count) } }
         let components = PrincipalComponents(rows.flatMap(\.self), weights: weights, count: dimensions, seed: seed)
         let coordinates = rows.map { $0.map(components.coordinates) }
@@ -52,13 +52,7 @@ public struct DomainSpace: Sendable {
         for pool in pools where !pool.sink.isEmpty {
             for (i, value) in standard.apply(pool.sink).enumerated() { sum[i] += value }
         }
-        let length = dot(sum, sum).squareRoot()
-        return length > 0 ? sum.map { $0 / length } : sum
-    }
-
-    private static func without(_ direction: [Double], _ row: [Double]) -> [Double] {
-        let along = dot(direction, row)
-        return row.indices.map { row[$0] - along * direction[$0] }
+        return unit(sum)
     }
 
     /// `1 - |cos|` of every two axes, `[domains][domains]`: 1 for axes at right angles, 0 on the diagonal.

@@ -14,17 +14,18 @@ public struct EmbeddedPool: Sendable, Equatable {
 }
 
 extension FeatureReader {
-    /// The embedding of each text of a pool, stopwords removed.
+    /// The embedding of each text of a pool, stopwords removed. A text of one token is left out: it is a sink alone.
     ///
     /// - Parameter onText: called after each text.
     public func embed(_ pool: TextPool, onText: () -> Void = {}) throws -> EmbeddedPool {
         var sink: [Float] = []
-        let embeddings = try pool.texts.map { text in
+        var embeddings: [[Float]] = []
+        for text in pool.texts {
             let (mean, first) = try embedding(of: TextNormalization.apply(text))
             if sink.isEmpty { sink = first.map { _ in 0 } }
             for i in sink.indices { sink[i] += first[i] / Float(pool.texts.count) }
+            if let mean { embeddings.append(mean) }
             onText()
-            return mean
         }
         return EmbeddedPool(domain: pool.domain, embeddings: embeddings, sink: sink)
     }

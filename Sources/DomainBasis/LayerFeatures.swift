@@ -32,6 +32,13 @@ public final class FeatureReader {
         return LayerFeatures(try taps(over: text, of: .residuals, layers: count), layers: count)
     }
 
+    /// The residuals of the first token of `text`.
+    public func firstToken(of text: String) throws -> LayerFeatures {
+        session.reset()
+        let taps = try session.taps(over: Array(tokens(of: text).prefix(1)), of: .residuals)
+        return LayerFeatures(taps, layers: model.configuration.layers)
+    }
+
     /// What flows through each layer while `text` is read, as it is and cut likewise.
     public func taps(over text: String, of kinds: MeanTaps.Kinds, layers: Int? = nil) throws -> MeanTaps {
         session.reset()
@@ -40,16 +47,16 @@ public final class FeatureReader {
 
     /// What is read of `text`.
     public func tokens(of text: String) -> [Int] {
-        Array(model.tokenizer.encode(text).prefix(session.contextLimit))
+        Array(model.tokenizer.encodeText(text).prefix(session.contextLimit))
     }
 
     /// The mean post-attention residual of `text` at the middle layer over the tokens after its first, and that of the
-    /// first, each `[width]`.
+    /// first, each `[width]`; no mean of a text of one token.
     ///
     /// The first token is an attention sink (Xiao et al., 2024): its residual is far longer than the others' and much
     /// the same in every text. In a mean over all tokens its share is one over their number, so that embeddings would
     /// differ by the length of a text before anything else.
-    public func embedding(of text: String) throws -> (mean: [Float], first: [Float]) {
+    public func embedding(of text: String) throws -> (mean: [Float]?, first: [Float]) {
         session.reset()
         let layer = model.configuration.layers / 2
         let ids = tokens(of: text)
@@ -57,6 +64,6 @@ public final class FeatureReader {
             try session.taps(over: Array(ids), of: .residuals, layers: layer + 1).residual(layer: layer)
         }
         let first = try residual(ids.prefix(1))
-        return (ids.count > 1 ? try residual(ids.dropFirst()) : first, first)
+        return (ids.count > 1 ? try residual(ids.dropFirst()) : nil, first)
     }
 }

@@ -3,9 +3,10 @@ import Transformer
 
 /// One-vs-rest logistic probes of one layer: `z = P r + b`, `p_k = sigmoid(z_k)`.
 ///
-/// `r` is the mean post-attention residual of a text. Probes are trained on standardised residuals, because the
-/// residual stream has a few directions of enormous scale; the standardisation is then folded into P and b, so
-/// that a trained probe reads the residual itself.
+/// `r` is the mean post-attention residual of a text. Its part along the ``AttentionSink`` says how many tokens the text
+/// has, and probes do not see it. They are trained on standardised residuals, because the
+/// residual stream has a few directions of enormous scale; both are then folded into P and b, so that a trained probe
+/// reads the residual itself.
 public struct LinearProbe: Sendable, Equatable {
     /// P, `[domains][width]`.
     public let weights: [[Float]]
@@ -54,12 +55,15 @@ public struct ProbeTraining: Sendable, Equatable {
     /// - Parameters:
     ///   - residuals: `[texts][width]`, with the domain index of each in `domains`.
     ///   - validation: the same for the validation pool.
+    ///   - sink: what probes do not see.
     public func train(
-        residuals: [[Float]], domains: [Int], validation: (residuals: [[Float]], domains: [Int]), domainCount: Int
+        residuals: [[Float]], domains: [Int], validation: (residuals: [[Float]], domains: [Int]), domainCount: Int,
+        ignoring sink: AttentionSink
     ) -> LinearProbe {
-        let standard = Standardization(pools: [residuals])
-        let inputs = residuals.map(standard.apply)
-        let validationInputs = validation.residuals.map(standard.apply)
+        let seen = residuals.map(sink.removed)
+        let standard = Standardization(pools: [seen])
+        let inputs = seen.map(standard.apply)
+        let validationInputs = validation.residuals.map { standard.apply(sink.removed(from: $0)) }
         var state = AdamState(domains: domainCount, width: standard.mean.count, self)
         var best = (loss: Double.infinity, weights: state.weights, biases: state.biases, epoch: 0)
         var generator = SplitMix64(seed: seed)
@@ -71,7 +75,7 @@ public struct ProbeTraining: Sendable, Equatable {
             if loss < best.loss { best = (loss, state.weights, state.biases, epoch) }
             if epoch - best.epoch >= patience { break }
         }
-        return standard.fold(weights: best.weights, biases: best.biases)
+        return sink.fold(standard.fold(weights: best.weights, biases: best.biases))
     }
 }
 

@@ -42,6 +42,7 @@ public struct PrincipalComponents: Sendable {
         }
         self.mean = mean
         totalVariance = scaled.reduce(0) { $0 + dot($1, $1) }
+        let count = min(count, width, rows.count)
         let size = min(width, rows.count, 2 * count + 8)
         // Of equal rows rounding leaves a hair.
         guard count > 0, size > 0, totalVariance > 1e-18 * Double(width) else {

@@ -9,7 +9,8 @@ public enum AnswerScoring {
         switch turn.taskType {
         case .multipleChoice:
             let options = options(of: turn.prompt)
-            return chosenOption(in: prediction, options: options) == turn.answer.first ? 1 : 0
+            let right = [turn.answer] + (turn.otherAnswers ?? [])
+            return chosenOption(in: prediction, options: options).map { right.contains(String($0)) } == true ? 1 : 0
         case .factual, .code, .reasoning:
             let answers = [turn.answer] + (turn.otherAnswers ?? [])
             return answers.reduce(0) { max($0, keywordOverlap(prediction: prediction, answer: $1)) }
@@ -27,9 +28,12 @@ public enum AnswerScoring {
     /// The distinct words of `text` without stopwords; all words where there are only stopwords.
     static func keywords(of text: String) -> Set<String> {
         let words = Set(words(of: text))
-        let kept = words.subtracting(TextNormalization.stopwords)
+        let kept = words.subtracting(stopwords)
         return kept.isEmpty ? words : kept
     }
+
+    /// As ``words(of:)`` finds them: of "it's" there is "it" and "s".
+    private static let stopwords = Set(TextNormalization.stopwords.flatMap(words(of:)))
 
     /// Runs of letters and digits in lower case. To a number belong a minus that follows no letter or digit, a point between
     /// digits, and commas that stand before three digits, which are dropped.

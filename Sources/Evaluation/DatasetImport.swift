@@ -67,9 +67,7 @@ public struct DatasetImport: Sendable {
 
     /// Without the byte order mark that some editors put first.
     private static func contents(of file: URL) throws(EvaluationError) -> Data {
-        guard let data = FileManager.default.contents(atPath: file.path) else {
-            throw .malformed(file: file.path, detail: "cannot be read")
-        }
+        let data = try EvaluationError.contents(of: file)
         return data.starts(with: [0xef, 0xbb, 0xbf]) ? Data(data.dropFirst(3)) : data
     }
 

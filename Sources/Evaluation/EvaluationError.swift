@@ -1,3 +1,5 @@
+import Basics
+
 /// Why an evaluation could not run or go on.
 public enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible {
     case unknownDataset(String, directory: String, known: [String])
@@ -7,6 +9,8 @@ public enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible
     case cannotWrite(file: String, detail: String)
     /// A text or question that cannot be evaluated.
     case unusableText(file: String, line: Int, detail: String)
+    /// A turn that cannot be answered, counted from 1.
+    case unusableTurn(dataset: String, scenario: String, turn: Int, detail: String)
     /// Two datasets of one run have the same name.
     case ambiguousDataset(String)
     /// A dataset with the name of all of them together.
@@ -20,6 +24,15 @@ public enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible
     /// Runs that stand on one page are of several models.
     case differentModels([String])
 
+    /// What a file or pipe holds.
+    static func contents(of url: URL) throws(EvaluationError) -> Data {
+        do {
+            return try InputFile.contents(of: url)
+        } catch {
+            throw .malformed(file: url.path, detail: "cannot be read: \(error)")
+        }
+    }
+
     public var description: String {
         switch self {
         case .unknownDataset(let name, let directory, let known):
@@ -30,6 +43,8 @@ public enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible
         case .cannotWrite(let file, let detail):
             "cannot write \(file): \(detail); what was written so far is kept, `--resume` goes on from there"
         case .unusableText(let file, let line, let detail): "\(file), line \(line): \(detail)"
+        case .unusableTurn(let dataset, let scenario, let turn, let detail):
+            "\(dataset), scenario \(scenario), turn \(turn): \(detail)"
         case .ambiguousDataset(let name): "two datasets are named \"\(name)\"; run them apart, or rename a file"
         case .reservedDataset(let name): "a dataset cannot be named \"\(name)\", as all of them together are; rename it"
         case .otherScenarios(let file):

@@ -24,9 +24,7 @@ public struct EvaluationText: Sendable, Equatable {
 
     /// Reads a file of JSON lines `{"text", "scenario", "group"}`, the last two optional.
     public static func read(_ url: URL) throws(EvaluationError) -> [EvaluationText] {
-        guard let data = FileManager.default.contents(atPath: url.path) else {
-            throw .malformed(file: url.path, detail: "cannot be read")
-        }
+        let data = try EvaluationError.contents(of: url)
         var texts: [EvaluationText] = []
         for (index, line) in data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
             if line.allSatisfy({ $0 == 0x20 || $0 == 0x0d || $0 == 0x09 }) { continue }

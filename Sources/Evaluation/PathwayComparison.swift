@@ -9,16 +9,18 @@ public struct PathwayComparison: Sendable, Encodable, Equatable {
     public let metric: Metric
     /// The mean over turns of the pathway's value minus the baseline's.
     public let difference: Double
-    /// The 95% interval of the difference, by resampling scenarios.
-    public let low: Double
-    public let high: Double
+    /// The 95% interval of the difference, by resampling scenarios; nil for one scenario, which says nothing of how scenarios
+    /// differ.
+    public let low: Double?
+    public let high: Double?
     /// Two-sided, of the sign-flip test over scenarios; not corrected for the number of comparisons.
     public let pValue: Double
     public let scenarios: Int
     public let turns: Int
 
-    /// The interval to show, as ``SweepSummary/Row/interval(of:)``.
-    public var interval: ConfidenceInterval? { scenarios > 1 ? ConfidenceInterval(low: low, high: high) : nil }
+    public var interval: ConfidenceInterval? {
+        low.flatMap { low in high.map { ConfidenceInterval(low: low, high: $0) } }
+    }
 
     /// - Parameters:
     ///   - results: of the pathway.
@@ -40,7 +42,7 @@ public struct PathwayComparison: Sendable, Encodable, Equatable {
         turns = clusters.reduce(0) { $0 + $1.count }
         scenarios = clusters.count
         difference = clusters.reduce(0) { $1.reduce($0, +) } / Double(turns)
-        (low, high) = (interval.low, interval.high)
+        (low, high) = scenarios > 1 ? (interval.low, interval.high) : (nil, nil)
         pValue = SignFlipTest(clusters, seed: seed).pValue
         self.dataset = dataset
         pathway = first.pathway

@@ -19,7 +19,8 @@ public struct PerplexityEvaluation: Sendable {
         _ likelihood: Likelihood, group: String?, prunedFraction: Double = 0, multiplyAddsRemoved: Double = 0
     ) {
         total += likelihood
-        if let group { groups[group, default: Likelihood()] += likelihood }
+        // A text of one token predicts nothing.
+        if let group, likelihood.tokens > 0 { groups[group, default: Likelihood()] += likelihood }
         prunedFractionSum += prunedFraction * Double(likelihood.tokens)
         multiplyAddsRemovedSum += multiplyAddsRemoved * Double(likelihood.tokens)
     }

@@ -42,7 +42,7 @@ struct PublishedQuestion: Equatable {
             }
             self.answer = .option(right, of: options)
         case .texts(let texts):
-            let texts = texts.map(Self.oneLine).filter { !$0.isEmpty }
+            let texts = texts.map(Self.oneLine).filter { !AnswerScoring.words(of: $0).isEmpty }
             guard !texts.isEmpty else { throw Malformed(detail: "has no answer") }
             self.answer = .texts(texts)
         }

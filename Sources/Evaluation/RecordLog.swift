@@ -23,8 +23,8 @@ public final class RecordLog<Record: RunRecord> {
     /// Opens the log in `directory` to append to, and hands back what it holds. A last line that a killed run left half
     /// written is cut off.
     public static func resume(in directory: URL) throws -> (log: RecordLog, earlier: [Record]) {
-        let (earlier, whole) = try records(in: directory)
         let log = try RecordLog(path: directory.appending(path: fileName).path)
+        let (earlier, whole) = try records(in: directory)
         guard ftruncate(log.descriptor, off_t(whole)) == 0, lseek(log.descriptor, 0, SEEK_END) >= 0 else {
             throw EvaluationError.cannotWrite(file: log.path, detail: SystemError.last.description)
         }
@@ -54,6 +54,11 @@ public final class RecordLog<Record: RunRecord> {
         self.path = path
         descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw .cannotWrite(file: path, detail: SystemError.last.description) }
+        // For as long as the log is open: lines of two runs would break each other.
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            close(descriptor)
+            throw .cannotWrite(file: path, detail: "another run is writing it")
+        }
     }
 
     /// Appends a line and hands it to the system before returning. A line that does not fit is taken back whole.

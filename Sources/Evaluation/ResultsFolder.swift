@@ -3,6 +3,8 @@ import Basics
 /// The folder of one sweep: its configuration, a line for each turn, and at the end a summary.
 public struct ResultsFolder {
     public let url: URL
+    /// Whether an earlier run is gone on with.
+    public let isResumed: Bool
 
     static let configurationFile = "configuration.json"
     static let summaryFile = "summary.json"
@@ -14,10 +16,10 @@ public struct ResultsFolder {
     ///   - resuming: whether to go on with an earlier run. Without one, a new run starts.
     /// - Throws: ``EvaluationError`` where the name is taken by another run, `FileWriteError` where nothing can be written.
     public init(in parent: URL, name: String?, _ configuration: SweepConfiguration, resuming: Bool) throws {
-        let files = FileManager.default
+        try Self.makeFolder(parent)
         if let name {
             url = parent.appending(path: name)
-            if files.fileExists(atPath: url.path) {
+            if try !Self.isMade(url) {
                 guard resuming else {
                     throw EvaluationError.unusableRun(
                         folder: url.relativePath,
@@ -33,14 +35,17 @@ public struct ResultsFolder {
                         folder: url.relativePath,
                         detail: "it holds a run with other settings, artifacts or scenarios; choose another name")
                 }
+                isResumed = true
                 return
             }
         } else if resuming, let earlier = Self.latest(in: parent, configuration) {
             url = earlier
+            isResumed = true
             return
         } else {
-            url = Self.unused(in: parent)
+            url = try Self.made(in: parent)
         }
+        isResumed = false
         try Self.write(configuration, to: url.appending(path: Self.configurationFile))
     }
 
@@ -62,22 +67,44 @@ public struct ResultsFolder {
         return try? JSONDecoder().decode(SweepConfiguration.self, from: data)
     }
 
-    /// Names start with the time, so the last in order is the latest.
+    /// The run of the same settings that was started last.
     private static func latest(in parent: URL, _ configuration: SweepConfiguration) -> URL? {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: parent.path)) ?? []
-        return names.sorted().reversed().map { parent.appending(path: $0) }.first {
-            Self.configuration(of: $0)?.completed(by: configuration) == configuration
+        let files = FileManager.default
+        let names = (try? files.contentsOfDirectory(atPath: parent.path)) ?? []
+        func started(_ run: URL) -> Date {
+            let file = run.appending(path: configurationFile).path
+            return (try? files.attributesOfItem(atPath: file))?[.modificationDate] as? Date ?? .distantPast
+        }
+        return names.map { parent.appending(path: $0) }
+            .filter { Self.configuration(of: $0)?.completed(by: configuration) == configuration }
+            .max { (started($0), $0.lastPathComponent) < (started($1), $1.lastPathComponent) }
+    }
+
+    /// A new folder named after the time.
+    private static func made(in parent: URL) throws -> URL {
+        let base = Date().text.replacing(" ", with: "T").replacing(":", with: "-")
+        var url = parent.appending(path: base)
+        var number = 2
+        while try !isMade(url) {
+            url = parent.appending(path: "\(base)-\(number)")
+            number += 1
+        }
+        return url
+    }
+
+    private static func makeFolder(_ url: URL) throws {
+        do {
+            try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+        } catch {
+            throw FileWriteError(path: url.relativePath, error)
         }
     }
 
-    private static func unused(in parent: URL) -> URL {
-        let base = Date().text.replacing(" ", with: "T").replacing(":", with: "-")
-        var name = base
-        var number = 2
-        while FileManager.default.fileExists(atPath: parent.appending(path: name).path) {
-            name = "\(base)-\(number)"
-            number += 1
-        }
-        return parent.appending(path: name)
+    /// Makes one folder; false where something stands there already, so that of two runs one has it.
+    private static func isMade(_ url: URL) throws -> Bool {
+        if mkdir(url.path, 0o777) == 0 { return true }
+        let error = SystemError.last
+        guard error.code == EEXIST else { throw FileWriteError(path: url.relativePath, error) }
+        return false
     }
 }

@@ -69,9 +69,7 @@ public struct ScenarioSet: Sendable {
         var scenarios: [Scenario] = []
         var seen: Set<String> = []
         for url in urls {
-            guard let data = FileManager.default.contents(atPath: url.path) else {
-                throw .malformed(file: url.path, detail: "cannot be read")
-            }
+            let data = try EvaluationError.contents(of: url)
             let list: [Scenario]
             do {
                 list = try JSONDecoder().decode([Scenario].self, from: data)
@@ -89,7 +87,7 @@ public struct ScenarioSet: Sendable {
             scenarios += list
         }
         guard !scenarios.isEmpty else {
-            if isFile { throw .malformed(file: name, detail: "holds no scenarios") }
+            if let file = urls.first { throw .malformed(file: file.path, detail: "holds no scenarios") }
             throw .unknownDataset(name, directory: directory.path, known: Self.names(in: directory))
         }
         self.init(name: isFile ? urls[0].deletingPathExtension().lastPathComponent : name, scenarios: scenarios)
@@ -99,16 +97,22 @@ public struct ScenarioSet: Sendable {
     private static func fault(of scenario: Scenario) -> String? {
         if scenario.turns.isEmpty { return "without turns" }
         if scenario.topicDescription.allSatisfy(\.isWhitespace) { return "without a topic_description" }
-        for (index, turn) in scenario.turns.enumerated() where turn.taskType == .multipleChoice {
-            let letters = AnswerScoring.options(of: turn.prompt).map(\.letter)
-            let place = "whose turn \(index + 1)"
-            if letters.isEmpty { return "\(place) is a multiple choice without lines of options, `A. text`" }
-            guard let letter = turn.answer.first, letters.contains(letter) else {
-                let known = letters.map(String.init).joined(separator: ", ")
-                return "\(place) has the answer \"\(turn.answer)\", expected one of \(known)"
-            }
+        for (index, turn) in scenario.turns.enumerated() {
+            if let fault = fault(of: turn) { return "whose turn \(index + 1) \(fault)" }
         }
         return nil
+    }
+
+    private static func fault(of turn: Scenario.Turn) -> String? {
+        let answers = [turn.answer] + (turn.otherAnswers ?? [])
+        guard turn.taskType == .multipleChoice else {
+            let unscored = answers.first { AnswerScoring.words(of: $0).isEmpty }
+            return unscored.map { "has the answer \"\($0)\", in which there is no word to find" }
+        }
+        let letters = AnswerScoring.options(of: turn.prompt).map { String($0.letter) }
+        if letters.isEmpty { return "is a multiple choice without lines of options, `A. text`" }
+        let unknown = answers.first { !letters.contains($0) }
+        return unknown.map { "has the answer \"\($0)\", expected one of \(letters.joined(separator: ", "))" }
     }
 
     private static func files(in folder: URL) -> [URL] {

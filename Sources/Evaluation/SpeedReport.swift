@@ -66,6 +66,9 @@ public struct SpeedReport: Sendable, Codable {
         repetitions: Int, seed: UInt64, loadSeconds: Double, onProgress: (_ done: Int, _ total: Int) -> Void
     ) throws {
         let pathways: [Pathway?] = pathway.map { [nil, $0] } ?? [nil]
+        for tokens in promptTokens {
+            try SpeedBenchmark.check(model, promptTokens: tokens, generateTokens: generateTokens)
+        }
         // Once at every length without the meter's memory, for the peak, which is also the caches' warm-up.
         for (index, tokens) in promptTokens.enumerated() {
             _ = try SpeedBenchmark(
@@ -74,9 +77,6 @@ public struct SpeedReport: Sendable, Codable {
         }
         peakResidentBytes = SpeedBenchmark.peakResidentBytes
         let meter = try MachineLimitsMeter(model.pool)
-        for tokens in promptTokens {
-            try SpeedBenchmark.check(model, promptTokens: tokens, generateTokens: generateTokens)
-        }
         let benchmarks = try promptTokens.enumerated().map { index, tokens in
             try SpeedBenchmark(
                 model, along: pathways, promptTokens: tokens, generateTokens: generateTokens,

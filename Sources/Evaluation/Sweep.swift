@@ -190,11 +190,17 @@ public final class Sweep {
         _ turn: Scenario.Turn, _ index: Int, of scenario: Scenario, dataset: String, along run: Run,
         comparedWith reference: DenseReference
     ) throws -> TurnResult {
-        let likelihood =
-            configuration.scoring.measuresLikelihood
-            ? try measure(turn, index, of: scenario, along: run, comparedWith: reference) : nil
-        let summary =
-            configuration.scoring.generates ? try generate(turn, index, of: scenario, along: run) : nil
+        let likelihood: TurnLikelihood?
+        let summary: GenerationSummary?
+        do {
+            likelihood =
+                configuration.scoring.measuresLikelihood
+                ? try measure(turn, index, of: scenario, along: run, comparedWith: reference) : nil
+            summary = configuration.scoring.generates ? try generate(turn, index, of: scenario, along: run) : nil
+        } catch let error as DecoderError {
+            throw EvaluationError.unusableTurn(
+                dataset: dataset, scenario: scenario.id, turn: index + 1, detail: "\(error)")
+        }
         return TurnResult(
             dataset: dataset, scenario: scenario.id, turn: index, pathway: run.path.kind, strength: run.path.strength,
             prompt: turn.prompt, answer: turn.answer, prediction: summary?.text,

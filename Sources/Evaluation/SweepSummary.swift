@@ -7,6 +7,8 @@ public struct SweepSummary: Sendable {
     public struct Estimate: Sendable, Equatable {
         public let mean: Double
         public let interval: ConfidenceInterval
+        /// The scenarios that have the measure.
+        public let scenarios: Int
     }
 
     /// The turns of one dataset along the pathways of one kind and strength.
@@ -32,7 +34,7 @@ public struct SweepSummary: Sendable {
 
         /// A measure's interval to show; nil for one scenario, which says nothing of how scenarios differ.
         public func interval(of metric: Metric) -> ConfidenceInterval? {
-            scenarios > 1 ? estimates[metric]?.interval : nil
+            estimates[metric].flatMap { $0.scenarios > 1 ? $0.interval : nil }
         }
     }
 
@@ -111,9 +113,10 @@ private struct Dataset {
         return paths.map { path in
             let results = results[path] ?? []
             let speed = Speed(results)
-            let compilations = Dictionary(
-                results.map { ([$0.dataset, $0.scenario], $0.compileMilliseconds) },
-                uniquingKeysWith: { first, _ in first })
+            // One of each scenario, in the order of its first turn.
+            var seen: Set<[String]> = []
+            let compilations = results.filter { seen.insert([$0.dataset, $0.scenario]).inserted }
+                .map(\.compileMilliseconds)
             var estimates: [Metric: SweepSummary.Estimate] = [:]
             for metric in Metric.allCases { estimates[metric] = estimate(metric, results) }
             return SweepSummary.Row(
@@ -121,7 +124,7 @@ private struct Dataset {
                 prunedFraction: results.reduce(0) { $0 + $1.prunedFraction } / Double(results.count),
                 scenarios: compilations.count, turns: results.count, tokensPerSecond: speed?.tokensPerSecond,
                 speedup: speed.map { $0.speedup(over: dense ?? $0) },
-                compileMilliseconds: compilations.values.reduce(0, +) / Double(compilations.count))
+                compileMilliseconds: compilations.reduce(0, +) / Double(compilations.count))
         }
     }
 
@@ -129,7 +132,9 @@ private struct Dataset {
         let clusters = SweepSummary.clusters(results, metric.value)
         let count = clusters.reduce(0) { $0 + $1.count }
         return ClusterBootstrap.interval(of: clusters, seed: seed).map { interval in
-            SweepSummary.Estimate(mean: clusters.reduce(0) { $1.reduce($0, +) } / Double(count), interval: interval)
+            SweepSummary.Estimate(
+                mean: clusters.reduce(0) { $1.reduce($0, +) } / Double(count), interval: interval,
+                scenarios: clusters.count)
         }
     }
 
@@ -185,7 +190,8 @@ extension SweepSummary.Row: Encodable {
         init?(intValue: Int) { return nil }
     }
 
-    /// A flat object: a measure `m` gives the keys `m`, `mLow` and `mHigh`; what was not measured has no key.
+    /// A flat object: a measure `m` gives the keys `m`, `mLow` and `mHigh`; what was not measured has no key, and an interval
+    /// of one scenario has none.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: Key.self)
         func key(_ name: String) -> Key { Key(stringValue: name) }
@@ -194,8 +200,9 @@ extension SweepSummary.Row: Encodable {
         try container.encode(strength, forKey: key("strength"))
         for (metric, estimate) in estimates {
             try container.encode(estimate.mean, forKey: key(metric.rawValue))
-            try container.encode(estimate.interval.low, forKey: key(metric.rawValue + "Low"))
-            try container.encode(estimate.interval.high, forKey: key(metric.rawValue + "High"))
+            guard let interval = interval(of: metric) else { continue }
+            try container.encode(interval.low, forKey: key(metric.rawValue + "Low"))
+            try container.encode(interval.high, forKey: key(metric.rawValue + "High"))
         }
         try container.encode(prunedFraction, forKey: key("prunedFraction"))
         try container.encode(scenarios, forKey: key("scenarios"))

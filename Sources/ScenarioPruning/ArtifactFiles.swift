@@ -150,6 +150,9 @@ enum ArtifactFiles {
         let weights = try tensor("weights", [shape.layers, shape.domains, shape.width], of: file, directory.path)
         let biases = try tensor("biases", [shape.layers, shape.domains], of: file, directory.path)
         let accuracy = try tensor("validation_accuracy", [shape.layers], of: file, directory.path)
+        guard accuracy.allSatisfy({ (0...1).contains($0) }) else {
+            throw .inconsistentArtifacts("validation_accuracy is not all in 0 to 1")
+        }
         let rows = weights.chunks(of: shape.width).map(Array.init)
         let result = (0..<shape.layers).map { layer in
             let range = layer * shape.domains..<(layer + 1) * shape.domains
@@ -214,9 +217,12 @@ enum ArtifactFiles {
                 let name = tensorName(kind, criterion)
                 // It takes minutes and may have been left out.
                 if criterion == .causal, file.tensors[name] == nil { continue }
+                let values = try tensor(name, [shape.layers, units, shape.domains], of: file, directory.path)
+                guard values.allSatisfy({ $0 >= 0 }) else {
+                    throw .inconsistentArtifacts("\(name) has negative values")
+                }
                 tables[criterion] = UnitTable(
-                    layers: shape.layers, units: units, domains: shape.domains,
-                    values: try tensor(name, [shape.layers, units, shape.domains], of: file, directory.path))
+                    layers: shape.layers, units: units, domains: shape.domains, values: values)
             }
             let inputs = kind.inputs(shape.configuration)
             let rows = try tensor(

@@ -3,12 +3,14 @@ import Checkpoints
 
 /// The folder where artifacts are made: stages leave their files in `<folder>.partial`, which takes the folder's place when
 /// it is whole.
-struct ArtifactPlace {
+final class ArtifactPlace {
     private let output: URL
     /// Where stages leave their files.
     let partial: URL
     /// Where earlier artifacts are while new ones take their place.
     private let old: URL
+    /// Of ``partial``: two trainings would take each other's files away.
+    private var lock: FileLock?
 
     /// - Throws: ``PruningError/foreignFolder(_:)`` where something stands there that is not artifacts: it would be lost.
     init(_ place: URL) throws(PruningError) {
@@ -33,9 +35,25 @@ struct ArtifactPlace {
     }
 
     /// Keeps an earlier run's stages only where they were made from the same inputs.
+    ///
+    /// - Throws: ``PruningError/placeInUse(_:)`` where another training is making artifacts there; `FileWriteError`.
     func prepare(for manifest: PruningArtifacts.Manifest) throws {
-        let earlier = try? ArtifactFiles.readJSON(PruningArtifacts.Manifest.self, ArtifactFiles.manifest, in: partial)
-        if earlier?.completed(by: manifest) != manifest { try remove(partial) }
+        let files = FileManager.default
+        do {
+            try files.createDirectory(at: partial, withIntermediateDirectories: true)
+            lock = try FileLock(partial.path)
+            let earlier = try? ArtifactFiles.readJSON(
+                PruningArtifacts.Manifest.self, ArtifactFiles.manifest, in: partial)
+            if earlier != manifest {
+                for name in try files.contentsOfDirectory(atPath: partial.path) {
+                    try files.removeItem(at: partial.appending(path: name))
+                }
+            }
+        } catch is FileLock.Taken {
+            throw PruningError.placeInUse(output.relativePath)
+        } catch {
+            throw FileWriteError(path: partial.relativePath, error)
+        }
         try ArtifactFiles.writeJSON(manifest, ArtifactFiles.manifest, in: partial)
     }
 

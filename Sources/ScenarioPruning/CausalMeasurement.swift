@@ -75,7 +75,7 @@ public struct CausalMeasurement {
                 var left = budget.tokens(kind)
                 var read: [[Int]] = []
                 for text in pool where left > 0 {
-                    let tokens = Array(model.tokenizer.encode(text).prefix(Self.longestText))
+                    let tokens = Array(model.tokenizer.encodeText(text).prefix(Self.longestText))
                     read.append(tokens)
                     left -= tokens.count
                 }
@@ -167,8 +167,8 @@ public struct CausalMeasurement {
             let variance = (0..<domains).reduce(0.0) { sum, domain in
                 weakerHalf(table, layer, domain).reduce(sum) { $0 + Double(table[layer, $1, domain]) }
             }
-            guard variance > 0 else { continue }
-            let share = Float(divergence * Double(domains) / variance)
+            // Where the weaker half writes the same always, nothing tells what the stronger one is worth.
+            let share = variance > 0 ? Float(divergence * Double(domains) / variance) : 0
             for unit in 0..<table.units {
                 for domain in 0..<domains { table[layer, unit, domain] *= share }
             }

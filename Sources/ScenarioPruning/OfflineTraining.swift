@@ -210,14 +210,19 @@ public struct OfflineTraining {
             return (rows, domains)
         }
         let (trainRows, trainDomains) = try residuals(train)
+        let firsts = try train.flatMap(\.texts).map {
+            try reader.firstToken(of: TextNormalization.apply($0)).residuals
+        }
         let (validationRows, validationDomains) = try residuals(validation)
         var probes: [LinearProbe] = []
         var accuracy: [Double] = []
         for layer in 0..<layers {
             let held = validationRows.map { $0[layer] }
+            let rows = trainRows.map { $0[layer] }
             let probe = options.probe.train(
-                residuals: trainRows.map { $0[layer] }, domains: trainDomains, validation: (held, validationDomains),
-                domainCount: options.domains.count)
+                residuals: rows, domains: trainDomains, validation: (held, validationDomains),
+                domainCount: options.domains.count,
+                ignoring: AttentionSink(firsts: firsts.map { $0[layer] }, means: rows))
             probes.append(probe)
             accuracy.append(probe.accuracy(held, domains: validationDomains))
             advance()

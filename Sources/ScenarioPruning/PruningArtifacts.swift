@@ -7,14 +7,14 @@ import Transformer
 public struct PruningArtifacts: Sendable {
     /// Where the artifacts came from.
     public struct Manifest: Sendable, Codable, Equatable {
-        public static let currentVersion = 4
+        public static let currentVersion = 5
 
         public var formatVersion = Self.currentVersion
         public var model: ModelFingerprint
         public var modelName: String?
         public var quantization: String
-        /// The arithmetic that everything was measured in; nil in artifacts of versions that did not record it.
-        public var precision: DecoderModel.Precision?
+        /// The arithmetic that everything was measured in.
+        public var precision: DecoderModel.Precision
         /// The selected domains; every array over domains has this order.
         public var domains: [String]
         /// Domains that stood for what lies outside in the calibration.
@@ -29,13 +29,6 @@ public struct PruningArtifacts: Sendable {
         public var causalBudget: CausalMeasurement.Budget?
         public var seed: UInt64
         public var toolVersion: String
-
-        /// With the precision of another where a version that did not record it has made this one.
-        func completed(by other: Manifest) -> Manifest {
-            var result = self
-            result.precision = precision ?? other.precision
-            return result
-        }
 
         /// - Throws: ``PruningError/wrongModel(artifacts:made:model:found:)`` where they were made for another model.
         func check(model found: ModelFingerprint, named name: String?, in directory: URL) throws(PruningError) {
@@ -123,6 +116,12 @@ public struct PruningArtifacts: Sendable {
             try channelOrder.check(layers: shape.layers, channels: shape.configuration.feedForwardWidth)
         } catch {
             throw .inconsistentArtifacts("\(error)")
+        }
+        if let domain = domains.first(where: { manifest.poolDigests["train/\($0)"] == nil }) {
+            throw .inconsistentArtifacts("the domain \(domain) is none of those that they were made from")
+        }
+        guard whitelist.foundationLayers == manifest.foundationLayers, whitelist.foundationLayers >= 0 else {
+            throw .inconsistentArtifacts("the whitelist and the manifest do not agree on the foundation layers")
         }
         guard whitelist.heads.count == shape.layers,
             whitelist.heads.allSatisfy({ $0.allSatisfy((0..<shape.heads).contains) })

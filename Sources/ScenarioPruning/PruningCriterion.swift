@@ -102,7 +102,9 @@ extension PruningCriterion {
                 (0..<(shape?.units ?? 0)).map { _ in generator.unit() }
             }
         }
-        guard let table = importance.tables[self] else { throw .unmeasuredCriterion(rawValue) }
+        guard let table = importance.tables[self] else {
+            throw .unmeasuredCriterion("\(rawValue) \(importance.kind.rawValue)")
+        }
         switch self {
         case .causal:
             let scores = table.mixed(by: weights)

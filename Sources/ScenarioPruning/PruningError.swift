@@ -9,6 +9,8 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The model was loaded in another order of its feed-forward channels than the artifacts are about.
     case otherChannelOrder
     case unreadablePathway(String, detail: String)
+    /// Another training is making artifacts at the same place.
+    case placeInUse(String)
     /// Artifacts would take the place of something else.
     case foreignFolder(String)
     case emptyDescription
@@ -33,10 +35,13 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
                 + "pass PruningArtifacts.channelOrder(in:for:) to DecoderModel"
         case .unreadablePathway(let path, let detail):
             "cannot use the pathway \(path): \(detail); make one with `subspacepath compile --output`"
+        case .placeInUse(let path):
+            "another `train` is making artifacts at \(path); wait for it, or choose another --output-dir"
         case .foreignFolder(let path):
             "\(path) is there and is not a folder of artifacts alone; it is left as it is, choose another --output-dir"
         case .unmeasuredCriterion(let name):
-            "the artifacts hold no \(name) importance; measure it with `subspacepath train`, or choose another --criterion"
+            "the artifacts hold no \(name) importance; measure it with `subspacepath train` (see its --importance, "
+                + "--causal-tokens and --feed-forward-tokens), or choose another --criterion"
         case .emptyDescription:
             "the scenario's description is empty; say in a sentence or two what it is about"
         case .domains(let names):

@@ -32,6 +32,8 @@ public struct CompiledScenario: Sendable {
     /// blocks were pruned as well.
     public let requestedFraction: Double
     public let reachedFraction: Double
+    /// The largest of the shares of one unit: what is reached may be off by half of it.
+    let largestShare: Double
     /// The fraction of heads that do not run.
     public let prunedFraction: Double
     /// The fraction of the model's multiply-adds for each token, output head included and attention's own products
@@ -52,7 +54,7 @@ public struct CompiledScenario: Sendable {
         if diagnosis.isFallback {
             warnings.append("no domain is relevant to this scenario; what is pruned goes by the average over domains")
         }
-        if requestedFraction - reachedFraction > 0.005 {
+        if requestedFraction - reachedFraction > max(0.005, largestShare) {
             warnings.append(
                 formatted(
                     "%.1f%% were to be pruned, %.1f%% could be: the rest is always kept",
@@ -125,9 +127,8 @@ public final class ScenarioCompiler {
         let start = clock.now
         let fraction = options.budget.fraction(breadth: diagnosis.breadth)
         let contests = try contests(diagnosis, options)
-        let selected = UnitSelection.keptUnits(
-            contests.map(\.contest),
-            sparing: fraction * Double(options.units == [.heads] ? headCount : dense.perToken))
+        let whole = Double(options.units == [.heads] ? headCount : dense.perToken)
+        let selected = UnitSelection.keptUnits(contests.map(\.contest), sparing: fraction * whole)
         let selectedAt = clock.now
         var kept = Dictionary(uniqueKeysWithValues: zip(contests.map(\.kind), selected))
         let keptHeads = kept.removeValue(forKey: .heads) ?? everyHead
@@ -139,7 +140,8 @@ public final class ScenarioCompiler {
         let removed = 1 - Double(PathwayCost(model, along: pathway).perToken) / Double(dense.perToken)
         return CompiledScenario(
             pathway: pathway, domains: artifacts.domains, diagnosis: diagnosis, requestedFraction: fraction,
-            reachedFraction: options.units == [.heads] ? pruned : removed, prunedFraction: pruned,
+            reachedFraction: options.units == [.heads] ? pruned : removed,
+            largestShare: (contests.flatMap(\.contest.costs).max() ?? 0) / whole, prunedFraction: pruned,
             multiplyAddsRemoved: removed, diagnoseMilliseconds: diagnoseMilliseconds,
             compileMilliseconds: 1000 * (clock.now - start).inSeconds,
             selectMilliseconds: 1000 * (selectedAt - start).inSeconds)

@@ -26,6 +26,9 @@ public enum ChatTemplate: Sendable, Equatable {
 
     public static let smolLM2 = ChatTemplate.chatML(
         defaultSystemMessage: "You are a helpful AI assistant named SmolLM, trained by Hugging Face")
+    public static let qwen2 = ChatTemplate.chatML(defaultSystemMessage: "You are a helpful assistant.")
+    /// Qwen 1.5, whose message has no full stop.
+    public static let qwen15 = ChatTemplate.chatML(defaultSystemMessage: "You are a helpful assistant")
     public static let qwen25 = ChatTemplate.chatML(
         defaultSystemMessage: "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.")
 
@@ -38,9 +41,10 @@ public enum ChatTemplate: Sendable, Equatable {
         if source.contains("<|start_header_id|>") {
             self = .llama3
         } else if source.contains("<|im_start|>") {
-            let known = [ChatTemplate.smolLM2, .qwen25].first { template in
+            // Longer ones first: they hold shorter ones.
+            let known = [ChatTemplate.smolLM2, .qwen25, .qwen2, .qwen15].first { template in
                 guard case .chatML(let message?) = template else { return false }
-                return source.contains(message)
+                return source.contains("system\\n" + message) || source.contains("system\n" + message)
             }
             self = known ?? .chatML(defaultSystemMessage: nil)
         } else {

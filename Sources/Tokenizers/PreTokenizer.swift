@@ -14,8 +14,7 @@ public enum PreTokenizer: String, Sendable, CaseIterable {
 
     init(named name: String) throws(TokenizerError) {
         switch name {
-        // GGUF's "default" for this tokenizer model is GPT-2's expression.
-        case "default", "gpt-2": self = .gpt2
+        case "gpt-2": self = .gpt2
         default:
             guard let known = PreTokenizer(rawValue: name) else { throw .unknownPreTokenizer(name) }
             self = known

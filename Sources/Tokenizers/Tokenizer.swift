@@ -74,7 +74,7 @@ public struct Tokenizer: Sendable {
                 texts.append(Array(token.utf8))
                 if !token.isEmpty {
                     // Some converters call the marks of turns user-defined; a message must not be able to write them.
-                    let isMark = token.hasPrefix("<|") && token.hasSuffix("|>")
+                    let isMark = token.utf8.starts(with: "<|".utf8) && token.utf8.suffix(2).elementsEqual("|>".utf8)
                     specials.append(SpecialTokens.Token(text: token, id: id, isControl: kind != .userDefined || isMark))
                 }
             } else {
@@ -87,8 +87,10 @@ public struct Tokenizer: Sendable {
         beginningOfText = vocabulary.beginningOfText
         addsBeginningOfText = vocabulary.addsBeginningOfText && vocabulary.beginningOfText != nil
         let endTexts: Set<String> = ["<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|eom_id|>"]
+        // Comparing strings takes time in the square of a run of combining marks.
         endTokens = Set(
-            specials.filter { endTexts.contains($0.text) }.map(\.id) + [vocabulary.endOfText].compactMap(\.self))
+            specials.filter { $0.text.utf8.count < 32 && endTexts.contains($0.text) }.map(\.id)
+                + [vocabulary.endOfText].compactMap(\.self))
     }
 
     /// The number of tokens.
@@ -108,6 +110,11 @@ public struct Tokenizer: Sendable {
             case .text(let text): encodePlain(text)
             }
         }
+    }
+
+    /// Token ids of a whole text, as the model expects one: after the beginning-of-text token where it wants that.
+    public func encodeText(_ text: String) -> [Int] {
+        (addsBeginningOfText ? [beginningOfText].compactMap(\.self) : []) + encode(text)
     }
 
     private func encodePlain(_ text: Substring) -> [Int] {

@@ -44,11 +44,16 @@ final class TensorLoader {
                 .malformed, file: file.file.path, field: name,
                 detail: "has \(tensor.elementCount) values, expected \(count)")
         }
-        return [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
+        let values = [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
             sp_dequantize(
                 sp_element_type(tensor.type.rawValue), file.bytes(of: tensor).baseAddress, count, buffer.baseAddress)
             initialized = count
         }
+        guard values.allSatisfy(\.isFinite) else {
+            throw CheckpointError(
+                .malformed, file: file.file.path, field: name, detail: "has values that are no numbers")
+        }
+        return values
     }
 
     /// Once all is read: a tensor that is left over would change what the model computes.

@@ -8,7 +8,7 @@ extension Tokenizer {
             CheckpointError(reason, file: file.file.path, field: field, detail: detail)
         }
         let key = "tokenizer.ggml."
-        let model = try file.required(key + "model", try file.string(key + "model"))
+        let model = try file.required(key + "model", try file.name(key + "model"))
         guard model == "gpt2" else {
             throw failure(
                 .unsupported, key + "model", "is \"\(model)\"; supported is gpt2 (byte-level byte-pair encoding)")
@@ -19,7 +19,8 @@ extension Tokenizer {
             }
             return kind
         }
-        let preTokenizer = try file.string(key + "pre") ?? "default"
+        // What llama.cpp does where it is missing or "default" is none of the original tokenizers' rules.
+        let preTokenizer = try file.required(key + "pre", try file.name(key + "pre"))
         try self.init(
             Vocabulary(
                 tokens: try file.required(key + "tokens", try file.strings(key + "tokens")),

@@ -40,6 +40,7 @@ struct Compile: ParsableCommand {
         let breadth: Double
         let fallback: Bool
         let requestedFraction: Double
+        let reachedFraction: Double
         let prunedFraction: Double
         let multiplyAddsRemoved: Double
         let keptHeads: [[Int]]
@@ -61,6 +62,7 @@ struct Compile: ParsableCommand {
                 Output(
                     domains: Dictionary(uniqueKeysWithValues: Array(relevance)), breadth: compiled.diagnosis.breadth,
                     fallback: compiled.diagnosis.isFallback, requestedFraction: compiled.requestedFraction,
+                    reachedFraction: compiled.reachedFraction,
                     prunedFraction: compiled.prunedFraction, multiplyAddsRemoved: compiled.multiplyAddsRemoved,
                     keptHeads: compiled.pathway.keptHeads, keptBlocks: compiled.pathway.keptBlocks,
                     mixture: Dictionary(
@@ -73,7 +75,7 @@ struct Compile: ParsableCommand {
         for ((domain, value), share) in zip(relevance, compiled.diagnosis.mixture).sorted(by: {
             ($1.0.1, $0.0.0) < ($0.0.1, $1.0.0)
         }) {
-            Console.print(formatted("%9.3f  %5.3f  ", value, share) + domain)
+            Console.print(formatted("%9.3f  %5.3f  ", value, share) + domain.printable)
         }
         let heads = decoder.configuration.layers * decoder.configuration.heads
         let kept = compiled.pathway.keptHeads.reduce(0) { $0 + $1.count }

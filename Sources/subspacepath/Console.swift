@@ -5,6 +5,14 @@ import Transformer
 enum Console {
     static let errorIsTerminal = isatty(STDERR_FILENO) == 1
 
+    /// Opens what a shell has closed (`>&-`): a file of ours would have that number otherwise, and take what is printed.
+    static func occupyStandardDescriptors() {
+        // For reading alone, so that writing fails as it would.
+        for number in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(number, F_GETFD) < 0 {
+            _ = open("/dev/null", O_RDONLY)
+        }
+    }
+
     static func warn(_ messages: [String]) {
         for message in messages { note((errorIsTerminal ? "\u{1B}[33mwarning:\u{1B}[0m " : "warning: ") + message) }
     }

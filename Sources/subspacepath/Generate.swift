@@ -55,6 +55,7 @@ struct Generate: ParsableCommand {
         let newTokens: Int
         let tokensPerSecond: Double
         let prunedFraction: Double
+        let multiplyAddsRemoved: Double
         let stopReason: String
     }
 
@@ -67,6 +68,9 @@ struct Generate: ParsableCommand {
         if !(topP > 0 && topP <= 1) { throw ValidationError("--top-p is \(topP), expected above 0, up to 1") }
         if topK < 0 { throw ValidationError("--top-k is \(topK), expected 0 or more") }
         if scenario == nil, budget.isGiven { throw ValidationError("a pruning budget needs a --scenario") }
+        if scenario == nil, artifacts.artifacts != nil || !criterion.isDefault {
+            throw ValidationError("options of how a pathway is compiled need a --scenario")
+        }
     }
 
     /// The model, and the pathway that it answers along.
@@ -91,7 +95,7 @@ struct Generate: ParsableCommand {
         let (decoder, pathway) = try load()
         let ids =
             raw
-            ? decoder.tokenizer.encode(prompt)
+            ? decoder.tokenizer.encodeText(prompt)
             : decoder.chatTemplate.encode([ChatMessage(.user, prompt)], with: decoder.tokenizer)
         let session = try InferenceSession(decoder, along: pathway)
         let options = GenerationOptions(
@@ -107,6 +111,8 @@ struct Generate: ParsableCommand {
                 text: summary.text, promptTokens: summary.promptTokens, newTokens: summary.tokens.count,
                 tokensPerSecond: summary.tokensPerSecond,
                 prunedFraction: pathway?.prunedFraction(heads: decoder.configuration.heads) ?? 0,
+                multiplyAddsRemoved: 1
+                    - Double(PathwayCost(decoder, along: pathway).perToken) / Double(PathwayCost(decoder).perToken),
                 stopReason: summary.stopReason.rawValue))
     }
 }

@@ -58,6 +58,12 @@ struct Import: ParsableCommand {
         if let output, !output.hasSuffix(".json") {
             throw ValidationError("--output is \"\(output)\", expected a file that ends in .json")
         }
+        if let output,
+            URL(fileURLWithPath: output).deletingPathExtension().lastPathComponent == SweepSummary.overallName
+        {
+            throw ValidationError(
+                "--output cannot be \(SweepSummary.overallName).json: all datasets together are so named")
+        }
         if output != nil, name != nil { throw ValidationError("give --output or --name, not both") }
         if let scenario, scenario.allSatisfy(\.isWhitespace) { throw ValidationError("--scenario is empty") }
     }
@@ -73,12 +79,15 @@ struct Import: ParsableCommand {
             ? String(files[0].deletingPathExtension().lastPathComponent.drop { $0 == "." }) : folder
         let path = output ?? "data/test/\(folder)/\(stem).json"
         let url = URL(fileURLWithPath: path)
+        guard !files.map({ $0.resolvingSymlinksInPath() }).contains(url.resolvingSymlinksInPath()) else {
+            throw FileWriteError(path: path, reason: "it is the input; choose another --output")
+        }
         try dataset.write(to: url, replacing: output != nil)
         let result = Output(
             format: dataset.format, dataset: output == nil ? folder : url.deletingPathExtension().lastPathComponent,
             questions: questions, scenarios: dataset.scenarios.count, output: path)
         if json { return try Console.printJSON(result) }
         Console.print("\(result.scenarios) of \(questions) questions (\(result.format.rawValue)) in \(path)")
-        Console.print("answer them with: subspacepath run --datasets \(output ?? folder)")
+        Console.print("answer them with: subspacepath run --datasets \((output ?? folder).shellQuoted)")
     }
 }

@@ -47,6 +47,7 @@ struct ModelLocation {
     let file: URL
 
     init(_ name: String) throws {
+        guard !name.isEmpty else { throw ValidationError("--model is empty, expected a file, a directory or a name") }
         let files = FileManager.default
         for path in [name, "models/\(name)", "models/\(name).gguf"] {
             guard let isFolder = files.isFolder(atPath: path) else { continue }

@@ -71,7 +71,7 @@ struct PerplexityCommand: ParsableCommand {
                     multiplyAddsRemoved: evaluation.multiplyAddsRemoved, groups: evaluation.groups))
         }
         for (name, group) in evaluation.groups.sorted(by: { $0.key < $1.key }) {
-            Console.print(formatted("%8d tokens  %.4f  ", group.tokens, group.nllPerToken) + name)
+            Console.print(formatted("%8d tokens  %.4f  ", group.tokens, group.nllPerToken) + name.printable)
         }
         Console.print(
             formatted(
@@ -100,6 +100,11 @@ struct PerplexityCommand: ParsableCommand {
             throw EvaluationError.unusableText(
                 file: url.path, line: text.line,
                 detail: "has no \"scenario\"; give it one, or all of them by --scenario or --blind")
+        }
+        for text in texts where !blind && (text.scenario ?? scenario)?.allSatisfy(\.isWhitespace) == true {
+            throw EvaluationError.unusableText(
+                file: url.path, line: text.line, detail: "has an empty \"scenario\"; say in a sentence what it is about"
+            )
         }
         try forEach(texts, url, decoder) { text, ids in
             let description = blind ? "" : text.scenario ?? scenario ?? ""

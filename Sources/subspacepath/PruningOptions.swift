@@ -65,6 +65,13 @@ struct CriterionOptions: ParsableArguments {
     @Flag(help: "Diagnose the scenario with the first quarter of the layers alone: faster, and a little less sure.")
     var earlyExit = false
 
+    /// Whether nothing on the command line says otherwise.
+    var isDefault: Bool {
+        criterion == .default && compensation == .default && alwaysKeep == nil
+            && prune.kinds == PrunedKinds.default.kinds
+            && useCalibration && !earlyExit
+    }
+
     /// How pathways are compiled.
     func options(_ budget: PruningBudget, seed: UInt64) -> CompilationOptions {
         var options = CompilationOptions()
@@ -82,7 +89,10 @@ struct CriterionOptions: ParsableArguments {
 
 /// How many heads are pruned.
 struct BudgetOptions: ParsableArguments {
-    @Option(help: "Eta in [0, 1]: higher prunes more; a broad scenario keeps more. (default: 0.4)")
+    @Option(
+        help:
+            "Eta in [0, 1]: higher prunes more; a broad scenario keeps more. (default where a scenario is compiled: 0.4)"
+    )
     var pruningStrength: Double?
 
     @Option(help: "Prune exactly this fraction, in [0, 1], instead of a strength.")

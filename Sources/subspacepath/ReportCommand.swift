@@ -43,7 +43,7 @@ struct ReportCommand: ParsableCommand {
     }
 
     func run() throws {
-        let recorded = try runs.map { try RecordedRun(contentsOf: URL(fileURLWithPath: $0)) }
+        let recorded = try recordedRuns()
         let folder = try artifactsFolder(of: recorded)
         let (measurements, advice) = try measurements(in: folder, of: recorded)
         let page = try ReportPage(runs: recorded, measurements: measurements, advice: advice).html
@@ -58,6 +58,22 @@ struct ReportCommand: ParsableCommand {
         }
         if measurements == nil { Console.warn([advice]) }
         Console.print("\(output): \(page.utf8.count / 1000) kB about \(turns) turns of \(recorded.count) run(s)")
+    }
+
+    /// Those of several runs that cannot be shown are left out, with a warning.
+    private func recordedRuns() throws -> [RecordedRun] {
+        var recorded: [RecordedRun] = []
+        var faults: [any Error] = []
+        for run in runs {
+            do {
+                recorded.append(try RecordedRun(contentsOf: URL(fileURLWithPath: run)))
+            } catch {
+                faults.append(error)
+            }
+        }
+        if recorded.isEmpty, let fault = faults.first { throw fault }
+        Console.warn(faults.map { "left out: \($0)" })
+        return recorded
     }
 
     private func artifactsFolder(of recorded: [RecordedRun]) throws -> String {

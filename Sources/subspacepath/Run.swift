@@ -60,7 +60,7 @@ struct Run: ParsableCommand {
     @Option(name: .customLong("name"), help: "The run's folder. (default: the time)")
     var runName: String?
 
-    @Flag(help: "Go on with the last run of the same settings, or with --name.")
+    @Flag(help: "Go on with the last run of the same settings, or with --name; where there is none, start one.")
     var resume = false
 
     @Flag(help: "Print one JSON object.")
@@ -111,6 +111,9 @@ struct Run: ParsableCommand {
             .appending(path: location.shortName(quantization: decoder.quantization))
         let folder = try ResultsFolder(in: parent, name: runName, configuration, resuming: resume)
         Console.note("results in \(folder.url.relativePath)")
+        if resume, !folder.isResumed {
+            Console.note("no earlier run of these settings to go on with; this is a new one")
+        }
         let (log, earlier) = try ResultsLog.resume(in: folder.url)
         let (pathwayLog, earlierPathways) = try PathwayLog.resume(in: folder.url)
         var logged = Set(earlierPathways.map(\.key))

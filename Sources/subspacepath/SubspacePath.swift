@@ -19,4 +19,9 @@ struct SubspacePath: ParsableCommand {
             Inspect.self, Tokenize.self, Generate.self, Domains.self, Train.self, Compile.self, Run.self,
             PerplexityCommand.self, ReportCommand.self, Bench.self, Import.self,
         ])
+
+    static func main() {
+        Console.occupyStandardDescriptors()
+        main(nil)
+    }
 }

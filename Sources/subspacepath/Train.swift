@@ -32,7 +32,7 @@ struct Train: ParsableCommand {
     @Option(help: "Epochs of probe training.")
     var finalProbeEpochs = 20
 
-    @Option(help: "Training inputs for each domain. (default: all)")
+    @Option(help: "Training inputs, and answered texts, for each domain. (default: all)")
     var numSamplesPerDomain: Int?
 
     @Option(

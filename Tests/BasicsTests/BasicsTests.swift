@@ -36,6 +36,18 @@ struct BasicsTests {
         #expect(closed?.description == "Bad file descriptor")
     }
 
+    @Test func aLockIsTakenOnce() throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "lock-\(UUID())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        var lock: FileLock? = try FileLock(folder.path)
+        #expect(throws: FileLock.Taken.self) { try FileLock(folder.path) }
+        #expect(lock != nil)
+        lock = nil
+        _ = try FileLock(folder.path)
+        #expect(throws: SystemError.self) { try FileLock(folder.path + "/none") }
+    }
+
     @Test func foldersAreToldFromFiles() {
         let file = URL(fileURLWithPath: #filePath)
         #expect(FileManager.default.isFolder(atPath: file.path) == false)

@@ -34,6 +34,16 @@ import Testing
         }
     }
 
+    @Test func permissionsStay() throws {
+        try Fixtures.withTemporaryDirectory { folder in
+            let file = folder.appending(path: "file")
+            try former.write(to: file)
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
+            try WholeFile.write(latter, to: file)
+            #expect(try FileManager.default.attributesOfItem(atPath: file.path)[.posixPermissions] as? Int == 0o600)
+        }
+    }
+
     /// Devices are written to: a file must not take their place.
     @Test func devicesStayDevices() throws {
         let null = URL(fileURLWithPath: "/dev/null")

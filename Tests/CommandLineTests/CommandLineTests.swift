@@ -188,12 +188,12 @@ private struct Tool {
             #expect(
                 Set(rows[0].keys) == [
                     "dataset", "strength", "accuracy", "prunedFraction", "scenarios", "turns", "tokensPerSecond",
-                    "speedup", "compileMilliseconds", "pathway", "accuracyLow", "accuracyHigh",
+                    "speedup", "compileMilliseconds", "pathway",
                 ])
             let comparisons = try #require(try first.json()["comparisons"] as? [[String: Any]])
             #expect(
                 Set(comparisons[0].keys) == [
-                    "dataset", "pathway", "strength", "baseline", "metric", "difference", "low", "high", "pValue",
+                    "dataset", "pathway", "strength", "baseline", "metric", "difference", "pValue",
                     "scenarios", "turns",
                 ])
             let turns = folder.appending(path: "smollm2-135m-instruct/one/turns.jsonl")
@@ -318,6 +318,14 @@ private struct Tool {
                 at: Fixtures.root.appending(path: "data/test/selected_domain/math.json"), to: overall)
             let empty = folder.appending(path: "empty.jsonl")
             try Data(#"{"text": ""}"#.utf8).write(to: empty)
+            let wordless = inside.appending(path: "wordless.json")
+            let unscored = #"{"prompt": "What is not equal?", "answer": "!=", "task_type": "code"}"#
+            try Data(#"[{"scenario_id": "w", "topic_description": "Signs", "turns": [\#(unscored)]}]"#.utf8).write(
+                to: wordless)
+            let none = inside.appending(path: "none.json")
+            try Data("[]".utf8).write(to: none)
+            let blank = folder.appending(path: "blank.jsonl")
+            try Data(#"{"text": "one two", "scenario": " "}"#.utf8).write(to: blank)
             let cases: [([String], String)] = [
                 (["inspect", "--model", "no-such-model"], "no-such-model"),
                 (["inspect", "--model", junk.path], "not a GGUF file"),
@@ -356,6 +364,12 @@ private struct Tool {
                 (["compile", "--scenario", "x", "--output", junk.path + "/x.json"], "junk.gguf is not a folder"),
                 (["compile", "--scenario", "x", "--output", folder.path], "is a folder"),
                 (["perplexity", "--input", empty.path], "two tokens"),
+                (["inspect", "--model", ""], "--model is empty"),
+                (["generate", "--prompt", "x", "--criterion", "random"], "need a --scenario"),
+                (["import", "--input", questions.path, "--output", "overall.json"], "cannot be overall.json"),
+                (["run", "--datasets", wordless.path], "no word to find"),
+                (["run", "--datasets", none.path], "holds no scenarios"),
+                (["perplexity", "--pruned-fraction", "0.1", "--input", blank.path], "line 1: has an empty"),
                 (["train", "--model", tiny, "--output-dir", folder.path], "choose another --output-dir"),
                 (
                     [

@@ -294,7 +294,7 @@ private func names(_ count: Int) -> [String] { (0..<count).map { String(format: 
         #expect(embedded.domain == "a" && embedded.embeddings.count == 2)
         // The mean over the tokens after the first, at the middle layer.
         let session = try InferenceSession(model)
-        let ids = model.tokenizer.encode("acid base")
+        let ids = model.tokenizer.encodeText("acid base")
         let layer = model.configuration.layers / 2
         let all = try session.taps(over: ids, of: .residuals).residual(layer: layer)
         session.reset()

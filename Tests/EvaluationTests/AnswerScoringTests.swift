@@ -22,6 +22,11 @@ import Testing
     @Test func multipleChoiceIsRightOrWrong() {
         let turn = Scenario.Turn(prompt: question, answer: "B", taskType: .multipleChoice)
         #expect(AnswerScoring.score(prediction: "B. carbon dioxide", turn: turn) == 1)
+        let two = Scenario.Turn(prompt: question, answer: "B", taskType: .multipleChoice, otherAnswers: ["A"])
+        #expect(AnswerScoring.score(prediction: "A. oxygen", turn: two) == 1)
+        #expect(AnswerScoring.score(prediction: "C", turn: two) == 0)
+        // Contractions are stopwords, whatever they are cut into.
+        #expect(AnswerScoring.keywordOverlap(prediction: "gravity", answer: "It's gravity") == 1)
         #expect(AnswerScoring.score(prediction: "A", turn: turn) == 0)
         #expect(AnswerScoring.score(prediction: "no idea", turn: turn) == 0)
     }

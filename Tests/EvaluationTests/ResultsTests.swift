@@ -30,13 +30,15 @@ import Transformer
             let (log, earlier) = try ResultsLog.resume(in: folder)
             #expect(earlier == [result("one"), result("two")])
             try log.append(result("three"))
-            #expect(try ResultsLog.resume(in: folder).earlier.map(\.scenario) == ["one", "two", "three"])
+            #expect(try ResultsLog.read(in: folder).map(\.scenario) == ["one", "two", "three"])
+            // Lines of two runs would break each other.
+            #expect(throws: EvaluationError.self) { try ResultsLog.resume(in: folder) }
+            withExtendedLifetime(log) {}
         }
     }
 
-    @Test func aFullDiskIsReportedAndNothingIsLost() throws {
-        // /dev/full takes every open and refuses every write, as a full disk does.
-        guard FileManager.default.fileExists(atPath: "/dev/full") else { return }
+    /// /dev/full takes every open and refuses every write, as a full disk does.
+    @Test(.enabled(if: FileManager.default.fileExists(atPath: "/dev/full"))) func aFullDiskIsReported() throws {
         try Fixtures.withTemporaryDirectory { folder in
             try FileManager.default.createSymbolicLink(
                 atPath: folder.appending(path: ResultsLog.fileName).path, withDestinationPath: "/dev/full")
@@ -143,7 +145,16 @@ import Transformer
                 let found = try ResultsFolder(in: folder, name: nil, other, resuming: true)
                 #expect(found.url.path != first.url.path)
             }
-            _ = try ResultsFolder(in: folder, name: "mine", configuration(), resuming: false)
+            let mine = try ResultsFolder(in: folder, name: "mine", configuration(), resuming: false)
+            #expect(!mine.isResumed)
+            // The run that was started last, whatever it is called.
+            for (run, age) in [(first, 60.0), (mine, 0)] {
+                try FileManager.default.setAttributes(
+                    [.modificationDate: Date(timeIntervalSinceNow: -age)],
+                    ofItemAtPath: run.url.appending(path: "configuration.json").path)
+            }
+            let last = try ResultsFolder(in: folder, name: nil, configuration(), resuming: true)
+            #expect(last.isResumed && last.url.lastPathComponent == "mine")
             #expect(throws: EvaluationError.self) {
                 try ResultsFolder(in: folder, name: "mine", configuration(), resuming: false)
             }

@@ -87,6 +87,8 @@ private struct Reference: Decodable {
         #expect(SignFlipTest([[1, 1], [1]], seed: 1).pValue == 0.5)
         #expect(SignFlipTest([], seed: 1).pValue == 1)
         #expect(SignFlipTest([[0], [0.5, -0.5]], seed: 1).pValue == 1)
+        // 1 - 0.8 and 0 - 0.2 do not cancel to the last bit.
+        #expect(SignFlipTest(Array(repeating: [1 - 0.8, 0 - 0.2], count: 8), seed: 1).pValue == 1)
     }
 
     /// Differences of +-1, drawn patterns against the binomial distribution: P(|S| >= 10) of 30 signs is 0.0987. Its

@@ -48,7 +48,7 @@ import Transformer
         }
         // What every token feeds into the projection: a text of one more token less the same text without it.
         let tokens = try Self.texts.flatMap { text -> [[[Float]]] in
-            let ids = model.tokenizer.encode(text)
+            let ids = model.tokenizer.encodeText(text)
             var before = (0..<configuration.layers).map { _ in [Float](repeating: 0, count: inputs(taps[0], 0).count) }
             return try (1...ids.count).map { count in
                 let session = try InferenceSession(model)
@@ -181,7 +181,7 @@ import Transformer
         let table = try #require(
             try causal.run(resuming: .init(), save: { _ in }, onPass: { _ in }).heads.tables[.causal])
         // Neither is a question, so both are read twice.
-        let ids = texts.map { model.tokenizer.encode("\($0)\n\($0)") }
+        let ids = texts.map { model.tokenizer.encodeText("\($0)\n\($0)") }
         for layer in 0..<configuration.layers {
             for head in 0..<configuration.heads {
                 var mean = heads.means[layer][0]
@@ -203,7 +203,7 @@ import Transformer
         let model = try Fixtures.tinyModel("llama-tiny")
         let configuration = model.configuration
         let text = "the quick brown fox jumps over the lazy dog"
-        let ids = model.tokenizer.encode(text)
+        let ids = model.tokenizer.encodeText(text)
         let probes = (0..<configuration.layers).map { _ in
             LinearProbe(weights: [[Float](repeating: 0, count: configuration.width)], biases: [0])
         }

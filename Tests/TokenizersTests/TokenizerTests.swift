@@ -123,6 +123,21 @@ private struct SmallVocabulary: Decodable {
         #expect(tokenizer.decode(tokenizer.encode(text)).unicodeScalars.count == 1_200_000)
     }
 
+    @Test func aWholeTextBeginsWithItsTokenWhereTheModelWantsThat() throws {
+        for adds in [false, true] {
+            let tokenizer = try Tokenizer(
+                .init(
+                    tokens: ["a", "b", "<s>"], merges: [], kinds: [.normal, .normal, .control], preTokenizer: "gpt2",
+                    beginningOfText: 2, addsBeginningOfText: adds))
+            #expect(tokenizer.encodeText("ab") == (adds ? [2, 0, 1] : [0, 1]))
+            #expect(tokenizer.encode("ab") == [0, 1])
+        }
+        // What is none of the original tokenizers' rules is not guessed.
+        #expect(throws: TokenizerError.self) {
+            try Tokenizer(.init(tokens: ["a"], merges: [], preTokenizer: "default"))
+        }
+    }
+
     /// A user-defined token is text that is taken as a whole; a control token is no text.
     @Test func userDefinedTokensAreText() throws {
         let letters = ["a", "b", "<", ">", "e", "n", "d", "|"]
@@ -202,6 +217,13 @@ private struct SmallVocabulary: Decodable {
         let file = try GGUFFile(contentsOf: Fixtures.defaultModel)
         #expect(ChatTemplate(recognizing: try file.string("tokenizer.chat_template")) == .smolLM2)
         #expect(ChatTemplate(recognizing: nil) == .plain)
+        func chatML(_ message: String) -> String { "{{ '<|im_start|>system\\n\(message)<|im_end|>\\n' }}" }
+        #expect(ChatTemplate(recognizing: chatML("You are a helpful assistant.")) == .qwen2)
+        #expect(ChatTemplate(recognizing: chatML("You are a helpful assistant")) == .qwen15)
+        #expect(
+            ChatTemplate(recognizing: chatML("You are Qwen, created by Alibaba Cloud. You are a helpful assistant."))
+                == .qwen25)
+        #expect(ChatTemplate(recognizing: chatML("Speak.")) == .chatML(defaultSystemMessage: nil))
         #expect(ChatTemplate(recognizing: "{{ '<|start_header_id|>' }}") == .llama3)
     }
 

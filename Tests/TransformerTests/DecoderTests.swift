@@ -233,6 +233,25 @@ import Transformer
         }
     }
 
+    /// Rounding to integers keeps what is no number.
+    @Test(arguments: DecoderModel.Precision.allCases)
+    func whatIsNoNumberIsRefusedOfQuantizedModels(precision: DecoderModel.Precision) throws {
+        let model = try DecoderModel(contentsOf: Fixtures.defaultModel, precision: precision)
+        let (layers, heads) = (model.configuration.layers, Array(0..<model.configuration.heads))
+        for value in [Float(3e38), .infinity, .nan] {
+            let bias = [Float](repeating: value, count: model.configuration.width)
+            let pathway = Pathway(
+                keptHeads: (0..<layers).map { $0 == 7 ? [0] : heads }, biases: (0..<layers).map { $0 == 7 ? bias : [] })
+            // A written token's products, and those of a prompt of many tokens.
+            for tokens in [1, 40] {
+                #expect(throws: (any Error).self, "\(value) over \(tokens) tokens") {
+                    try InferenceSession(model, along: pathway).generate(
+                        after: Array(5..<5 + tokens), options: GenerationOptions(maxNewTokens: 2))
+                }
+            }
+        }
+    }
+
     /// Nothing of another layer is taken for what a block that does not run has written.
     @Test func channelsThatDoNotRunAreZeroInTaps() throws {
         let model = try Fixtures.tinyModel("llama-tiny")

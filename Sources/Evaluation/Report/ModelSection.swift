@@ -31,10 +31,11 @@ struct ModelSection {
             p \(test.pValue < 0.001 ? "" : "= ")\(NumberText.pValue(test.pValue))).
             """
         }
+        let layers = whitelist.foundationLayers
+        let foundation = layers > 0 ? "those of layers 0 to \(layers - 1), and " : ""
         return """
             <p>Measured once by <code>train</code>, on texts of \(measurements.domains.joined(separator: ", ")). \
-            The backbone has \(whitelist.count)\(of) heads: those of layers 0 to \(whitelist.foundationLayers - 1), \
-            and those that matter much and alike to every domain.\(test ?? .empty)</p>
+            The backbone has \(whitelist.count)\(of) heads: \(foundation)those that matter much and alike to every domain.\(test ?? .empty)</p>
             """
     }
 

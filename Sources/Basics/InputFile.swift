@@ -1,0 +1,18 @@
+/// What a command reads from outside: a file, or a pipe to its end.
+package enum InputFile {
+    /// - Throws: ``SystemError`` where it cannot be opened or read.
+    package static func contents(of url: URL) throws(SystemError) -> Data {
+        let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .last }
+        defer { close(descriptor) }
+        var data = Data()
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while true {
+            let count = read(descriptor, &buffer, buffer.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw .last }
+            if count == 0 { return data }
+            data.append(contentsOf: buffer[..<count])
+        }
+    }
+}
