@@ -33,6 +33,7 @@ format: ## Lay the code out
 
 check-format: ## Check the layout of the code
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests
+	@! LC_ALL=C.UTF-8 grep -nE '^[^|].{120}' README.md Documentation/*.md || { echo "lines of more than 120 characters"; false; }
 
 artifacts: model build ## Make the shipped artifacts anew from data/
 	$(TOOL) train --output-dir $(ARTIFACTS)

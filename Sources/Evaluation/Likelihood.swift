@@ -37,13 +37,18 @@ public struct Likelihood: Sendable, Equatable, Codable {
     /// The likelihood of a text's tokens after the first, read along a session's pathway.
     ///
     /// Nothing is added to the text, and a text longer than the context is an error, as are predictions that are no numbers.
-    public static func of(_ ids: [Int], in session: InferenceSession) throws -> Likelihood {
+    ///
+    /// - Parameter onToken: called after each predicted token.
+    public static func of(
+        _ ids: [Int], in session: InferenceSession, onToken: () -> Void = {}
+    ) throws -> Likelihood {
         var result = Likelihood()
         guard ids.count > 1 else { return result }
         session.reset()
         try session.forEachLogits(after: Array(ids.dropLast())) { index, logits in
             result.nll += try logSumExp(logits) - Double(logits[ids[index + 1]])
             result.tokens += 1
+            onToken()
         }
         return result
     }

@@ -44,15 +44,17 @@ public enum UnitKind: String, Sendable, CaseIterable, Codable, CodingKeyRepresen
     /// Multiply-adds for each token that a unit takes: a head's query rows and output columns, without the keys and values
     /// that its group's heads share; a block's gate and up rows and down columns.
     func multiplyAdds(of unit: Int, _ configuration: ModelConfiguration) -> Int {
-        let matrices = self == .heads ? 2 : 3
-        return matrices * inputs(of: unit, configuration).count * configuration.width
+        switch self {
+        case .heads: PathwayCost.head(configuration)
+        case .feedForward: inputs(of: unit, configuration).count * PathwayCost.channel(configuration)
+        }
     }
 
     /// Units of one layer that share something, by their numbers, and the multiply-adds for each token that are spared with
     /// the last of them: heads that read the same keys and values.
     func sharing(_ configuration: ModelConfiguration) -> (units: Int, multiplyAdds: Int)? {
         switch self {
-        case .heads: (configuration.headsPerGroup, 2 * configuration.headSize * configuration.width)
+        case .heads: (configuration.headsPerGroup, PathwayCost.group(configuration))
         case .feedForward: nil
         }
     }

@@ -16,6 +16,19 @@ public struct PathwayCost: Sendable, Equatable {
     /// Bytes of keys and values that each position takes.
     public let cacheBytesPerPosition: Int
 
+    /// Multiply-adds for each token of a query head: its queries' rows and its output's columns.
+    package static func head(_ configuration: ModelConfiguration) -> Int {
+        2 * configuration.headSize * configuration.width
+    }
+
+    /// Those of a key/value group: the rows of its keys and values.
+    package static func group(_ configuration: ModelConfiguration) -> Int {
+        2 * configuration.headSize * configuration.width
+    }
+
+    /// Those of a feed-forward channel: its gate's and up's rows and its down's columns.
+    package static func channel(_ configuration: ModelConfiguration) -> Int { 3 * configuration.width }
+
     /// - Parameter pathway: nil for the dense model.
     public init(_ model: DecoderModel, along pathway: Pathway? = nil) {
         let configuration = model.configuration
@@ -29,7 +42,7 @@ public struct PathwayCost: Sendable, Equatable {
         for (index, layer) in model.layers.enumerated() {
             let kept = pathway.keptHeads[index]
             let groups = Set(kept.map { $0 / configuration.headsPerGroup }).count
-            lastLayer = 2 * kept.count * headSize * width
+            lastLayer = kept.count * Self.head(configuration)
             lastAttention = 2 * kept.count * headSize
             let channels =
                 pathway.keptBlocks.map { blocks in
@@ -38,8 +51,8 @@ public struct PathwayCost: Sendable, Equatable {
                             + Pathway.channels(ofBlock: block, feedForwardWidth: configuration.feedForwardWidth).count
                     }
                 } ?? configuration.feedForwardWidth
-            lastLayer += 3 * channels * width
-            layers += lastLayer + 2 * groups * headSize * width
+            lastLayer += channels * Self.channel(configuration)
+            layers += lastLayer + groups * Self.group(configuration)
             attention += lastAttention
             weightBytes += (layer.query.byteCount + layer.output.byteCount) * kept.count / configuration.heads
             weightBytes += (layer.key.byteCount + layer.value.byteCount) * groups / configuration.keyValueHeads

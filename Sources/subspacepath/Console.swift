@@ -51,7 +51,7 @@ enum Console {
 }
 
 /// Progress of long work on standard error, with the time left. On a terminal one line is redrawn; elsewhere a
-/// line appears every ten seconds.
+/// line appears after two seconds and then every ten.
 final class ProgressLine {
     private let clock = ContinuousClock()
     private let start: ContinuousClock.Instant
@@ -71,7 +71,8 @@ final class ProgressLine {
         let now = clock.now
         let before = doneBefore ?? max(done - 1, 0)
         doneBefore = before
-        guard now - lastShown > (Console.errorIsTerminal ? .milliseconds(200) : .seconds(10)) else { return }
+        let pause: Duration = Console.errorIsTerminal ? .milliseconds(200) : shown ? .seconds(10) : .seconds(2)
+        guard now - lastShown > pause else { return }
         lastShown = now
         let elapsed = (now - start).inSeconds
         let left = elapsed / Double(max(done - before, 1)) * Double(total - done)

@@ -1,12 +1,11 @@
-import Basics
 import ArgumentParser
+import Basics
 import Checkpoints
 
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Show what a model file holds.")
 
-    @Option(help: "A GGUF file, a directory that holds one, or a name under models/.")
-    var model = "SmolLM2-135M-Instruct.Q4_1"
+    @OptionGroup var model: ModelFileOption
 
     @Flag(help: "Print one JSON object.")
     var json = false
@@ -29,7 +28,7 @@ struct Inspect: ParsableCommand {
     }
 
     func run() throws {
-        let file = try GGUFFile(contentsOf: try ModelLocation(model).file)
+        let file = try model.open()
         let configuration = try ModelConfiguration(file)
         let output = Output(
             file: file.file.path, name: configuration.name, architecture: configuration.architecture.rawValue,

@@ -6,10 +6,17 @@ import Transformer
 
 extension DecoderModel.Precision: ExpressibleByArgument {}
 
-/// Which model, and how it is run.
-struct ModelOptions: ParsableArguments {
+/// Which model.
+struct ModelFileOption: ParsableArguments {
     @Option(help: "A GGUF file, a directory that holds one, or a name under models/.")
     var model = "SmolLM2-135M-Instruct.Q4_1"
+
+    func open() throws -> GGUFFile { try GGUFFile(contentsOf: try ModelLocation(model).file) }
+}
+
+/// Which model, and how it is run.
+struct ModelOptions: ParsableArguments {
+    @OptionGroup var file: ModelFileOption
 
     @Option(help: "Threads to compute with. (default: all processors)")
     var threads: Int?
@@ -23,7 +30,9 @@ struct ModelOptions: ParsableArguments {
         }
     }
 
-    func open() throws -> GGUFFile { try GGUFFile(contentsOf: try ModelLocation(model).file) }
+    var model: String { file.model }
+
+    func open() throws -> GGUFFile { try file.open() }
 
     func load() throws -> DecoderModel { try load(try open()) }
 

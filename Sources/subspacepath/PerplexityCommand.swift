@@ -83,8 +83,8 @@ struct PerplexityCommand: ParsableCommand {
     private func dense(_ decoder: DecoderModel, _ texts: [EvaluationText], _ url: URL) throws -> PerplexityEvaluation {
         let session = try InferenceSession(decoder)
         var evaluation = PerplexityEvaluation()
-        try forEach(texts, url, decoder) { text, ids in
-            evaluation.add(try Likelihood.of(ids, in: session), group: text.group)
+        try forEach(texts, url, decoder) { text, ids, onToken in
+            evaluation.add(try Likelihood.of(ids, in: session, onToken: onToken), group: text.group)
         }
         return evaluation
     }
@@ -106,7 +106,7 @@ struct PerplexityCommand: ParsableCommand {
                 file: url.path, line: text.line, detail: "has an empty \"scenario\"; say in a sentence what it is about"
             )
         }
-        try forEach(texts, url, decoder) { text, ids in
+        try forEach(texts, url, decoder) { text, ids, onToken in
             let description = blind ? "" : text.scenario ?? scenario ?? ""
             if sessions[description] == nil {
                 let compiled =
@@ -120,7 +120,8 @@ struct PerplexityCommand: ParsableCommand {
             }
             let (session, compiled) = sessions[description]!
             evaluation.add(
-                try Likelihood.of(ids, in: session), group: text.group, prunedFraction: compiled.prunedFraction,
+                try Likelihood.of(ids, in: session, onToken: onToken), group: text.group,
+                prunedFraction: compiled.prunedFraction,
                 multiplyAddsRemoved: compiled.multiplyAddsRemoved)
         }
         Console.warn(warnings)
@@ -128,16 +129,22 @@ struct PerplexityCommand: ParsableCommand {
     }
 
     private func forEach(
-        _ texts: [EvaluationText], _ url: URL, _ decoder: DecoderModel, _ body: (EvaluationText, [Int]) throws -> Void
+        _ texts: [EvaluationText], _ url: URL, _ decoder: DecoderModel,
+        _ body: (_ text: EvaluationText, _ ids: [Int], _ onToken: () -> Void) throws -> Void
     ) throws {
-        let line = ProgressLine("texts")
-        for (index, text) in texts.enumerated() {
+        let line = ProgressLine("tokens")
+        let ids = texts.map { decoder.tokenizer.encode($0.text) }
+        let total = ids.reduce(0) { $0 + max($1.count - 1, 0) }
+        var done = 0
+        for (text, ids) in zip(texts, ids) {
             do {
-                try body(text, decoder.tokenizer.encode(text.text))
+                try body(text, ids) {
+                    done += 1
+                    line.update(done: done, total: total)
+                }
             } catch let error as DecoderError {
                 throw EvaluationError.unusableText(file: url.path, line: text.line, detail: "\(error)")
             }
-            line.update(done: index + 1, total: texts.count)
         }
         line.finish()
     }

@@ -8,8 +8,7 @@ import Transformer
 struct Tokenize: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Turn text into token ids.")
 
-    @Option(help: "A GGUF file, a directory that holds one, or a name under models/.")
-    var model = "SmolLM2-135M-Instruct.Q4_1"
+    @OptionGroup var model: ModelFileOption
 
     @Option(help: "The text.")
     var text: String?
@@ -32,7 +31,7 @@ struct Tokenize: ParsableCommand {
     }
 
     func run() throws {
-        let tokenizer = try Tokenizer(try GGUFFile(contentsOf: try ModelLocation(model).file))
+        let tokenizer = try Tokenizer(try model.open())
         if let input {
             for line in try EvaluationText.read(URL(fileURLWithPath: input)) {
                 try Console.printJSON(Output(ids: tokenizer.encode(line.text, recognizingSpecialTokens: special)))
