@@ -1,4 +1,5 @@
 import CKernels
+import Checkpoints
 import Foundation
 import TestSupport
 import Testing
@@ -10,6 +11,16 @@ import Testing
         SP_TYPE_Q4_K, SP_TYPE_Q5_K, SP_TYPE_Q6_K,
     ]
     static let instructionSets = (0..<sp_instruction_set_count()).map { String(cString: sp_instruction_set_name($0)) }
+
+    /// The reader checks a tensor's range by one table, and the kernels read it by the other.
+    @Test func bothSidesAgreeOnTheSizeOfBlocks() {
+        #expect(TensorElementType.allCases.count == Self.types.count)
+        for type in TensorElementType.allCases {
+            let same = sp_element_type(type.rawValue)
+            #expect(
+                Int(sp_type_block_size(same)) == type.blockSize && Int(sp_type_block_bytes(same)) == type.blockBytes)
+        }
+    }
 
     /// Random bytes of a matrix, with every scale a small positive half.
     static func randomWeights(_ type: sp_element_type, rows: Int, columns: Int, _ random: inout SplitMix) -> [UInt8] {

@@ -347,6 +347,31 @@ private struct TinyTraining {
         #expect(compiled.warnings.contains { $0.contains("always kept") })
     }
 
+    @Test func foundationLayersAreKeptWhole() throws {
+        let (model, compiler, artifacts) = try compiler()
+        var options = CompilationOptions()
+        (options.alwaysKeep, options.budget) = (.foundation, .fraction(0.6))
+        let pathway = try compiler.compile("A chemistry tutor", options).pathway
+        let heads = Array(0..<model.configuration.heads)
+        let foundation = artifacts.whitelist.foundationLayers
+        #expect(foundation == 3 && pathway.keptHeads.prefix(foundation).allSatisfy { $0 == heads })
+        #expect(pathway.keptHeads.dropFirst(foundation).contains { $0 != heads })
+    }
+
+    /// Descriptions of a few words are taken for what they say, not for how short they are.
+    @Test(arguments: [
+        ("math", "math"), ("history", "history"), ("chemistry", "chemistry"), ("philosophy", "philosophy"),
+        ("finance", "finance"), ("technology", "technology"), ("A chemistry tutor", "chemistry"),
+        ("What is history about?", "history"), ("math homework", "math"), ("ethics", "philosophy"),
+        ("help with taxes", "finance"), ("world history", "history"),
+    ])
+    func shortDescriptionsAreDiagnosed(description: String, domain: String) throws {
+        let (_, compiler, artifacts) = try compiler()
+        let mixture = try compiler.diagnose(description).mixture
+        let leading = mixture.indices.max { mixture[$0] < mixture[$1] }!
+        #expect(artifacts.domains[leading] == domain)
+    }
+
     /// The first quarter of the layers finds the leading domain that all of them find for most of the shipped scenarios,
     /// and for nearly all of those that belong to one of the domains.
     @Test func anEarlyExitFindsMostDomains() throws {

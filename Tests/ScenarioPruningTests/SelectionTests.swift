@@ -181,6 +181,21 @@ import Transformer
     }
 }
 
+@Suite struct FluctuationTests {
+    /// FLAP: variances of a layer less their mean, over their deviation. 1, 3 and 5 have the mean 3 and the deviation
+    /// sqrt(8 / 3); layers of another scale give the same, and equal ones give zeros.
+    @Test func scoresAreStandardisedInEachLayer() throws {
+        let table = UnitTable(layers: 3, units: 3, domains: 1, values: [1, 3, 5, 500, 300, 100, 7, 7, 7])
+        let importance = UnitImportance(kind: .heads, tables: [.fluctuation: table], means: [])
+        let scores = try PruningCriterion.fluctuation.scores(importance, weights: [1], seed: 0)
+        let unit = 2 / (8.0 / 3).squareRoot()
+        for (row, expected) in zip(scores, [[-unit, 0, unit], [unit, 0, -unit], [0, 0, 0]]) {
+            // Tables are in single precision.
+            for (score, value) in zip(row, expected) { #expect(abs(score - value) < 1e-6) }
+        }
+    }
+}
+
 @Suite struct WhitelistTests {
     @Test func backboneHeadsAreEvenAndImportant() {
         // One even and important head, one even and weak, one important and uneven; layer 0 is foundation.
