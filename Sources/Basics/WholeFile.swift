@@ -35,6 +35,13 @@ package enum WholeFile {
         }
     }
 
+    /// Writes `value` as JSON for people to read: indented, keys in order.
+    package static func write(json value: some Encodable, to url: URL) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        try write(try encoder.encode(value) + Data("\n".utf8), to: url)
+    }
+
     private static func isStandardOutput(_ status: stat) -> Bool {
         var output = stat()
         return fstat(STDOUT_FILENO, &output) == 0 && output.st_dev == status.st_dev && output.st_ino == status.st_ino

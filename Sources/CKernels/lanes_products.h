@@ -90,7 +90,7 @@ INLINE f32x16 load_column(const sp_matrix *matrix, const sp_group *group, int co
 // The same of a quantised group.
 INLINE f32x16 dequantize_column(const sp_matrix *matrix, const sp_group *group, int column) {
     const bool four_bit = matrix->format <= SP_PACKED_U4_MINIMUM;
-    const bool minimum = matrix->format == SP_PACKED_U4_MINIMUM || matrix->format == SP_PACKED_U8_MINIMUM;
+    const bool minimum = sp_has_minimum(matrix->format);
     const int half = column / SP_HALF_COLUMNS, step = column % SP_HALF_COLUMNS / 4;
     u32x16 words;
     memcpy(&words, group->halves[half] + 64 * (four_bit ? step / 2 : step), sizeof words);
@@ -109,7 +109,7 @@ INLINE void multiply_float(
     const size_t width = (size_t)input->groups * SP_GROUP_COLUMNS;
     const sp_columns *columns = &tile->product->columns;
     const int count = sp_group_count(tile->product);
-    const bool quantized = matrix->format > SP_PACKED_BF16;
+    const bool quantized = sp_is_quantized(matrix->format);
     f32x16 sums[8];
     for (int t = 0; t < TOKENS; t++) sums[t] = splat(0);
     for (int i = 0; i < count; i++) {

@@ -11,8 +11,6 @@
 #include <sys/mman.h>
 #endif
 
-static bool is_float(sp_packed_format format) { return format <= SP_PACKED_BF16; }
-
 static bool is_four_bit(sp_packed_format format) {
     return format == SP_PACKED_U4 || format == SP_PACKED_U4_MINIMUM;
 }
@@ -21,14 +19,13 @@ static bool is_four_bit(sp_packed_format format) {
 static size_t half_bytes(sp_packed_format format) {
     const size_t weights = SP_TILE_ROWS * SP_HALF_COLUMNS;
     if (format == SP_PACKED_F32) return weights * 4;
-    if (is_float(format)) return weights * 2;
+    if (!sp_is_quantized(format)) return weights * 2;
     return is_four_bit(format) ? weights / 2 : weights;
 }
 
 static size_t scale_bytes(const sp_matrix *matrix) {
-    if (is_float(matrix->format)) return 0;
-    bool pair = matrix->format == SP_PACKED_U4_MINIMUM || matrix->format == SP_PACKED_U8_MINIMUM
-        || matrix->format == SP_PACKED_U8_SPLIT;
+    if (!sp_is_quantized(matrix->format)) return 0;
+    const bool pair = sp_has_minimum(matrix->format) || matrix->format == SP_PACKED_U8_SPLIT;
     return (size_t)SP_TILE_ROWS * (matrix->half_scales ? 2 : 4) * (pair ? 2 : 1);
 }
 
@@ -145,7 +142,7 @@ static void pack_quantized_lane(
         store_scale(matrix, scales, lane, block.scale[0]);
         if (matrix->format == SP_PACKED_U8_SPLIT) {
             store_scale(matrix, scales, SP_TILE_ROWS + lane, block.scale[1]);
-        } else if (matrix->format == SP_PACKED_U4_MINIMUM || matrix->format == SP_PACKED_U8_MINIMUM) {
+        } else if (sp_has_minimum(matrix->format)) {
             store_scale(matrix, scales, SP_TILE_ROWS + lane, block.minimum);
         }
         for (int column = 0; column < SP_GROUP_COLUMNS; column++) {
@@ -190,7 +187,7 @@ void sp_matrix_pack(
             int64_t row = source_row(&packed, tile, lane, arrangement);
             if (row < 0) continue;
             const uint8_t *bytes = (const uint8_t *)source + row_bytes * (size_t)row;
-            if (is_float(packed.format)) {
+            if (!sp_is_quantized(packed.format)) {
                 pack_float_lane(&packed, bytes, arrangement->columns, tile, lane);
             } else {
                 pack_quantized_lane(&packed, type, bytes, arrangement->columns, tile, lane);
@@ -220,7 +217,7 @@ static float float_element(const sp_matrix *matrix, int32_t tile, int32_t column
 static void quantized_group(const sp_matrix *matrix, int32_t tile, int32_t index, int32_t lane, float *destination) {
     const sp_group group = sp_matrix_group(matrix, tile, index);
     const bool split = matrix->format == SP_PACKED_U8_SPLIT, four_bit = is_four_bit(matrix->format);
-    const bool minimum = matrix->format == SP_PACKED_U4_MINIMUM || matrix->format == SP_PACKED_U8_MINIMUM;
+    const bool minimum = sp_has_minimum(matrix->format);
     const float offset = minimum ? load_scale(matrix, group.scales, SP_TILE_ROWS + lane) : 0;
     const int32_t left = matrix->columns - index * SP_GROUP_COLUMNS;
     float scale = load_scale(matrix, group.scales, lane);
@@ -239,7 +236,7 @@ void sp_matrix_row(const sp_matrix *matrix, int32_t row, float *destination) {
     int32_t inner = row % matrix->block_rows;
     int32_t tile = row / matrix->block_rows * matrix->block_tiles + inner / SP_TILE_ROWS;
     int32_t lane = inner % SP_TILE_ROWS;
-    if (is_float(matrix->format)) {
+    if (!sp_is_quantized(matrix->format)) {
         for (int32_t column = 0; column < matrix->columns; column++)
             destination[column] = float_element(matrix, tile, column, lane);
         return;

@@ -35,13 +35,13 @@ static inline int tokens_of_run(int tokens, int run) {
 
 // Whether a product waits for memory, and its kernel fetches weights ahead.
 static inline bool reads_ahead(const sp_matrix *matrix, const sp_activations *input, int tokens) {
-    return tokens <= FEW_TOKENS && input->quants && matrix->format > SP_PACKED_BF16;
+    return tokens <= FEW_TOKENS && input->quants && sp_is_quantized(matrix->format);
 }
 
 // Whether two tiles of these matrices may be a pair.
 static inline bool are_pair(
     const sp_kernels *kernels, const sp_matrix *a, const sp_matrix *b, const sp_activations *input, int tokens) {
-    return kernels->multiply_pair && tokens > FEW_TOKENS && input->quants && a->format > SP_PACKED_BF16
+    return kernels->multiply_pair && tokens > FEW_TOKENS && input->quants && sp_is_quantized(a->format)
         && a->format == b->format && a->half_scales == b->half_scales && a->zero == b->zero;
 }
 

@@ -52,9 +52,15 @@ public struct SafetensorsFile: Sendable {
         var cursor = ByteCursor(file)
         let length = try cursor.readCount(ofSize: 1, "header length")
         guard length <= Self.longestHeader else { throw cursor.error(.malformed, "header length", "is \(length)") }
+        // Comparing names takes time in the square of a run of combining marks, written out or escaped; ours have none.
+        let written = file.bytes[8..<8 + length]
+        let escapes = zip(written, written.dropFirst()).contains { $0 == UInt8(ascii: "\\") && $1 == UInt8(ascii: "u") }
+        guard written.allSatisfy({ $0 < 0x80 }), !escapes else {
+            throw cursor.error(.unsupported, "header", "has characters beyond ASCII")
+        }
         let header: [String: HeaderValue]
         do {
-            header = try JSONDecoder().decode([String: HeaderValue].self, from: Data(file.bytes[8..<8 + length]))
+            header = try JSONDecoder().decode([String: HeaderValue].self, from: Data(written))
         } catch {
             throw cursor.error(.malformed, "header", "is not a safetensors header")
         }

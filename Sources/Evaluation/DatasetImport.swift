@@ -56,13 +56,12 @@ public struct DatasetImport: Sendable {
     /// - Parameter replacing: whether a file that holds other scenarios may be written over.
     /// - Throws: ``EvaluationError/otherScenarios(file:)`` where it may not; `FileWriteError`.
     public func write(to url: URL, replacing: Bool = true) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        let data = try encoder.encode(scenarios) + Data("\n".utf8)
-        if !replacing, let earlier = FileManager.default.contents(atPath: url.path), earlier != data {
-            throw EvaluationError.otherScenarios(file: url.relativePath)
+        if !replacing, let earlier = FileManager.default.contents(atPath: url.path) {
+            guard (try? JSONDecoder().decode([Scenario].self, from: earlier)) == scenarios else {
+                throw EvaluationError.otherScenarios(file: url.relativePath)
+            }
         }
-        try WholeFile.write(data, to: url)
+        try WholeFile.write(json: scenarios, to: url)
     }
 
     /// Without the byte order mark that some editors put first.

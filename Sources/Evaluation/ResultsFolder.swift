@@ -46,18 +46,12 @@ public struct ResultsFolder {
             url = try Self.made(in: parent)
         }
         isResumed = false
-        try Self.write(configuration, to: url.appending(path: Self.configurationFile))
+        try WholeFile.write(json: configuration, to: url.appending(path: Self.configurationFile))
     }
 
     /// Writes the summary whole or not at all.
     public func writeSummary(_ summary: some Encodable) throws {
-        try Self.write(summary, to: url.appending(path: Self.summaryFile))
-    }
-
-    private static func write(_ value: some Encodable, to url: URL) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        try WholeFile.write(try encoder.encode(value) + Data("\n".utf8), to: url)
+        try WholeFile.write(json: summary, to: url.appending(path: Self.summaryFile))
     }
 
     /// nil where the folder holds no run's configuration.

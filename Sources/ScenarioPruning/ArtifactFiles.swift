@@ -32,19 +32,13 @@ enum ArtifactFiles {
         }
     }
 
-    private static func encoder() -> JSONEncoder {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return encoder
-    }
-
     static func remove(_ name: String, in directory: URL) throws {
         let url = directory.appending(path: name)
         if FileManager.default.fileExists(atPath: url.path) { try FileManager.default.removeItem(at: url) }
     }
 
     static func writeJSON(_ value: some Encodable, _ name: String, in directory: URL) throws {
-        try WholeFile.write(try encoder().encode(value) + Data("\n".utf8), to: directory.appending(path: name))
+        try WholeFile.write(json: value, to: directory.appending(path: name))
     }
 
     static func readJSON<Value: Decodable>(_ type: Value.Type, _ name: String, in directory: URL) throws(PruningError)

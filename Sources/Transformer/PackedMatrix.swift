@@ -24,7 +24,7 @@ public final class PackedMatrix: @unchecked Sendable {
     var groups: Int { Int(matrix.groups) }
     /// Whether each half of a group of 32 columns has scales of its own, so that a column cannot change its half.
     var hasSplitScales: Bool { matrix.format == SP_PACKED_U8_SPLIT }
-    var isQuantized: Bool { matrix.format.rawValue > SP_PACKED_BF16.rawValue }
+    var isQuantized: Bool { sp_is_quantized(matrix.format) }
 
     /// - Parameters:
     ///   - blockRows: rows of one head; all rows where there are no heads.

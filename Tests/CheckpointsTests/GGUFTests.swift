@@ -288,6 +288,12 @@ struct GGUFBytes {
             let read = try SafetensorsFile(contentsOf: url)
             #expect(read.tensors == file.tensors)
             #expect(read.metadata == file.metadata)
+            for name in ["\u{E9}", "e\\u0301"] {
+                let header = Data("{\"\(name)\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}".utf8)
+                let length = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Data($0) }
+                try (length + header).write(to: url)
+                #expect(throws: CheckpointError.self) { try SafetensorsFile(contentsOf: url) }
+            }
             for length in stride(from: 0, to: data.count - 1, by: 3) {
                 try data.prefix(length).write(to: url)
                 #expect(throws: CheckpointError.self) { try SafetensorsFile(contentsOf: url) }

@@ -56,6 +56,33 @@ private struct TinyTraining {
 }
 
 @Suite struct TrainingTests {
+    /// Means, and what importance is measured on, are those of the answered texts where a domain has some.
+    @Test func answeredTextsAreMeasured() throws {
+        try Fixtures.withTemporaryDirectory { folder in
+            let training = try TinyTraining(folder)
+            let without = try training.run(folder.appending(path: "without"))
+            let directory = folder.appending(path: "answered")
+            try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+            try JSONEncoder().encode(["what jumps? the fox", "what is lazy? the dog"]).write(
+                to: directory.appending(path: "first.json"))
+            let answered = try training.run(folder.appending(path: "with"))
+            func digest(_ artifacts: PruningArtifacts, _ name: String) -> String? {
+                artifacts.manifest.poolDigests[name]
+            }
+            #expect(digest(without, "answered/first") == digest(without, "train/first"))
+            #expect(digest(answered, "answered/first") != digest(answered, "train/first"))
+            #expect(digest(answered, "answered/second") == digest(answered, "train/second"))
+            let (plain, measured) = (without.importance.heads.means, answered.importance.heads.means)
+            for layer in plain.indices {
+                func difference(_ domain: Int) -> Float {
+                    zip(plain[layer][domain], measured[layer][domain]).map { abs($0 - $1) }.max() ?? 0
+                }
+                // The channels' order follows the answered texts, and sums over channels their order.
+                #expect(difference(0) > 1e-2 && difference(1) < 1e-4)
+            }
+        }
+    }
+
     @Test func artifactsAreReadAsTheyWereMade() throws {
         try Fixtures.withTemporaryDirectory { folder in
             let training = try TinyTraining(folder)

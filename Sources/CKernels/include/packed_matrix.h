@@ -36,6 +36,12 @@ typedef enum {
     SP_PACKED_U8_SPLIT,   // a scale for each half group of 16 columns
 } sp_packed_format;
 
+static inline bool sp_is_quantized(sp_packed_format format) { return format > SP_PACKED_BF16; }
+
+static inline bool sp_has_minimum(sp_packed_format format) {
+    return format == SP_PACKED_U4_MINIMUM || format == SP_PACKED_U8_MINIMUM;
+}
+
 typedef struct {
     sp_packed_format format;
     bool half_scales;       // scales and minimums in half precision, else single
