@@ -24,10 +24,12 @@ package enum UnitSelection {
         }
 
         /// What goes without `unit`, beside what is gone already: of a layer where `kept` says which units still stay.
-        func cost(of unit: Int, kept: [Bool]) -> Double {
+        func cost(of unit: Int, kept: ArraySlice<Bool>) -> Double {
             guard let sharing else { return costs[unit] }
             let first = unit / sharing.units * sharing.units
-            let others = (first..<min(first + sharing.units, kept.count)).contains { $0 != unit && kept[$0] }
+            let others = (first..<min(first + sharing.units, kept.count)).contains {
+                $0 != unit && kept[kept.startIndex + $0]
+            }
             return costs[unit] + (others ? 0 : sharing.cost)
         }
     }
@@ -45,11 +47,12 @@ package enum UnitSelection {
                 a.order == b.order ? a.place < b.place : a.order < b.order
             }
         }
-        var kept = contests.map { $0.order.map { Array(repeating: true, count: $0.count) } }
-        var inLayer = contests.map { $0.order.map(\.count) }
+        let layers = contests.first?.order.count ?? 0
+        let counts = contests.map(\.costs.count)
         var firstPlaces: [Int] = []
         var candidates: [Candidate] = []
         var place = 0
+        candidates.reserveCapacity(layers * counts.reduce(0, +))
         for contest in contests {
             firstPlaces.append(place)
             for (layer, order) in contest.order.enumerated() {
@@ -62,23 +65,31 @@ package enum UnitSelection {
                 }
             }
         }
-        let floors = contests.map { max(1, Int((layerFloor * Double($0.costs.count)).rounded(.up))) }
+        /// Which units stay, by their place, and how many in each layer of each contest.
+        var kept = Array(repeating: true, count: place)
+        var inLayer = counts.flatMap { Array(repeating: $0, count: layers) }
+        let floors = counts.map { max(1, Int((layerFloor * Double($0)).rounded(.up))) }
         var spared = 0.0
         search: for run in AscendingRuns(candidates) {
             for candidate in run {
                 let place = Int(candidate.place)
                 let contest = firstPlaces.lastIndex { $0 <= place }!
-                let (layer, unit) = (place - firstPlaces[contest]).quotientAndRemainder(
-                    dividingBy: contests[contest].costs.count)
-                guard inLayer[contest][layer] > floors[contest] else { continue }
-                let cost = contests[contest].cost(of: unit, kept: kept[contest][layer])
+                let count = counts[contest]
+                let (layer, unit) = (place - firstPlaces[contest]).quotientAndRemainder(dividingBy: count)
+                guard inLayer[contest * layers + layer] > floors[contest] else { continue }
+                let cost = contests[contest].cost(of: unit, kept: kept[place - unit..<place - unit + count])
                 guard spared + cost / 2 <= wanted else { break search }
-                kept[contest][layer][unit] = false
-                inLayer[contest][layer] -= 1
+                kept[place] = false
+                inLayer[contest * layers + layer] -= 1
                 spared += cost
             }
         }
-        return kept.map { $0.map { layer in layer.indices.filter { layer[$0] } } }
+        return zip(firstPlaces, counts).map { first, count in
+            (0..<layers).map { layer in
+                let start = first + layer * count
+                return (0..<count).filter { kept[start + $0] }
+            }
+        }
     }
 
     /// Each unit's place among all units of its kind in ascending order of score, from 0 to 1, ties by (layer, unit).
