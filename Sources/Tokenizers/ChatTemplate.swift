@@ -41,10 +41,10 @@ public enum ChatTemplate: Sendable, Equatable {
         if source.contains("<|start_header_id|>") {
             self = .llama3
         } else if source.contains("<|im_start|>") {
-            // Longer ones first: they hold shorter ones.
             let known = [ChatTemplate.smolLM2, .qwen25, .qwen2, .qwen15].first { template in
                 guard case .chatML(let message?) = template else { return false }
-                return source.contains("system\\n" + message) || source.contains("system\n" + message)
+                // As a template writes it out, with its newline as an escape or as it is.
+                return ["\\n", "\n"].contains { source.contains("system\($0)\(message)<|im_end|>") }
             }
             self = known ?? .chatML(defaultSystemMessage: nil)
         } else {
