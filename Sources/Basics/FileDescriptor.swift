@@ -3,7 +3,7 @@ package struct FileDescriptor: Sendable {
     package static let standardOutput = FileDescriptor(STDOUT_FILENO)
     package static let standardError = FileDescriptor(STDERR_FILENO)
 
-    package let number: Int32
+    private let number: Int32
 
     package init(_ number: Int32) { self.number = number }
 

@@ -22,7 +22,10 @@ INLINE f32x16 larger_magnitude(f32x16 a, f32x16 b) { return larger_positive(magn
 INLINE f32x16 largest_of_each(const f32x16 v[16]) {
     f32x16 quarters[4], halves[2];
 #pragma clang loop unroll(full)
-    for (int i = 0; i < 4; i++) quarters[i] = FOLD_QUARTERS(larger_positive, v[4 * i], v[4 * i + 1], v[4 * i + 2], v[4 * i + 3]);
+    for (int i = 0; i < 4; i++) {
+        const f32x16 *of_quarter = v + 4 * i;
+        quarters[i] = FOLD_QUARTERS(larger_positive, of_quarter[0], of_quarter[1], of_quarter[2], of_quarter[3]);
+    }
 #pragma clang loop unroll(full)
     for (int i = 0; i < 2; i++) {
         const f32x16 a = quarters[2 * i], b = quarters[2 * i + 1];
@@ -76,7 +79,8 @@ INLINE void quantize_units(sp_input_units units, int count, quantized_units *res
         peaks[i] = larger_magnitude(load_floats(x), load_floats(x + 16));
     }
     for (int i = count; i < 16; i++) peaks[i] = splat(0);
-    const f32x16 scales = short_mantissas(larger_positive(largest_of_each(peaks) / splat(127), splat(LEAST_INPUT_SCALE)));
+    const f32x16 scales =
+        short_mantissas(larger_positive(largest_of_each(peaks) / splat(127), splat(LEAST_INPUT_SCALE)));
     _Alignas(64) float inverses[16];
     store_floats(inverses, splat(1) / scales);
     for (int i = 0; i < count; i++) {

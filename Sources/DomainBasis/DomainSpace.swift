@@ -38,7 +38,7 @@ public struct DomainSpace: Sendable {
             let length = dot(mean, mean).squareRoot()
             // Written so that a length that is no number is refused, too.
             guard length > 1e-9 * components.totalVariance.squareRoot() else { throw .noDirection(pool.domain) }
-            axes.append(mean.map { $0 / length })
+            axes.append(unit(mean))
         }
         domains = pools.map(\.domain)
         self.components = components

@@ -9,11 +9,10 @@ public enum AnswerScoring {
         switch turn.taskType {
         case .multipleChoice:
             let options = options(of: turn.prompt)
-            let right = [turn.answer] + (turn.otherAnswers ?? [])
-            return chosenOption(in: prediction, options: options).map { right.contains(String($0)) } == true ? 1 : 0
+            guard let letter = chosenOption(in: prediction, options: options) else { return 0 }
+            return turn.rightAnswers.contains(String(letter)) ? 1 : 0
         case .factual, .code, .reasoning:
-            let answers = [turn.answer] + (turn.otherAnswers ?? [])
-            return answers.reduce(0) { max($0, keywordOverlap(prediction: prediction, answer: $1)) }
+            return turn.rightAnswers.reduce(0) { max($0, keywordOverlap(prediction: prediction, answer: $1)) }
         }
     }
 

@@ -19,7 +19,8 @@ public struct PathwayComparison: Sendable, Encodable, Equatable {
     public let turns: Int
 
     public var interval: ConfidenceInterval? {
-        low.flatMap { low in high.map { ConfidenceInterval(low: low, high: $0) } }
+        guard let low, let high else { return nil }
+        return ConfidenceInterval(low: low, high: high)
     }
 
     /// - Parameters:

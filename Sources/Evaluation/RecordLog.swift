@@ -19,6 +19,8 @@ public final class RecordLog<Record: RunRecord> {
 
     private let path: String
     private let descriptor: Int32
+    /// For as long as the log is open: lines of two runs would break each other.
+    private let lock: FileLock
 
     /// Opens the log in `directory` to append to, and hands back what it holds. A last line that a killed run left half
     /// written is cut off.
@@ -54,10 +56,11 @@ public final class RecordLog<Record: RunRecord> {
         self.path = path
         descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw .cannotWrite(file: path, detail: SystemError.last.description) }
-        // For as long as the log is open: lines of two runs would break each other.
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+        do {
+            lock = try FileLock(path)
+        } catch {
             close(descriptor)
-            throw .cannotWrite(file: path, detail: "another run is writing it")
+            throw .cannotWrite(file: path, detail: error is FileLock.Taken ? "another run is writing it" : "\(error)")
         }
     }
 

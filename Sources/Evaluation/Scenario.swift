@@ -18,6 +18,9 @@ public struct Scenario: Sendable, Codable, Equatable {
         /// Answers that are as right as ``answer``; nil for none.
         public let otherAnswers: [String]?
 
+        /// All that are right, ``answer`` first.
+        var rightAnswers: [String] { [answer] + (otherAnswers ?? []) }
+
         public init(prompt: String, answer: String, taskType: TaskType, otherAnswers: [String]? = nil) {
             self.prompt = prompt
             self.answer = answer
@@ -104,7 +107,7 @@ public struct ScenarioSet: Sendable {
     }
 
     private static func fault(of turn: Scenario.Turn) -> String? {
-        let answers = [turn.answer] + (turn.otherAnswers ?? [])
+        let answers = turn.rightAnswers
         guard turn.taskType == .multipleChoice else {
             let unscored = answers.first { AnswerScoring.words(of: $0).isEmpty }
             return unscored.map { "has the answer \"\($0)\", in which there is no word to find" }

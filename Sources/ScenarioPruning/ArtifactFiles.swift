@@ -69,6 +69,17 @@ enum ArtifactFiles {
         return result
     }
 
+    /// The whitelist, of the foundation layers that the manifest says.
+    static func readWhitelist(
+        in directory: URL, of manifest: PruningArtifacts.Manifest
+    ) throws(PruningError) -> Whitelist {
+        let result = try readJSON(Whitelist.self, whitelist, in: directory)
+        guard result.foundationLayers == manifest.foundationLayers, result.foundationLayers >= 0 else {
+            throw .inconsistentArtifacts("the whitelist and the manifest do not agree on the foundation layers")
+        }
+        return result
+    }
+
     private static func contents(_ name: String, in directory: URL) throws(PruningError) -> Data {
         guard let data = FileManager.default.contents(atPath: directory.appending(path: name).path) else {
             throw .unreadableArtifacts(directory.path, detail: "\(name) is missing")

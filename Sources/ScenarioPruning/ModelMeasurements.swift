@@ -36,17 +36,12 @@ public struct ModelMeasurements: Sendable {
             throw PruningError.unreadableArtifacts(directory.path, detail: "tensor validation_accuracy is missing")
         }
         let temperatures = try ArtifactFiles.readTemperatures(in: directory, layers: accuracy.count)
-        let whitelist = try ArtifactFiles.readJSON(Whitelist.self, ArtifactFiles.whitelist, in: directory)
-        guard whitelist.foundationLayers == manifest.foundationLayers, whitelist.foundationLayers >= 0 else {
-            throw PruningError.inconsistentArtifacts(
-                "the whitelist and the manifest do not agree on the foundation layers")
-        }
         self.init(
             manifest: manifest, validationAccuracy: accuracy.map(Double.init), temperatures: temperatures,
             importances: Self.importances(
                 of: try ArtifactFiles.tensors(ArtifactFiles.importance, in: directory), layers: accuracy.count,
                 domains: manifest.domains.count),
-            whitelist: whitelist)
+            whitelist: try ArtifactFiles.readWhitelist(in: directory, of: manifest))
     }
 
     public init(

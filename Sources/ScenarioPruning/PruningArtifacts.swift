@@ -67,7 +67,7 @@ public struct PruningArtifacts: Sendable {
         temperatures = try ArtifactFiles.readTemperatures(in: directory, layers: shape.layers)
         channelOrder = try ArtifactFiles.readChannelOrder(in: directory)
         importance = try ArtifactFiles.readImportance(in: directory, shape)
-        whitelist = try ArtifactFiles.readJSON(Whitelist.self, ArtifactFiles.whitelist, in: directory)
+        whitelist = try ArtifactFiles.readWhitelist(in: directory, of: manifest)
         try check(shape)
     }
 
@@ -119,9 +119,6 @@ public struct PruningArtifacts: Sendable {
         }
         if let domain = domains.first(where: { manifest.poolDigests["train/\($0)"] == nil }) {
             throw .inconsistentArtifacts("the domain \(domain) is none of those that they were made from")
-        }
-        guard whitelist.foundationLayers == manifest.foundationLayers, whitelist.foundationLayers >= 0 else {
-            throw .inconsistentArtifacts("the whitelist and the manifest do not agree on the foundation layers")
         }
         guard whitelist.heads.count == shape.layers,
             whitelist.heads.allSatisfy({ $0.allSatisfy((0..<shape.heads).contains) })

@@ -137,7 +137,7 @@ public final class ScenarioCompiler {
             keptBlocks: kept[.feedForward], channelOrder: model.channelOrder,
             feedForwardBiases: try kept[.feedForward].map { try biases(.feedForward, $0, diagnosis, options) } ?? [])
         let pruned = pathway.prunedFraction(heads: model.configuration.heads)
-        let removed = 1 - Double(PathwayCost(model, along: pathway).perToken) / Double(dense.perToken)
+        let removed = PathwayCost(model, along: pathway).removed(from: dense)
         return CompiledScenario(
             pathway: pathway, domains: artifacts.domains, diagnosis: diagnosis, requestedFraction: fraction,
             reachedFraction: options.units == [.heads] ? pruned : removed,

@@ -73,6 +73,9 @@ public struct PathwayCost: Sendable, Equatable {
     /// Multiply-adds of the matrix products for one token whose logits are wanted.
     public var perToken: Int { layers + outputHead }
 
+    /// The share of `dense`'s multiply-adds for each token that this does not do.
+    public func removed(from dense: PathwayCost) -> Double { 1 - Double(perToken) / Double(dense.perToken) }
+
     /// Multiply-adds of the layers' matrix products for a prompt of `tokens` tokens.
     public func promptLayers(_ tokens: Int) -> Double {
         Double(layers) * Double(tokens) - Double(lastLayer) * Double(tokens - 1)

@@ -111,8 +111,7 @@ struct Generate: ParsableCommand {
                 text: summary.text, promptTokens: summary.promptTokens, newTokens: summary.tokens.count,
                 tokensPerSecond: summary.tokensPerSecond,
                 prunedFraction: pathway?.prunedFraction(heads: decoder.configuration.heads) ?? 0,
-                multiplyAddsRemoved: 1
-                    - Double(PathwayCost(decoder, along: pathway).perToken) / Double(PathwayCost(decoder).perToken),
+                multiplyAddsRemoved: PathwayCost(decoder, along: pathway).removed(from: PathwayCost(decoder)),
                 stopReason: summary.stopReason.rawValue))
     }
 }

@@ -96,15 +96,17 @@ struct PerplexityCommand: ParsableCommand {
         var sessions: [String: (session: InferenceSession, compiled: CompiledScenario)] = [:]
         var warnings: [String] = []
         var evaluation = PerplexityEvaluation()
-        for text in texts where text.scenario == nil && scenario == nil && !blind {
-            throw EvaluationError.unusableText(
-                file: url.path, line: text.line,
-                detail: "has no \"scenario\"; give it one, or all of them by --scenario or --blind")
-        }
-        for text in texts where !blind && (text.scenario ?? scenario)?.allSatisfy(\.isWhitespace) == true {
-            throw EvaluationError.unusableText(
-                file: url.path, line: text.line, detail: "has an empty \"scenario\"; say in a sentence what it is about"
-            )
+        for text in texts where !blind {
+            guard let description = text.scenario ?? scenario else {
+                throw EvaluationError.unusableText(
+                    file: url.path, line: text.line,
+                    detail: "has no \"scenario\"; give it one, or all of them by --scenario or --blind")
+            }
+            guard !description.allSatisfy(\.isWhitespace) else {
+                throw EvaluationError.unusableText(
+                    file: url.path, line: text.line,
+                    detail: "has an empty \"scenario\"; say in a sentence what it is about")
+            }
         }
         try forEach(texts, url, decoder) { text, ids, onToken in
             let description = blind ? "" : text.scenario ?? scenario ?? ""

@@ -67,9 +67,8 @@ struct CriterionOptions: ParsableArguments {
 
     /// Whether nothing on the command line says otherwise.
     var isDefault: Bool {
-        criterion == .default && compensation == .default && alwaysKeep == nil
-            && prune.kinds == PrunedKinds.default.kinds
-            && useCalibration && !earlyExit
+        let standard = CompilationOptions()
+        return options(standard.budget, seed: standard.seed) == standard
     }
 
     /// How pathways are compiled.

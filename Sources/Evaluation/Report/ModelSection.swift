@@ -35,7 +35,8 @@ struct ModelSection {
         let foundation = layers > 0 ? "those of layers 0 to \(layers - 1), and " : ""
         return """
             <p>Measured once by <code>train</code>, on texts of \(measurements.domains.joined(separator: ", ")). \
-            The backbone has \(whitelist.count)\(of) heads: \(foundation)those that matter much and alike to every domain.\(test ?? .empty)</p>
+            The backbone has \(whitelist.count)\(of) heads: \(foundation)those that matter much and alike to every \
+            domain.\(test ?? .empty)</p>
             """
     }
 
