@@ -6,18 +6,8 @@ public struct AttentionSink: Sendable, Equatable {
     /// A unit vector, `[width]`; zero where first tokens are as all others.
     public let direction: [Double]
 
-    /// - Parameters:
-    ///   - firsts: the residual of each text's first token, `[texts][width]`.
-    ///   - means: the mean over all tokens of each text, likewise.
-    public init(firsts: [[Float]], means: [[Float]]) {
-        direction = unit(zip(Self.mean(firsts), Self.mean(means)).map { $0 - $1 })
-    }
-
-    private static func mean(_ rows: [[Float]]) -> [Double] {
-        var mean = [Double](repeating: 0, count: rows.first?.count ?? 0)
-        for row in rows { for i in mean.indices { mean[i] += Double(row[i]) / Double(rows.count) } }
-        return mean
-    }
+    /// A direction that is known: a unit vector, or zero.
+    package init(direction: [Double]) { self.direction = direction }
 
     /// `residual` less its part along the sink.
     func removed(from residual: [Float]) -> [Float] { without(direction, residual.map(Double.init)).map(Float.init) }
@@ -26,4 +16,25 @@ public struct AttentionSink: Sendable, Equatable {
     func fold(_ probe: LinearProbe) -> LinearProbe {
         LinearProbe(weights: probe.weights.map(removed), biases: probe.biases)
     }
+}
+
+/// Measures the attention sink of every layer, text by text: the mean of first tokens less that of all tokens.
+public struct AttentionSinkMeasurement {
+    /// `[layers][width]`, summed over texts.
+    private var differences: [[Double]] = []
+
+    public init() {}
+
+    /// - Parameters:
+    ///   - first: the residuals of a text's first token, `[layers][width]`.
+    ///   - mean: the mean over all its tokens, likewise.
+    public mutating func add(first: [[Float]], mean: [[Float]]) {
+        if differences.isEmpty { differences = mean.map { $0.map { _ in 0 } } }
+        for layer in mean.indices {
+            for i in mean[layer].indices { differences[layer][i] += Double(first[layer][i]) - Double(mean[layer][i]) }
+        }
+    }
+
+    /// One for each layer.
+    public var sinks: [AttentionSink] { differences.map { AttentionSink(direction: unit($0)) } }
 }

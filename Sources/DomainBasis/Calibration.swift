@@ -59,7 +59,7 @@ public func expectedCalibrationError(probabilities: [Double], labels: [Double]) 
 public enum CalibrationRegime: String, Sendable, CaseIterable, Codable, CodingKeyRepresentable {
     /// Texts of one domain; one-hot labels.
     case singleDomain
-    /// Texts of a held-out domain; soft labels, its similarity to each domain's axis.
+    /// Texts of a domain that was not selected; soft labels, its similarity to each domain's axis.
     case outOfDomain
     /// Texts mixed from two domains; both labels on.
     case crossDomain

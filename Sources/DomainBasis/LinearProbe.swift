@@ -52,11 +52,11 @@ public struct ProbeTraining: Sendable, Equatable {
     /// decoupled weight decay, keeping the epoch of the lowest validation loss.
     ///
     /// - Parameters:
-    ///   - residuals: `[texts][width]`, with the domain index of each in `domains`.
+    ///   - residuals: `[texts][width]`, with the domain index of each in `domains`; nil for a text of none of them.
     ///   - validation: the same for the validation pool.
     ///   - sink: what probes do not see.
     public func train(
-        residuals: [[Float]], domains: [Int], validation: (residuals: [[Float]], domains: [Int]), domainCount: Int,
+        residuals: [[Float]], domains: [Int?], validation: (residuals: [[Float]], domains: [Int]), domainCount: Int,
         ignoring sink: AttentionSink
     ) -> LinearProbe {
         let seen = residuals.map(sink.removed)
@@ -112,7 +112,7 @@ private struct AdamState {
         return sum / Double(max(inputs.count * weights.count, 1))
     }
 
-    mutating func step(_ inputs: [[Double]], _ domains: [Int]) {
+    mutating func step(_ inputs: [[Double]], _ domains: [Int?]) {
         steps += 1
         let (first, second) = (0.9, 0.999)
         let firstCorrection = 1 - pow(first, Double(steps))

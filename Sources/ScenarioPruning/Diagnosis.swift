@@ -8,7 +8,8 @@ public struct Diagnosis: Sendable, Equatable {
     /// c(s) in [0, 1]: the entropy of the normalised layer-mean probabilities over log K.
     public let breadth: Double
     /// s'_k: how likely each domain is to be the scenario's, the softmax over domains of the calibrated logits'
-    /// mean over layers, `[domains]`; equal in a fallback.
+    /// mean over layers, `[domains]`; equal in a fallback. The first quarter of the layers counts as much as the
+    /// rest, which repeat each other.
     public let mixture: [Double]
     /// The calibration that was used; nil for none.
     public let regime: CalibrationRegime?
@@ -23,8 +24,11 @@ public struct Diagnosis: Sendable, Equatable {
 
     /// - Parameters:
     ///   - logits: the probes' z, `[layers][domains]`.
+    ///   - firstQuarter: how many of the layers are the first quarter of the model's; nil for a quarter of `logits`.
     ///   - temperatures: for each regime; empty for no calibration.
-    package init(logits: [[Double]], temperatures: [CalibrationRegime: RegimeCalibration]) {
+    package init(
+        logits: [[Double]], firstQuarter: Int? = nil, temperatures: [CalibrationRegime: RegimeCalibration]
+    ) {
         let regime = Self.regime(logits, temperatures)
         let scales = regime.flatMap { temperatures[$0]?.temperatures } ?? logits.map { _ in 1 }
         let calibrated = zip(logits, scales).map { layer, temperature in layer.map { $0 / temperature } }
@@ -38,7 +42,8 @@ public struct Diagnosis: Sendable, Equatable {
         self.relevance = relevance
         mixture =
             relevance.allSatisfy { $0 == 0 }
-            ? relevance.map { _ in 1 / Double(domains) } : Self.softmax(Self.layerMeans(calibrated))
+            ? relevance.map { _ in 1 / Double(domains) }
+            : Self.softmax(Self.evenMeans(calibrated, firstQuarter ?? Self.firstQuarter(of: logits.count)))
         let means = Self.layerMeans(probabilities)
         let sum = means.reduce(0, +)
         let entropy = means.reduce(0) { total, mean in
@@ -61,6 +66,17 @@ public struct Diagnosis: Sendable, Equatable {
         let weights = logits.map { exp($0 - peak) }
         let sum = weights.reduce(0, +)
         return weights.map { $0 / sum }
+    }
+
+    /// The layers that a diagnosis with an early exit runs, of a model of `layers`.
+    static func firstQuarter(of layers: Int) -> Int { (layers + 3) / 4 }
+
+    /// The mean over the first `count` layers and that over the others, averaged; of the first alone where there are no
+    /// others.
+    private static func evenMeans(_ logits: [[Double]], _ count: Int) -> [Double] {
+        let first = layerMeans(Array(logits.prefix(count)))
+        guard logits.count > count else { return first }
+        return zip(first, layerMeans(Array(logits.dropFirst(count)))).map { ($0 + $1) / 2 }
     }
 
     private static func layerMeans(_ probabilities: [[Double]]) -> [Double] {

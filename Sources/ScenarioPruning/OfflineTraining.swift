@@ -51,6 +51,8 @@ public struct OfflineTraining {
     private var reader: FeatureReader
     /// Inputs alone, for probes.
     private let train: [TextPool]
+    /// Those of all other domains that there are inputs of: probes are to see nothing in them.
+    private let background: [TextPool]
     /// What pathways run on: questions with their answers.
     private let answered: [TextPool]
     private let validation: [TextPool]
@@ -75,6 +77,9 @@ public struct OfflineTraining {
         train = try options.domains.map {
             try TextPool(domain: $0, in: trainDirectory).sample(options.samplesPerDomain, seed: options.seed)
         }
+        background = try TextPool.domains(in: trainDirectory).filter { !options.domains.contains($0) }.map {
+            try TextPool(domain: $0, in: trainDirectory).sample(options.samplesPerDomain, seed: options.seed)
+        }
         let withAnswers = TextPool.domains(in: answeredDirectory)
         answered = try zip(options.domains, train).map { domain, inputs in
             guard withAnswers.contains(domain) else { return inputs }
@@ -89,7 +94,7 @@ public struct OfflineTraining {
 
     private var manifest: PruningArtifacts.Manifest {
         var digests: [String: String] = [:]
-        for pool in train { digests["train/\(pool.domain)"] = pool.digest }
+        for pool in train + background { digests["train/\(pool.domain)"] = pool.digest }
         for pool in answered { digests["answered/\(pool.domain)"] = pool.digest }
         for pool in validation + heldOut { digests["val/\(pool.domain)"] = pool.digest }
         return PruningArtifacts.Manifest(
@@ -191,38 +196,44 @@ public struct OfflineTraining {
 
     private func trainProbes() throws -> ([LinearProbe], [Double]) {
         let layers = model.configuration.layers
-        let total = train.reduce(0) { $0 + $1.texts.count } + validation.reduce(0) { $0 + $1.texts.count } + layers
+        let total = (train + background + validation).reduce(0) { $0 + $1.texts.count } + layers
         var done = 0
         func advance() {
             done += 1
             onProgress(Progress(stage: .probes, done: done, total: total, resumed: false))
         }
-        func residuals(_ pools: [TextPool]) throws -> ([[[Float]]], [Int]) {
-            var rows: [[[Float]]] = []
-            var domains: [Int] = []
-            for (domain, pool) in pools.enumerated() {
-                for text in pool.texts {
-                    rows.append(try reader.features(of: TextNormalization.apply(text)).residuals)
-                    domains.append(domain)
-                    advance()
-                }
+        func residuals(_ texts: [String], _ add: (_ text: String, _ residuals: [[Float]]) throws -> Void) throws {
+            for text in texts.map(TextNormalization.apply) {
+                try add(text, try reader.features(of: text).residuals)
+                advance()
             }
-            return (rows, domains)
         }
-        let (trainRows, trainDomains) = try residuals(train)
-        let firsts = try train.flatMap(\.texts).map {
-            try reader.firstToken(of: TextNormalization.apply($0)).residuals
+        var trainRows: [[[Float]]] = []
+        var trainDomains: [Int?] = []
+        var sinks = AttentionSinkMeasurement()
+        let noDomain: Int? = nil
+        for (pool, domain) in zip(train, train.indices.map(Optional.some)) + background.map({ ($0, noDomain) }) {
+            try residuals(pool.texts) { text, residuals in
+                sinks.add(first: try reader.firstToken(of: text).residuals, mean: residuals)
+                trainRows.append(residuals)
+                trainDomains.append(domain)
+            }
         }
-        let (validationRows, validationDomains) = try residuals(validation)
+        var validationRows: [[[Float]]] = []
+        var validationDomains: [Int] = []
+        for (domain, pool) in validation.enumerated() {
+            try residuals(pool.texts) { _, residuals in
+                validationRows.append(residuals)
+                validationDomains.append(domain)
+            }
+        }
         var probes: [LinearProbe] = []
         var accuracy: [Double] = []
-        for layer in 0..<layers {
+        for (layer, sink) in sinks.sinks.enumerated() {
             let held = validationRows.map { $0[layer] }
-            let rows = trainRows.map { $0[layer] }
             let probe = options.probe.train(
-                residuals: rows, domains: trainDomains, validation: (held, validationDomains),
-                domainCount: options.domains.count,
-                ignoring: AttentionSink(firsts: firsts.map { $0[layer] }, means: rows))
+                residuals: trainRows.map { $0[layer] }, domains: trainDomains, validation: (held, validationDomains),
+                domainCount: options.domains.count, ignoring: sink)
             probes.append(probe)
             accuracy.append(probe.accuracy(held, domains: validationDomains))
             advance()

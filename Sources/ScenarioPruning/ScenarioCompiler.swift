@@ -102,11 +102,12 @@ public final class ScenarioCompiler {
         _ description: String, calibrated: Bool = true, exitingEarly: Bool = false
     ) throws -> Diagnosis {
         guard !description.allSatisfy(\.isWhitespace) else { throw PruningError.emptyDescription }
-        let layers = artifacts.probes.count
+        let firstQuarter = Diagnosis.firstQuarter(of: artifacts.probes.count)
         let features = try reader.features(
-            of: TextNormalization.apply(description), layers: exitingEarly ? (layers + 3) / 4 : layers)
+            of: TextNormalization.apply(description), layers: exitingEarly ? firstQuarter : nil)
         let logits = zip(artifacts.probes, features.residuals).map { $0.logits($1) }
-        return Diagnosis(logits: logits, temperatures: calibrated ? artifacts.temperatures : [:])
+        return Diagnosis(
+            logits: logits, firstQuarter: firstQuarter, temperatures: calibrated ? artifacts.temperatures : [:])
     }
 
     /// What a diagnosis reads of a description.

@@ -67,8 +67,11 @@ public enum UnitKind: String, Sendable, CaseIterable, Codable, CodingKeyRepresen
     func meanWrite(
         _ mean: [Float], without kept: [Int], in layer: Int, of model: DecoderModel, by product: VectorProduct
     ) -> [Float] {
+        let configuration = model.configuration
         var pruned = mean
-        for unit in kept { for i in inputs(of: unit, model.configuration) { pruned[i] = 0 } }
+        pruned.withUnsafeMutableBufferPointer { values in
+            for unit in kept { values[inputs(of: unit, configuration)].update(repeating: 0) }
+        }
         return product(projection(of: model.layers[layer]), pruned)
     }
 

@@ -9,7 +9,7 @@ struct Train: ParsableCommand {
         abstract: "Measure a model once: probes, calibration, head importance, whitelist.",
         discussion: """
             Reads <data-dir>/train/<domain>.json and <data-dir>/val/<domain>.json, lists of inputs, for the probes. \
-            Other domains in val/ stand for what lies outside when probes are calibrated. Importance is measured on \
+            Other domains in both stand for what lies outside. Importance is measured on \
             <data-dir>/answered/<domain>.json, questions followed by their answers, or on the training inputs where \
             there is none. A run that was stopped goes on after \
             its last finished stage when the same command is given again.

@@ -64,7 +64,7 @@ private struct Reference: Decodable {
         return (rows, domains)
     }
 
-    private let noSink = AttentionSink(firsts: [Array(repeating: 0, count: 6)], means: [Array(repeating: 0, count: 6)])
+    private let noSink = AttentionSink(direction: Array(repeating: 0, count: 6))
 
     /// A text's part along the sink is one over its number of tokens, and its domain stands in the rest of it.
     @Test func probesDoNotSeeTheAttentionSink() throws {
@@ -72,7 +72,9 @@ private struct Reference: Decodable {
         func withSink(_ row: [Float], tokens: Float) -> [Float] { zip(row, sink).map { $0 + $1 / tokens } }
         let (train, validation) = (clouds(240, seed: 1), clouds(90, seed: 2))
         let rows = train.rows.enumerated().map { withSink($1, tokens: 20 + Float($0 % 7)) }
-        let measured = AttentionSink(firsts: rows.map { withSink($0, tokens: 1) }, means: rows)
+        var measurement = AttentionSinkMeasurement()
+        for row in rows { measurement.add(first: [withSink(row, tokens: 1)], mean: [row]) }
+        let measured = measurement.sinks[0]
         #expect(abs(measured.direction[0] - 0.6) < 1e-6 && abs(measured.direction[1] + 0.8) < 1e-6)
         let probe = ProbeTraining().train(
             residuals: rows, domains: train.domains, validation: (validation.rows, validation.domains), domainCount: 3,
@@ -97,6 +99,31 @@ private struct Reference: Decodable {
             residuals: train.rows, domains: train.domains, validation: (validation.rows, validation.domains),
             domainCount: 3, ignoring: noSink)
         #expect(again == probe)
+    }
+
+    /// Texts of no domain teach the probes where none of them is.
+    @Test func textsOfNoDomainAreNoneOfThem() {
+        let train = clouds(240, seed: 1)
+        let validation = clouds(90, seed: 2)
+        let outside = clouds(80, seed: 3).rows.map { row in
+            var row = row
+            row[3] += 2
+            for i in 0..<3 { row[i] *= 0.7 }
+            return row
+        }
+        var training = ProbeTraining()
+        training.epochs = 100
+        func probe(_ background: ArraySlice<[Float]>) -> LinearProbe {
+            training.train(
+                residuals: train.rows + background, domains: train.domains + background.map { _ in nil },
+                validation: (validation.rows, validation.domains), domainCount: 3, ignoring: noSink)
+        }
+        let (without, with) = (probe([]), probe(outside[..<60]))
+        #expect(with.accuracy(validation.rows, domains: validation.domains) > 0.97)
+        func largest(_ probe: LinearProbe) -> Double {
+            outside[60...].reduce(0) { $0 + sigmoid(probe.logits($1).max()!) } / 20
+        }
+        #expect(largest(with) < 0.5 && largest(without) > 0.6, "\(largest(with)), \(largest(without))")
     }
 
     @Test func crossEntropyNeitherOverflowsNorCancels() {

@@ -385,43 +385,70 @@ private struct TinyTraining {
         #expect(pathway.keptHeads.dropFirst(foundation).contains { $0 != heads })
     }
 
-    /// Descriptions of a few words are taken for what they say, not for how short they are.
-    @Test(arguments: [
-        ("math", "math"), ("history", "history"), ("chemistry", "chemistry"), ("philosophy", "philosophy"),
-        ("finance", "finance"), ("technology", "technology"), ("A chemistry tutor", "chemistry"),
-        ("What is history about?", "history"), ("math homework", "math"), ("ethics", "philosophy"),
-        ("help with taxes", "finance"), ("world history", "history"),
-    ])
-    func shortDescriptionsAreDiagnosed(description: String, domain: String) throws {
+    private static let shortDescriptions = [
+        "chemistry": [
+            "chemistry", "a chemistry tutor", "A chemistry tutor", "organic chemistry", "acids and bases",
+            "chemical reactions", "the periodic table", "molecules", "a chemist", "help with chemistry homework",
+            "polymers", "titration",
+        ],
+        "finance": [
+            "finance", "taxes", "stocks", "a tax desk", "banking", "personal finance", "an accountant",
+            "investing for beginners", "loans and mortgages", "the stock market", "budgeting",
+            "a financial adviser", "help with taxes",
+        ],
+        "history": [
+            "history", "a history tutor", "world history", "European history", "ancient Rome",
+            "the French Revolution", "a historian", "medieval Europe", "World War II", "the Cold War", "empires",
+            "a museum guide to ancient Egypt", "What is history about?",
+        ],
+        "math": [
+            "math", "mathematics", "a math tutor", "algebra", "geometry", "calculus help", "probability",
+            "number theory", "equations", "fractions for children", "statistics homework", "linear algebra",
+            "math homework",
+        ],
+        "philosophy": [
+            "philosophy", "ethics", "a philosophy tutor", "metaphysics", "Kant", "moral dilemmas", "free will",
+            "the meaning of life", "epistemology", "existentialism", "Plato and Aristotle", "a philosopher",
+        ],
+        "technology": [
+            "technology", "computers", "programming", "a programming assistant", "software", "an IT help desk",
+            "databases", "networks", "smartphones", "cybersecurity", "a Python coding tutor", "cloud computing",
+        ],
+    ]
+
+    /// Nine in ten descriptions of a few words are taken for what they say: how short they are says nothing. With probes
+    /// that see the attention sink it would be seven.
+    @Test func shortDescriptionsAreDiagnosed() throws {
         let (_, compiler, artifacts) = try compiler()
-        let mixture = try compiler.diagnose(description).mixture
-        let leading = mixture.indices.max { mixture[$0] < mixture[$1] }!
-        #expect(artifacts.domains[leading] == domain)
+        var (all, wrong) = (0, [] as [String])
+        for (domain, descriptions) in Self.shortDescriptions {
+            for description in descriptions {
+                let mixture = try compiler.diagnose(description).mixture
+                let leading = mixture.indices.max { mixture[$0] < mixture[$1] }!
+                if artifacts.domains[leading] != domain { wrong.append(description) }
+                all += 1
+            }
+        }
+        #expect(Double(wrong.count) <= 0.1 * Double(all), "\(wrong)")
     }
 
-    /// The first quarter of the layers finds the leading domain that all of them find for most of the shipped scenarios,
-    /// and for nearly all of those that belong to one of the domains.
-    @Test func anEarlyExitFindsMostDomains() throws {
+    /// The first quarter of the layers finds the leading domain that all of them find for nearly all of the shipped
+    /// scenarios, those of two domains and of none among them.
+    @Test func anEarlyExitFindsTheSameDomains() throws {
         let (_, compiler, _) = try compiler()
         let test = Fixtures.root.appending(path: "data/test")
-        var (same, all, sameInside, inside) = (0, 0, 0, 0)
+        var (same, all) = (0, 0)
         for file in try FileManager.default.subpathsOfDirectory(atPath: test.path) where file.hasSuffix(".json") {
             let data = try Data(contentsOf: test.appending(path: file))
             for scenario in try JSONDecoder().decode([[String: Description]].self, from: data) {
                 let text = try #require(scenario["topic_description"]?.text)
                 let mixtures = try [false, true].map { try compiler.diagnose(text, exitingEarly: $0).mixture }
                 let domains = mixtures.map { mixture in mixture.firstIndex(of: mixture.max() ?? 0) }
-                let agrees = domains[0] == domains[1] ? 1 : 0
-                same += agrees
+                same += domains[0] == domains[1] ? 1 : 0
                 all += 1
-                if file.hasPrefix("selected_domain") {
-                    sameInside += agrees
-                    inside += 1
-                }
             }
         }
-        #expect(Double(same) >= 0.8 * Double(all), "\(same) of \(all)")
-        #expect(Double(sameInside) >= 0.9 * Double(inside), "\(sameInside) of \(inside)")
+        #expect(Double(same) >= 0.95 * Double(all), "\(same) of \(all)")
     }
 
     /// A scenario's fields, of which only strings matter here.

@@ -238,6 +238,15 @@ import Transformer
         for (found, weight) in zip(mixture, weights) { #expect(abs(found - weight / weights.reduce(0, +)) < 1e-12) }
     }
 
+    /// Of five layers the first two are the first quarter.
+    @Test func theFirstQuarterCountsAsMuchAsTheRest() {
+        let early: [[Double]] = [[2, 0], [4, 2]]
+        let mixture = Diagnosis(logits: early + [[1, 5], [-1, 1], [0, 3]], temperatures: [:]).mixture
+        #expect(abs(mixture[0] - 1 / (1 + exp(2.0 - 1.5))) < 1e-12)
+        let alone = Diagnosis(logits: early, firstQuarter: 2, temperatures: [:]).mixture
+        #expect(abs(alone[0] - 1 / (1 + exp(1.0 - 3.0))) < 1e-12)
+    }
+
     /// One domain above one half is a single domain, several a mixture, none something else; a regime that was not fitted
     /// is read as a single domain.
     @Test func theRegimeIsReadOffAndItsTemperaturesApply() throws {
