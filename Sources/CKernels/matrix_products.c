@@ -31,8 +31,9 @@ typedef struct {
     const sp_kernels *kernels;
     const sp_product *products;
     int count;
-    const sp_activations *input;
-    int tokens;
+    const sp_activations *inputs;
+    bool is_each;            // whether each product has an input of its own, or all have the first
+    int tokens;              // of an input
     int tiles;
     int tiles_per_task;
     int tile_tasks;          // tasks of a run of tokens
@@ -51,7 +52,6 @@ static void multiply_task(void *context, int task, int worker) {
     const multiply_step *step = context;
     const int run = task / step->tile_tasks, first_token = run * SP_TOKENS_TOGETHER;
     const int tokens = tokens_of_run(step->tokens, run);
-    const sp_activations input = from_token(step->input, first_token);
     int first = task % step->tile_tasks * step->tiles_per_task;
     int last = first + step->tiles_per_task < step->tiles ? first + step->tiles_per_task : step->tiles;
     int base = 0;
@@ -62,6 +62,7 @@ static void multiply_task(void *context, int task, int worker) {
         int tiles = sp_tile_count(product);
         int to = last - base < tiles ? last - base : tiles;
         int index = first > base ? first - base : 0;
+        const sp_activations input = from_token(&step->inputs[step->is_each ? i : 0], first_token);
         if (!ahead && index < to && reads_ahead(matrix, &input, tokens)) {
             // On to the end of the step: this thread is likely to take the next task as well.
             stream = sp_start_stream(product, step->count - i, index);
@@ -85,13 +86,22 @@ static void multiply_task(void *context, int task, int worker) {
     }
 }
 
-void sp_multiply(sp_pool *pool, const sp_product *products, int count, const sp_activations *input, int tokens) {
-    multiply_step step = {sp_pool_kernels(pool), products, count, input, tokens, 0, 1, 0};
-    for (int i = 0; i < count; i++) step.tiles += sp_tile_count(&products[i]);
-    int tasks = sp_pool_threads(pool) * (tokens <= FEW_TOKENS ? TASKS_PER_THREAD_FEW_TOKENS : TASKS_PER_THREAD);
+static void run(sp_pool *pool, multiply_step step) {
+    step.kernels = sp_pool_kernels(pool);
+    for (int i = 0; i < step.count; i++) step.tiles += sp_tile_count(&step.products[i]);
+    const bool is_short = step.tokens <= FEW_TOKENS;
+    int tasks = sp_pool_threads(pool) * (is_short ? TASKS_PER_THREAD_FEW_TOKENS : TASKS_PER_THREAD);
     step.tiles_per_task = (step.tiles + tasks - 1) / tasks;
     if (step.tiles_per_task < 1) return;
-    if (tokens > FEW_TOKENS) step.tiles_per_task += step.tiles_per_task % 2;
+    if (!is_short) step.tiles_per_task += step.tiles_per_task % 2;
     step.tile_tasks = (step.tiles + step.tiles_per_task - 1) / step.tiles_per_task;
-    sp_pool_run(pool, step.tile_tasks * runs_of_tokens(tokens), multiply_task, &step);
+    sp_pool_run(pool, step.tile_tasks * runs_of_tokens(step.tokens), multiply_task, &step);
+}
+
+void sp_multiply(sp_pool *pool, const sp_product *products, int count, const sp_activations *input, int tokens) {
+    run(pool, (multiply_step){.products = products, .count = count, .inputs = input, .tokens = tokens});
+}
+
+void sp_multiply_each(sp_pool *pool, const sp_product *products, const sp_activations *inputs, int count) {
+    run(pool, (multiply_step){.products = products, .count = count, .inputs = inputs, .is_each = true, .tokens = 1});
 }

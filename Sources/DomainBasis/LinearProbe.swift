@@ -19,11 +19,7 @@ public struct LinearProbe: Sendable, Equatable {
 
     /// z, `[domains]`.
     public func logits(_ residual: [Float]) -> [Double] {
-        zip(weights, biases).map { weight, bias in
-            var sum = Double(bias)
-            for (w, r) in zip(weight, residual) { sum += Double(w) * Double(r) }
-            return sum
-        }
+        zip(weights, biases).map { Double($1) + dot($0, residual) }
     }
 
     /// The share of texts whose largest logit is that of their own domain.

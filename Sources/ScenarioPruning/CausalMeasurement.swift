@@ -191,9 +191,9 @@ public struct CausalMeasurement {
 
     /// What the divergences of a kind are measured along, layer by layer.
     private func ablations(_ kind: UnitKind, domain: Int) throws -> [(layer: Int, pathway: Pathway)] {
-        let product = try kind.meanProduct(of: model)
+        let products = try kind.meanProducts(of: model, layers: 1)
         func ablation(of units: Set<Int>, in layer: Int) -> (Int, Pathway) {
-            (layer, dense(without: units, of: kind, in: layer, domain: domain, by: product))
+            (layer, dense(without: units, of: kind, in: layer, domain: domain, by: products))
         }
         switch kind {
         case .heads:
@@ -207,11 +207,12 @@ public struct CausalMeasurement {
 
     /// The dense model without some units of one layer, which their domain's mean replaces.
     private func dense(
-        without units: Set<Int>, of kind: UnitKind, in layer: Int, domain: Int, by product: VectorProduct
+        without units: Set<Int>, of kind: UnitKind, in layer: Int, domain: Int, by products: VectorProducts
     ) -> Pathway {
         let kept = (0..<kind.count(model.configuration)).filter { !units.contains($0) }
-        let write = kind.meanWrite(
-            importance[kind].means[layer][domain], without: kept, in: layer, of: model, by: product)
+        let mixture = importance[kind].means[layer].indices.map { $0 == domain ? 1.0 : 0 }
+        let write = kind.meanWrites(
+            [(layer, Array(units))], importance[kind], mixture: mixture, of: model, by: products)[0]
         func inLayer<Value>(_ value: Value, elsewhere: Value) -> [Value] {
             model.layers.indices.map { $0 == layer ? value : elsewhere }
         }

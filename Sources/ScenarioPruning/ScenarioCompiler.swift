@@ -70,6 +70,8 @@ public final class ScenarioCompiler {
     private let artifacts: PruningArtifacts
     private let reader: FeatureReader
     private let dense: PathwayCost
+    /// Made when they are first needed.
+    private var products: [UnitKind: VectorProducts] = [:]
 
     public init(_ model: DecoderModel, _ artifacts: PruningArtifacts) throws {
         self.model = model
@@ -198,11 +200,25 @@ public final class ScenarioCompiler {
         _ kind: UnitKind, _ kept: [[Int]], _ diagnosis: Diagnosis, _ options: CompilationOptions
     ) throws -> [[Float]] {
         guard options.compensation == .mean else { return [] }
-        let product = try kind.meanProduct(of: model)
-        return kept.enumerated().map { layer, units in
-            guard units.count < kind.count(model.configuration) else { return [] }
-            let mean = artifacts.importance[kind].mean(layer: layer, mixture: diagnosis.mixture)
-            return kind.meanWrite(mean, without: units, in: layer, of: model, by: product)
-        }
+        let count = kind.count(model.configuration)
+        let layers = kept.enumerated().map { (layer: $0, pruned: missing(from: $1, of: count)) }
+            .filter { !$0.pruned.isEmpty }
+        let products = try products[kind] ?? kind.meanProducts(of: model, layers: kept.count)
+        self.products[kind] = products
+        let writes = kind.meanWrites(
+            layers, artifacts.importance[kind], mixture: diagnosis.mixture, of: model, by: products)
+        var biases: [[Float]] = kept.map { _ in [] }
+        for ((layer, _), write) in zip(layers, writes) { biases[layer] = write }
+        return biases
+    }
+}
+
+/// The numbers below `count` that `ascending` lacks.
+private func missing(from ascending: [Int], of count: Int) -> [Int] {
+    var rest = ascending[...]
+    return (0..<count).filter { number in
+        guard rest.first == number else { return true }
+        rest.removeFirst()
+        return false
     }
 }

@@ -13,18 +13,38 @@ public struct UnitImportance: Sendable, Equatable {
         self.means = means
     }
 
-    /// The mean input of the projection of `layer` over a mixture of domains, `[inputs]`.
-    func mean(layer: Int, mixture: [Double]) -> [Float] {
-        var sums = Array(repeating: Float(0), count: means[layer][0].count)
-        sums.withUnsafeMutableBufferPointer { sums in
-            for (domain, weight) in mixture.enumerated() where weight != 0 {
-                // Without bounds checks, so that it runs in vectors: of every layer it is part of each compilation.
-                means[layer][domain].withUnsafeBufferPointer { values in
-                    for i in sums.indices { sums[i] += Float(weight) * values[i] }
+    /// Adds mean inputs of the projection of `layer` over a mixture of domains to `sums`, `[inputs]`.
+    ///
+    /// - Parameter ranges: which inputs.
+    func addMeans(
+        of ranges: [Range<Int>], in layer: Int, mixture: [Double], to sums: UnsafeMutableBufferPointer<Float>
+    ) {
+        for (domain, weight) in mixture.enumerated() where weight != 0 {
+            means[layer][domain].withUnsafeBytes { values in
+                for range in ranges {
+                    add(Float(weight), times: values, to: UnsafeMutableRawBufferPointer(sums), in: range)
                 }
             }
         }
-        return sums
+    }
+}
+
+/// Adds `weight` times the floats of `values` in a range to those of `sums`: in vectors as long as a block, because this
+/// is part of each compilation.
+private func add(
+    _ weight: Float, times values: UnsafeRawBufferPointer, to sums: UnsafeMutableRawBufferPointer, in range: Range<Int>
+) {
+    let (lanes, size) = (SIMD16<Float>.scalarCount, MemoryLayout<Float>.stride)
+    let whole = range.lowerBound + range.count / lanes * lanes
+    for i in stride(from: range.lowerBound, to: whole, by: lanes) {
+        let before = sums.loadUnaligned(fromByteOffset: size * i, as: SIMD16<Float>.self)
+        let value = values.loadUnaligned(fromByteOffset: size * i, as: SIMD16<Float>.self)
+        sums.storeBytes(of: before + weight * value, toByteOffset: size * i, as: SIMD16<Float>.self)
+    }
+    for i in whole..<range.upperBound {
+        let before = sums.load(fromByteOffset: size * i, as: Float.self)
+        let value = values.load(fromByteOffset: size * i, as: Float.self)
+        sums.storeBytes(of: before + weight * value, toByteOffset: size * i, as: Float.self)
     }
 }
 

@@ -59,26 +59,30 @@ public enum UnitKind: String, Sendable, CaseIterable, Codable, CodingKeyRepresen
         }
     }
 
-    /// What stands in for the units that are not `kept`: their means' write, `[width]`, in the model's own arithmetic.
+    /// What stands in for units that do not run: their means' writes, in the model's own arithmetic, one for each of
+    /// `layers`, `[width]`.
     ///
     /// - Parameters:
-    ///   - mean: the mean input of the projection, `[inputs]`.
-    ///   - product: ``meanProduct(of:)``, for any number of layers.
-    func meanWrite(
-        _ mean: [Float], without kept: [Int], in layer: Int, of model: DecoderModel, by product: VectorProduct
-    ) -> [Float] {
+    ///   - layers: of the model, with the units that do not run.
+    ///   - mixture: the weight of each domain's means.
+    ///   - products: ``meanProducts(of:layers:)``.
+    func meanWrites(
+        _ layers: [(layer: Int, pruned: [Int])], _ importance: UnitImportance, mixture: [Double],
+        of model: DecoderModel, by products: VectorProducts
+    ) -> [[Float]] {
         let configuration = model.configuration
-        var pruned = mean
-        pruned.withUnsafeMutableBufferPointer { values in
-            for unit in kept { values[inputs(of: unit, configuration)].update(repeating: 0) }
+        return products(layers.map { projection(of: model.layers[$0.layer]) }) { index, values in
+            values.update(repeating: 0)
+            importance.addMeans(
+                of: layers[index].pruned.map { inputs(of: $0, configuration) }, in: layers[index].layer,
+                mixture: mixture, to: values)
         }
-        return product(projection(of: model.layers[layer]), pruned)
     }
 
-    /// What means are multiplied with the projections of a model by.
-    func meanProduct(of model: DecoderModel) throws(DecoderError) -> VectorProduct {
-        try VectorProduct(
-            shapedAs: projection(of: model.layers[0]), on: model.pool, precision: model.precision)
+    /// What means of at most `layers` layers are multiplied with their projections by.
+    func meanProducts(of model: DecoderModel, layers: Int) throws(DecoderError) -> VectorProducts {
+        try VectorProducts(
+            shapedAs: projection(of: model.layers[0]), count: layers, on: model.pool, precision: model.precision)
     }
 
     func moments(_ taps: MeanTaps) -> MeanTaps.Moments? {

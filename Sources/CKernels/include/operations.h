@@ -56,6 +56,9 @@ typedef struct {
 // matrix is quantised and the input has its integer form; float32 otherwise.
 void sp_multiply(sp_pool *pool, const sp_product *products, int count, const sp_activations *input, int tokens);
 
+// Computes products of one token each in one parallel step: products[i] of inputs[i].
+void sp_multiply_each(sp_pool *pool, const sp_product *products, const sp_activations *inputs, int count);
+
 // Fills the integer form of the input from `values`.
 void sp_quantize(sp_pool *pool, const sp_activations *input, int tokens);
 
