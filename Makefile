@@ -49,7 +49,8 @@ bench: model build ## Measure speed, dense and with 40% of the heads pruned, aga
 	$(TOOL) bench --prompt-tokens 32 128 512 2000 4000 8000 --repetitions 3 --output results/bench/lengths.json
 
 bench-kernels: ## Time each step of a layer (KERNELS_OPTIONS=--help lists options)
-	swift run $(BUILD_OPTIONS) layer-steps $(KERNELS_OPTIONS)
+	swift build $(BUILD_OPTIONS) --product layer-steps
+	.build/release/layer-steps $(KERNELS_OPTIONS)
 
 bench-peers: model build ## Measure other engines beside this one, in turn (PEERS_OPTIONS=--help lists options)
 	Benchmarks/peers/install.sh
