@@ -1,5 +1,17 @@
 /// What a command reads from outside: a file, or a pipe to its end.
 package enum InputFile {
+    /// What a file of ours holds; nil where there is none.
+    ///
+    /// - Throws: ``SystemError`` where it is there and cannot be read.
+    package static func contentsIfPresent(of url: URL) throws(SystemError) -> Data? {
+        do {
+            return try contents(of: url)
+        } catch {
+            guard error.code == ENOENT else { throw error }
+            return nil
+        }
+    }
+
     /// - Throws: ``SystemError`` where it cannot be opened or read.
     package static func contents(of url: URL) throws(SystemError) -> Data {
         let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)

@@ -16,7 +16,7 @@ public struct TextPool: Sendable, Equatable {
     /// - Throws: ``TextPoolError`` where there is no such file, or it is not a list of non-empty strings.
     public init(domain: String, in directory: URL) throws(TextPoolError) {
         let url = directory.appending(path: "\(domain).json")
-        guard let data = FileManager.default.contents(atPath: url.path) else {
+        guard let data = try Self.contents(of: url) else {
             let known = Self.domains(in: directory)
             throw .unknownDomain(domain, directory: directory.path, known: known)
         }
@@ -28,6 +28,14 @@ public struct TextPool: Sendable, Equatable {
             throw .malformed(url.path, "has an empty text at index \(blank)")
         }
         self.init(domain: domain, texts: texts)
+    }
+
+    private static func contents(of url: URL) throws(TextPoolError) -> Data? {
+        do {
+            return try InputFile.contentsIfPresent(of: url)
+        } catch {
+            throw .malformed(url.path, "cannot be read: \(error)")
+        }
     }
 
     /// The domains that `directory` has a pool for, in alphabetical order; hidden files are none.

@@ -56,7 +56,7 @@ public struct DatasetImport: Sendable {
     /// - Parameter replacing: whether a file that holds other scenarios may be written over.
     /// - Throws: ``EvaluationError/otherScenarios(file:)`` where it may not; `FileWriteError`.
     public func write(to url: URL, replacing: Bool = true) throws {
-        if !replacing, let earlier = FileManager.default.contents(atPath: url.path) {
+        if !replacing, let earlier = try? InputFile.contents(of: url) {
             guard (try? JSONDecoder().decode([Scenario].self, from: earlier)) == scenarios else {
                 throw EvaluationError.otherScenarios(file: url.relativePath)
             }

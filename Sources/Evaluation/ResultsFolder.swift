@@ -30,7 +30,7 @@ public struct ResultsFolder {
                         folder: url.relativePath,
                         detail: "its \(Self.configurationFile) is missing or damaged; choose another name")
                 }
-                guard earlier.completed(by: configuration) == configuration else {
+                guard earlier == configuration else {
                     throw EvaluationError.unusableRun(
                         folder: url.relativePath,
                         detail: "it holds a run with other settings, artifacts or scenarios; choose another name")
@@ -56,8 +56,7 @@ public struct ResultsFolder {
 
     /// nil where the folder holds no run's configuration.
     static func configuration(of folder: URL) -> SweepConfiguration? {
-        let file = folder.appending(path: configurationFile)
-        guard let data = FileManager.default.contents(atPath: file.path) else { return nil }
+        guard let data = try? InputFile.contents(of: folder.appending(path: configurationFile)) else { return nil }
         return try? JSONDecoder().decode(SweepConfiguration.self, from: data)
     }
 
@@ -70,7 +69,7 @@ public struct ResultsFolder {
             return (try? files.attributesOfItem(atPath: file))?[.modificationDate] as? Date ?? .distantPast
         }
         return names.map { parent.appending(path: $0) }
-            .filter { Self.configuration(of: $0)?.completed(by: configuration) == configuration }
+            .filter { Self.configuration(of: $0) == configuration }
             .max { (started($0), $0.lastPathComponent) < (started($1), $1.lastPathComponent) }
     }
 

@@ -37,10 +37,10 @@ public struct SweepConfiguration: Sendable, Codable, Equatable {
     public var units: [UnitKind]
     /// Whether scenarios are diagnosed with the first quarter of the layers alone.
     public var exitsEarly: Bool
-    /// The arithmetic of the model; nil, as the next two, in runs of versions that did not record it.
-    public var precision: DecoderModel.Precision?
+    /// The arithmetic of the model.
+    public var precision: DecoderModel.Precision
     /// ``PruningArtifacts/digest(of:)``.
-    public var artifacts: String?
+    public var artifacts: String
     /// Changes with any of the scenarios that are answered; the sweep sets it.
     public internal(set) var scenarios: String?
 
@@ -48,8 +48,8 @@ public struct SweepConfiguration: Sendable, Codable, Equatable {
     public init(
         model: ModelFingerprint, strengths: [Double], datasets: [String], samples: Int?, usesHistory: Bool,
         maxNewTokens: Int, temperature: Double, seed: UInt64, compilation: CompilationOptions = CompilationOptions(),
-        scoring: Scoring = .generation, comparesBlind: Bool = false, precision: DecoderModel.Precision? = nil,
-        artifacts: String? = nil
+        scoring: Scoring = .generation, comparesBlind: Bool = false, precision: DecoderModel.Precision,
+        artifacts: String
     ) {
         self.model = model
         self.precision = precision
@@ -69,15 +69,6 @@ public struct SweepConfiguration: Sendable, Codable, Equatable {
         exitsEarly = compilation.exitsEarly
         self.scoring = scoring
         self.comparesBlind = comparesBlind
-    }
-
-    /// With what another one records where a version that did not record it has made this one.
-    func completed(by other: SweepConfiguration) -> SweepConfiguration {
-        var result = self
-        result.precision = precision ?? other.precision
-        result.artifacts = artifacts ?? other.artifacts
-        result.scenarios = scenarios ?? other.scenarios
-        return result
     }
 
     /// How pathways are compiled under `budget`.

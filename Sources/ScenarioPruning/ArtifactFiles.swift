@@ -81,10 +81,16 @@ enum ArtifactFiles {
     }
 
     private static func contents(_ name: String, in directory: URL) throws(PruningError) -> Data {
-        guard let data = FileManager.default.contents(atPath: directory.appending(path: name).path) else {
-            throw .unreadableArtifacts(directory.path, detail: "\(name) is missing")
+        do {
+            guard let data = try InputFile.contentsIfPresent(of: directory.appending(path: name)) else {
+                throw PruningError.unreadableArtifacts(directory.path, detail: "\(name) is missing")
+            }
+            return data
+        } catch let error as PruningError {
+            throw error
+        } catch {
+            throw .unreadableArtifacts(directory.path, detail: "\(name) cannot be read: \(error)")
         }
-        return data
     }
 
     private static func decode<Value: Decodable>(

@@ -25,8 +25,11 @@ public struct PathwayFile: Sendable, Codable, Equatable {
 
     /// Reads a pathway of whatever model; the model is then loaded in its order of channels, and checked.
     public init(contentsOf url: URL) throws(PruningError) {
-        guard let data = FileManager.default.contents(atPath: url.path) else {
-            throw .unreadablePathway(url.path, detail: "the file cannot be read")
+        let data: Data
+        do {
+            data = try InputFile.contents(of: url)
+        } catch {
+            throw .unreadablePathway(url.path, detail: "\(error)")
         }
         guard let version = try? JSONDecoder().decode(FormatVersion.self, from: data).formatVersion else {
             throw .unreadablePathway(url.path, detail: "it is not a pathway")

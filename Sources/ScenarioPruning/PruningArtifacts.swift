@@ -85,9 +85,7 @@ public struct PruningArtifacts: Sendable {
     public static func digest(of directory: URL) -> String {
         var hash = FNV1a()
         for name in ArtifactFiles.names.sorted() {
-            guard let data = FileManager.default.contents(atPath: directory.appending(path: name).path) else {
-                continue
-            }
+            guard let data = try? InputFile.contents(of: directory.appending(path: name)) else { continue }
             hash.combine(name.utf8)
             data.withUnsafeBytes { hash.combine($0) }
         }

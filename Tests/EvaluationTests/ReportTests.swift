@@ -20,7 +20,8 @@ import Transformer
         (compilation.criterion, compilation.compensation) = (criterion, compensation)
         return SweepConfiguration(
             model: try Fixtures.tinyModel(model).fingerprint, strengths: [0.4], datasets: ["d"], samples: nil,
-            usesHistory: false, maxNewTokens: 4, temperature: 0, seed: 1, compilation: compilation, scoring: .both)
+            usesHistory: false, maxNewTokens: 4, temperature: 0, seed: 1, compilation: compilation, scoring: .both,
+            precision: .int8, artifacts: "a")
     }
 
     private func turn(_ scenario: String, strength: Double, score: Double?, nll: Double?) -> TurnResult {

@@ -186,7 +186,8 @@ import Transformer
             try JSONEncoder().encode([scenario]).write(to: set.appending(path: "a.json"))
             let configuration = SweepConfiguration(
                 model: model.fingerprint, strengths: [0.4], datasets: ["small"], samples: 20, usesHistory: usesHistory,
-                maxNewTokens: 6, temperature: 0.7, seed: 3, scoring: scoring, comparesBlind: comparesBlind)
+                maxNewTokens: 6, temperature: 0.7, seed: 3, scoring: scoring, comparesBlind: comparesBlind,
+                precision: model.precision, artifacts: "a")
             try body(try Sweep(model, artifacts, configuration, dataDirectory: folder))
         }
     }

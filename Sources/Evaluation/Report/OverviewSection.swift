@@ -11,7 +11,7 @@ struct OverviewSection {
             return [
                 run.label, run.recorded.name, configuration.criterion.rawValue, configuration.compensation.rawValue,
                 configuration.alwaysKeep.rawValue, configuration.scoring.rawValue,
-                configuration.unitsText, configuration.precision?.rawValue ?? "unknown",
+                configuration.unitsText, configuration.precision.rawValue,
                 (configuration.usesCalibration ? "calibrated" : "not calibrated")
                     + (configuration.exitsEarly ? ", early exit" : ""),
                 configuration.usesHistory ? "yes" : "no",

@@ -29,7 +29,7 @@ struct ReportRun {
             { "\($0.scoring.rawValue)" },
             { $0.unitsText },
             { $0.exitsEarly ? "early exit" : "whole diagnosis" },
-            { $0.precision?.rawValue ?? "unknown precision" },
+            { $0.precision.rawValue },
             { "seed \($0.seed)" },
             { $0.samples.map { "\($0) samples" } ?? "all scenarios" },
         ]
@@ -49,9 +49,7 @@ struct ReportRun {
 
     /// Whether both answered the same turns in the same way.
     func isComparable(with other: ReportRun) -> Bool {
-        let (a, b) = (
-            configuration.completed(by: other.configuration), other.configuration.completed(by: configuration)
-        )
+        let (a, b) = (configuration, other.configuration)
         return a.datasets == b.datasets && a.samples == b.samples && a.seed == b.seed && a.scoring == b.scoring
             && a.precision == b.precision && a.scenarios == b.scenarios && a.usesHistory == b.usesHistory
             && a.temperature == b.temperature && a.maxNewTokens == b.maxNewTokens
