@@ -19,7 +19,7 @@ demo: model build ## Answer scenarios at several pruning strengths and print the
 test: model check-format ## Run every test and the format check
 	swift test -c release --disable-xctest --scratch-path $(TESTS)
 
-model: ## Fetch the default model (92 MB) into models/
+model: ## Fetch the default model (98 MB) into models/
 	@Scripts/fetch-model.sh
 
 model-7b: ## Make a model of the shape of Llama 2 7B with random weights (3.8 GB) in models/random/
@@ -34,6 +34,8 @@ format: ## Lay the code out
 check-format: ## Check the layout of the code
 	swift format lint --strict --recursive --parallel Package.swift Sources Tests
 	@! LC_ALL=C.UTF-8 grep -nE '^[^|].{120}' README.md Documentation/*.md || { echo "lines of more than 120 characters"; false; }
+	@! LC_ALL=C.UTF-8 grep -rnE '^.{121}' Sources Tests Benchmarks --include=*.swift --include=*.[ch] | \
+		grep -E '^[^:]*:[0-9]*: *//' | grep -v PreTokenizer.swift || { echo "comments of more than 120 characters"; false; }
 
 artifacts: model build ## Make the shipped artifacts anew from data/
 	$(TOOL) train --output-dir $(ARTIFACTS)

@@ -26,10 +26,12 @@ let package = Package(
             dependencies: ["Basics", .product(name: "HeapModule", package: "swift-collections")]),
         .target(name: "Transformer", dependencies: ["Basics", "CKernels", "Checkpoints", "Tokenizers"]),
         .target(name: "DomainBasis", dependencies: ["Basics", "Transformer", "Tokenizers"]),
-        .target(name: "ScenarioPruning", dependencies: ["DomainBasis", "Transformer", "Checkpoints", "Basics"]),
+        .target(
+            name: "ScenarioPruning",
+            dependencies: ["DomainBasis", "Transformer", "Tokenizers", "Checkpoints", "Basics"]),
         .target(
             name: "Evaluation",
-            dependencies: ["ScenarioPruning", "DomainBasis", "Transformer", "Tokenizers", "Checkpoints", "Basics"]),
+            dependencies: ["ScenarioPruning", "DomainBasis", "Transformer", "Tokenizers", "Basics"]),
         .executableTarget(
             name: "subspacepath",
             dependencies: [
@@ -48,14 +50,17 @@ let package = Package(
         .testTarget(
             name: "TokenizersTests", dependencies: ["Tokenizers", "Transformer", "Checkpoints", "TestSupport"]),
         .testTarget(
-            name: "TransformerTests", dependencies: ["Transformer", "Tokenizers", "Checkpoints", "TestSupport"]),
+            name: "TransformerTests",
+            dependencies: ["Basics", "Transformer", "Tokenizers", "Checkpoints", "TestSupport"]),
         .testTarget(name: "DomainBasisTests", dependencies: ["Basics", "DomainBasis", "Transformer", "TestSupport"]),
         .testTarget(
             name: "ScenarioPruningTests",
             dependencies: ["Basics", "ScenarioPruning", "DomainBasis", "Transformer", "Checkpoints", "TestSupport"]),
         .testTarget(
             name: "EvaluationTests",
-            dependencies: ["Evaluation", "ScenarioPruning", "DomainBasis", "Transformer", "Checkpoints", "TestSupport"]),
+            dependencies: [
+                "Basics", "Evaluation", "ScenarioPruning", "DomainBasis", "Transformer", "Checkpoints", "TestSupport",
+            ]),
         .testTarget(name: "CommandLineTests", dependencies: ["subspacepath", "TestSupport"]),
     ]
 )

@@ -1,5 +1,5 @@
-// Times each step of a layer of the default model's shape: what the engine runs for a batch of tokens, on random weights
-// of 30 layers, so that they come from where a model's would. See --help.
+// Times each step of a layer of the default model's shape: what the engine runs for a batch of tokens, on random
+// weights of 30 layers, so that they come from where a model's would. See --help.
 
 #include "CKernels.h"
 

@@ -12,7 +12,10 @@ package enum InputFile {
         }
     }
 
-    /// - Throws: ``SystemError`` where it cannot be opened or read.
+    /// A device may have no end.
+    private static let mostBytes = 1 << 30
+
+    /// - Throws: ``SystemError`` where it cannot be opened or read, or is larger than 1 GiB.
     package static func contents(of url: URL) throws(SystemError) -> Data {
         let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .last }
@@ -24,6 +27,7 @@ package enum InputFile {
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw .last }
             if count == 0 { return data }
+            guard data.count + count <= mostBytes else { throw SystemError(code: EFBIG) }
             data.append(contentsOf: buffer[..<count])
         }
     }

@@ -1,7 +1,7 @@
 /// Files that are written whole or not at all.
 package enum WholeFile {
-    /// Writes `data` to a temporary file beside `url`, which then takes its name and its permissions; makes the folder, too. A
-    /// link stays one. A device, a pipe, or the file that standard output goes to is written to.
+    /// Writes `data` to a temporary file beside `url`, which then takes its name and its permissions; makes the folder,
+    /// too. A link stays one. A device, a pipe, or the file that standard output goes to is written to.
     ///
     /// - Throws: ``FileWriteError``; what stood there before then stands there still.
     package static func write(_ data: Data, to url: URL) throws(FileWriteError) {

@@ -37,8 +37,9 @@ size_t sp_attention_partials(int positions, int heads, int head_stride) {
     return (size_t)chunks_of(positions) * SPLIT_TOKENS * (size_t)heads * SP_ATTENTION_STATE(head_stride);
 }
 
-// Blocks lie by runs of tokens, as tasks of other steps do, and in a run by groups, because those of a group read the same
-// keys and values. Where a group has fewer heads than another, or a run fewer tokens, its last blocks have no rows.
+// Blocks lie by runs of tokens, as tasks of other steps do, and in a run by groups, because those of a group read the
+// same keys and values. Where a group has fewer heads than another, or a run fewer tokens, its last blocks have no
+// rows.
 static row_block find_block(const attention_step *step, int index) {
     const sp_attention *a = step->attention;
     const int place = index / step->blocks_of_run % a->group_count;
@@ -52,8 +53,8 @@ static row_block find_block(const attention_step *step, int index) {
     return (row_block){group, first_token * group->head_count + first, rows, base};
 }
 
-// The queries of a block, ready for the kernels, and how many positions each sees. Returns the most of them, 0 for a block
-// of no rows.
+// The queries of a block, ready for the kernels, and how many positions each sees. Returns the most of them, 0 for a
+// block of no rows.
 static int prepare_rows(
     const attention_step *step, const row_block *block, float *queries, int positions[SP_ATTENTION_ROWS]) {
     const sp_attention *a = step->attention;

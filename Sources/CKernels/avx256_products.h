@@ -2,9 +2,10 @@
 //
 //   DOT_BYTES(sums, weights, x)   sums + four products of an unsigned and a signed byte in each 32-bit lane
 //
-// A plane is weights of a group, unpacked: [step 0..7][rows 0..7, rows 8..15] registers of 8 rows x 4 columns. Without a
-// byte dot product, pairs of products are added in 16 bits: a plane is 4 bits of each weight then, so that they are at most
-// 8 steps * 2 products * 15 * 127 = 30480 and a group is widened to 32 bits once, and an 8-bit matrix has two planes.
+// A plane is weights of a group, unpacked: [step 0..7][rows 0..7, rows 8..15] registers of 8 rows x 4 columns. Without
+// a byte dot product, pairs of products are added in 16 bits: a plane is 4 bits of each weight then, so that they are
+// at most 8 steps * 2 products * 15 * 127 = 30480 and a group is widened to 32 bits once, and an 8-bit matrix has two
+// planes.
 
 enum {
     // Tokens that share the unpacking of a group; their sums and inputs stay in the first cache.

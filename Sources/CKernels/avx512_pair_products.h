@@ -1,8 +1,8 @@
 // Matrix products of two tiles at a time on 32 registers of 512 bits: part of lanes.h.
 //
 // A byte product takes a register of weights and one of inputs, and a processor loads as many registers in a cycle as
-// it starts byte products: inputs are loaded once for both tiles. The weights of a group of both tiles stay in registers
-// while tokens pass by, whose sums in single precision lie in the first cache.
+// it starts byte products: inputs are loaded once for both tiles. The weights of a group of both tiles stay in
+// registers while tokens pass by, whose sums in single precision lie in the first cache.
 
 enum {
     // Tokens that share the unpacking of a group of both tiles.
@@ -13,9 +13,9 @@ enum {
     TABULATING_TOKENS = 32,
 };
 
-// The products of a scale of weights with those of inputs, which have one of few mantissas: for each of them, less the bits
-// of the mantissa itself. Adding the bits of an input's scale adds its exponent, in a unit that does not multiply. A scale of
-// 0 has no exponent: its row's integers stand for 0, whatever they are multiplied with.
+// The products of a scale of weights with those of inputs, which have one of few mantissas: for each of them, less the
+// bits of the mantissa itself. Adding the bits of an input's scale adds its exponent, in a unit that does not multiply.
+// A scale of 0 has no exponent: its row's integers stand for 0, whatever they are multiplied with.
 typedef struct {
     i32x16 of_mantissa[SHORT_MANTISSAS];
 } scale_products;
@@ -96,8 +96,8 @@ INLINE void multiply_pair_steps(
 
 // Two tiles for at most BLOCK_TOKENS tokens.
 INLINE void multiply_pair_block(
-    const sp_tile pair[2], const sp_activations *input, int token, int tokens, const bool TABULATED, const bool FOUR_BIT,
-    const bool MINIMUM, const bool SPLIT) {
+    const sp_tile pair[2], const sp_activations *input, int token, int tokens, const bool TABULATED,
+    const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT) {
     const sp_matrix *matrix = pair[0].product->matrix;
     const sp_columns *columns = &pair[0].product->columns;
     const int count = sp_group_count(pair[0].product);

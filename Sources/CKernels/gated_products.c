@@ -1,5 +1,5 @@
-// Spreads gate, up and their product over the worker pool: a task is a run of groups of channels, which a thread takes from
-// inputs to integers.
+// Spreads gate, up and their product over the worker pool: a task is a run of groups of channels, which a thread takes
+// from inputs to integers.
 
 #include "include/operations.h"
 #include "product_tasks.h"
@@ -31,8 +31,8 @@ static int32_t gated_tile(const sp_gated_product *product, int index, int half) 
     return is_wanted && tile < product->gate->tiles ? tile : -1;
 }
 
-// The tiles of the groups [first, last), at most `room` of them, as they lie in memory; and for each its place among the
-// halves of these groups. Returns how many there are.
+// The tiles of the groups [first, last), at most `room` of them, as they lie in memory; and for each its place among
+// the halves of these groups. Returns how many there are.
 static int find_gated_tiles(
     const gated_step *step, int first, int last, int room, int32_t *tiles, int *places) {
     int count = 0;

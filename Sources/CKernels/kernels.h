@@ -1,5 +1,5 @@
-// The table of kernels that each instruction set fills in. One thread runs a kernel; matrix_products.c, gated_products.c,
-// token_steps.c and attention.c spread them over the pool.
+// The table of kernels that each instruction set fills in. One thread runs a kernel; matrix_products.c,
+// gated_products.c, token_steps.c and attention.c spread them over the pool.
 
 #ifndef CKERNELS_KERNELS_H
 #define CKERNELS_KERNELS_H
@@ -45,8 +45,8 @@ typedef struct {
         const float *value);
     // query = factor * head as the cache's format is multiplied with, in the room of head_stride floats.
     void (*prepare_query)(const float *head, float factor, int head_stride, sp_cache_format format, float *query);
-    // Attends from `rows` queries, rows <= SP_ATTENTION_ROWS, to the chunk of positions from `first` on. Row r
-    // sees positions below positions[r]; one of them sees the chunk. Writes a state for each row. A kernel that waits for
+    // Attends from `rows` queries, rows <= SP_ATTENTION_ROWS, to the chunk of positions from `first` on. Row r sees
+    // positions below positions[r]; one of them sees the chunk. Writes a state for each row. A kernel that waits for
     // memory may fetch ahead the chunk that this thread attends to next, whose keys are at `next_keys`, or NULL.
     void (*attend_chunk)(
         const sp_attention_group *group, sp_cache_format format, const float *queries, const int *positions, int rows,

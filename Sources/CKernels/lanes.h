@@ -69,8 +69,8 @@ INLINE float largest_lane(f32x16 v) {
     return v[0];
 }
 
-// Scales of inputs have 3 bits of mantissa and are not tiny, so that a product of a scale of weights with one of inputs is
-// one of 8 products whose exponent is another: see avx512_pair_products.h.
+// Scales of inputs have 3 bits of mantissa and are not tiny, so that a product of a scale of weights with one of inputs
+// is one of 8 products whose exponent is another: see avx512_pair_products.h.
 enum { SHORT_MANTISSAS = 8, SHORT_MANTISSA_SHIFT = 20 };
 static const float LEAST_INPUT_SCALE = 0x1p-96f;
 

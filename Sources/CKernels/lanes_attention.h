@@ -31,7 +31,9 @@ INLINE i32x16 multiply_pairs(i32x16 sums, i32x16 pairs, const int16_t *x) {
     memcpy(&word, x, sizeof word);
     return MULTIPLY_PAIRS(sums, pairs, word);
 #else
-    return sums + ((i32x16)((u32x16)pairs << 16) >> 16) * x[0] + (pairs >> 16) * x[1];
+    int16_t pair[2];
+    memcpy(pair, x, sizeof pair);
+    return sums + ((i32x16)((u32x16)pairs << 16) >> 16) * pair[0] + (pairs >> 16) * pair[1];
 #endif
 }
 
@@ -63,7 +65,8 @@ INLINE const uint8_t *values_of_step(const chunk_rows *rows, int block, int i) {
     return (const uint8_t *)rows->group->values + bytes * (size_t)(rows->first / SP_KEY_BLOCK + block) + 32 * i;
 }
 
-// Where a step of mixing values, of 2 positions and some values from `start` on, finds its share of the next chunk's keys.
+// Where a step of mixing values, of 2 positions and some values from `start` on, finds its share of the next chunk's
+// keys.
 INLINE const uint8_t *keys_of_step(const chunk_rows *rows, int start, int i) {
     const size_t bytes = sp_key_block_bytes(SP_CACHE_I16, rows->head_stride) * (SP_ATTENTION_CHUNK / SP_KEY_BLOCK);
     const size_t steps = (size_t)rows->head_stride / SP_KEY_BLOCK * SP_ATTENTION_CHUNK / 2;
@@ -135,7 +138,8 @@ INLINE void score_blocks(
     else score_floats(rows, row, block, ROWS, BLOCKS, scores);
 }
 
-// Hides what a row does not see, beyond its first `limit` positions up to `end`; returns the largest score of the others.
+// Hides what a row does not see, beyond its first `limit` positions up to `end`; returns the largest score of the
+// others.
 INLINE float hide_unseen(float *scores, int limit, int end) {
     const int seen = limit < 0 ? 0 : limit < end ? limit : end;
     for (int i = seen; i < end; i++) scores[i] = NO_SCORE;
@@ -144,8 +148,8 @@ INLINE float hide_unseen(float *scores, int limit, int end) {
     return largest_lane(peaks);
 }
 
-// Turns one row's scores into weights 2^(score - peak), in place; returns their sum. Weights that will be integers carry
-// their values' scales then, and `*largest` is the largest of them.
+// Turns one row's scores into weights 2^(score - peak), in place; returns their sum. Weights that will be integers
+// carry their values' scales then, and `*largest` is the largest of them.
 INLINE float soften(
     const chunk_rows *rows, float *scores, float peak, int end, const bool INTEGERS, float *largest) {
     f32x16 sums = splat(0), most = splat(0);
@@ -266,7 +270,8 @@ INLINE void attend_rows(const chunk_rows *rows, const int *positions, const bool
     const row_weights weights = {scores, integers, scales};
     const size_t stride = SP_ATTENTION_STATE(rows->head_stride);
     const int blocks = (rows->count + SP_KEY_BLOCK - 1) / SP_KEY_BLOCK, end = blocks * SP_KEY_BLOCK;
-    // Several blocks at once where there are too few rows to hide the latency of a sum; but memory is read in its order.
+    // Several blocks at once where there are too few rows to hide the latency of a sum; but memory is read in its
+    // order.
     const int most_rows = rows->rows < ROWS_TOGETHER ? rows->rows : ROWS_TOGETHER;
     const int together = rows->rows < FETCHING_ROWS ? 1 : sums_per_row(most_rows, SCORE_SUMS);
     for (int block = 0, some; block < blocks; block += some) {

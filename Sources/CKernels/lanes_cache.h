@@ -109,11 +109,13 @@ static void append(
     }
 }
 
-// query = factor * head as what a cache of this format is multiplied with: floats, or integers and then their scale. Times
-// log2(e) as well, so that the weights of a softmax are powers of two.
+// query = factor * head as what a cache of this format is multiplied with: floats, or integers and then their scale.
+// Times log2(e) as well, so that the weights of a softmax are powers of two.
 static void prepare_query(const float *head, float factor, int head_stride, sp_cache_format format, float *query) {
     if (format == SP_CACHE_F32) {
-        for (int i = 0; i < head_stride; i += 16) store_floats(query + i, load_floats(head + i) * splat(factor * LOG2_E));
+        for (int i = 0; i < head_stride; i += 16) {
+            store_floats(query + i, load_floats(head + i) * splat(factor * LOG2_E));
+        }
         return;
     }
     const float scale = round_to_integers(head, head_stride, key_limit(head_stride), (int16_t *)query);

@@ -70,8 +70,8 @@ typedef struct {
     _Alignas(64) float scaled_sums[16];
 } quantized_units;
 
-// At most 16 units, each step for all of them before the next one: they hide each other's latencies, and share divisions
-// and sums. The rest of them are zero.
+// At most 16 units, each step for all of them before the next one: they hide each other's latencies, and share
+// divisions and sums. The rest of them are zero.
 INLINE void quantize_units(sp_input_units units, int count, quantized_units *result) {
     f32x16 peaks[16];
     for (int i = 0; i < count; i++) {

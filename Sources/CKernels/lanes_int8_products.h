@@ -2,7 +2,8 @@
 // of lanes.h.
 
 // The steps [FIRST, LAST) of a group.
-INLINE void unpack_steps(const sp_group *group, const bool FOUR_BIT, const int FIRST, const int LAST, u8x64 steps[STEPS]) {
+INLINE void unpack_steps(
+    const sp_group *group, const bool FOUR_BIT, const int FIRST, const int LAST, u8x64 steps[STEPS]) {
     const int share = FOUR_BIT ? 2 : 1, runs = STEPS / 2 / share;
 #pragma clang loop unroll(full)
     for (int i = FIRST / share; i < LAST / share; i++) {

@@ -1,5 +1,5 @@
-// Spreads the packing of a matrix and its products over the worker pool. A task is a run of whole outputs, so its result
-// does not depend on which worker runs it.
+// Spreads the packing of a matrix and its products over the worker pool. A task is a run of whole outputs, so its
+// result does not depend on which worker runs it.
 
 #include "include/operations.h"
 #include "product_tasks.h"

@@ -122,7 +122,8 @@ static uint8_t *writable(const uint8_t *part) { return (uint8_t *)(uintptr_t)par
 
 static int32_t source_column(const int32_t *columns, int32_t column) { return columns ? columns[column] : column; }
 
-// Every integer of a group is what stands for 0: a row of padding, or one whose scale is 0, is 0 whatever it is scaled with.
+// Every integer of a group is what stands for 0: a row of padding, or one whose scale is 0, is 0 whatever it is scaled
+// with.
 static void clear_group(const sp_matrix *matrix, const sp_group *group) {
     const int zero = is_four_bit(matrix->format) ? matrix->zero * 0x11 : matrix->zero;
     memset(writable(group->scales), 0, matrix->scale_bytes);

@@ -63,7 +63,8 @@ static inline void sp_fetch_group(const sp_matrix *matrix, const sp_group *group
     if (halves & SP_SECOND_HALF) sp_fetch_bytes(group->halves[1], matrix->half_bytes);
 }
 
-// Fetches the group at the stream's place and moves on to the next: as the kernel does with each group that it multiplies.
+// Fetches the group at the stream's place and moves on to the next: as the kernel does with each group that it
+// multiplies.
 static inline __attribute__((always_inline)) void sp_fetch_next(sp_weight_stream *stream) {
     if (stream->count == 0) return;
     const sp_product *product = stream->product;

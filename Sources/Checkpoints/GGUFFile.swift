@@ -172,8 +172,15 @@ public final class GGUFFile: Sendable {
 }
 
 extension GGUFFile {
-    private func failure(_ reason: CheckpointError.Reason, _ key: String, _ detail: String) -> CheckpointError {
-        CheckpointError(reason, file: file.path, field: key, detail: detail)
+    /// What is wrong with a field of the metadata, or with a tensor.
+    package func failure(_ reason: CheckpointError.Reason, _ field: String, _ detail: String) -> CheckpointError {
+        CheckpointError(reason, file: file.path, field: field, detail: detail)
+    }
+
+    /// A tensor that the model cannot do without.
+    package func requiredTensor(_ name: String) throws(CheckpointError) -> GGUFTensor {
+        guard let tensor = tensor(name) else { throw failure(.missing, name, "the model has no such tensor") }
+        return tensor
     }
 
     /// An integer of the metadata, or nil where the key is not there.

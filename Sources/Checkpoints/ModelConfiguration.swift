@@ -36,27 +36,24 @@ public struct ModelConfiguration: Sendable, Equatable {
 
     /// Reads and checks the hyperparameters of a GGUF file.
     public init(_ file: GGUFFile) throws(CheckpointError) {
-        func failure(_ reason: CheckpointError.Reason, _ field: String, _ detail: String) -> CheckpointError {
-            CheckpointError(reason, file: file.file.path, field: field, detail: detail)
-        }
         let family = try file.required("general.architecture", try file.name("general.architecture"))
         guard let architecture = Architecture(rawValue: family) else {
             let known = Architecture.allCases.map(\.rawValue).joined(separator: ", ")
-            throw failure(.unsupported, "general.architecture", "is \"\(family)\"; supported are \(known)")
+            throw file.failure(.unsupported, "general.architecture", "is \"\(family)\"; supported are \(known)")
         }
         func count(_ key: String, default fallback: Int? = nil, atMost limit: Int = 1 << 24) throws(CheckpointError)
             -> Int
         {
             let value = try file.required(key, try file.integer(key) ?? fallback)
             guard (1...limit).contains(value) else {
-                throw failure(.malformed, key, "is \(value), expected 1 to \(limit)")
+                throw file.failure(.malformed, key, "is \(value), expected 1 to \(limit)")
             }
             return value
         }
         func positive(_ key: String, default fallback: Double? = nil) throws(CheckpointError) -> Double {
             let value = try file.required(key, try file.number(key) ?? fallback)
             guard value > 0, value.isFinite else {
-                throw failure(.malformed, key, "is \(value), expected a positive number")
+                throw file.failure(.malformed, key, "is \(value), expected a positive number")
             }
             return value
         }
@@ -69,19 +66,20 @@ public struct ModelConfiguration: Sendable, Equatable {
         keyValueHeads = try count("\(family).attention.head_count_kv", default: heads, atMost: 4096)
         contextLength = try count("\(family).context_length")
         guard heads % keyValueHeads == 0 else {
-            throw failure(
+            throw file.failure(
                 .malformed, "\(family).attention.head_count_kv",
                 "is \(keyValueHeads), which does not divide \(heads) heads")
         }
         headSize = try count("\(family).attention.key_length", default: max(1, width / heads), atMost: 512)
         guard try file.integer("\(family).attention.value_length") ?? headSize == headSize else {
-            throw failure(.unsupported, "\(family).attention.value_length", "differs from the key length \(headSize)")
+            throw file.failure(
+                .unsupported, "\(family).attention.value_length", "differs from the key length \(headSize)")
         }
         normEpsilon = Float(try positive("\(family).attention.layer_norm_rms_epsilon"))
         rotaryBase = try positive("\(family).rope.freq_base", default: 10000)
         rotaryDimensions = try count("\(family).rope.dimension_count", default: headSize)
         guard rotaryDimensions % 2 == 0, rotaryDimensions <= headSize else {
-            throw failure(
+            throw file.failure(
                 .malformed, "\(family).rope.dimension_count",
                 "is \(rotaryDimensions), expected an even number up to \(headSize)")
         }
@@ -93,14 +91,12 @@ public struct ModelConfiguration: Sendable, Equatable {
             let (factor, former) = ("\(family).rope.scaling.factor", "\(family).rope.scale_linear")
             rotaryScale = try positive(file.metadata[factor] == nil ? former : factor, default: 1)
         default:
-            throw failure(.unsupported, "\(family).rope.scaling.type", "is \"\(scaling)\"; supported are none, linear")
+            throw file.failure(
+                .unsupported, "\(family).rope.scaling.type", "is \"\(scaling)\"; supported are none, linear")
         }
         if let experts = try file.integer("\(family).expert_count"), experts > 0 {
-            throw failure(.unsupported, "\(family).expert_count", "mixture-of-experts models are not supported")
+            throw file.failure(.unsupported, "\(family).expert_count", "mixture-of-experts models are not supported")
         }
-        guard let embedding = file.tensor("token_embd.weight") else {
-            throw failure(.missing, "token_embd.weight", "the model has no such tensor")
-        }
-        vocabularySize = embedding.rows
+        vocabularySize = try file.requiredTensor("token_embd.weight").rows
     }
 }

@@ -1,7 +1,7 @@
 /// The direction of one layer's residual stream along which first tokens lie: attention sinks (Xiao et al., 2024).
 ///
-/// A first token's residual is far longer than the others' and much the same in every text. Its share of a mean over all
-/// tokens is one over their number, so that without more ado a text of a few words looks like none of any domain.
+/// A first token's residual is far longer than the others' and much the same in every text. Its share of a mean over
+/// all tokens is one over their number, so that without more ado a text of a few words looks like none of any domain.
 public struct AttentionSink: Sendable, Equatable {
     /// A unit vector, `[width]`; zero where first tokens are as all others.
     public let direction: [Double]

@@ -1,7 +1,8 @@
 /// Domain axes in a model's own embedding space: each domain's mean direction once the mean of all is removed.
 ///
 /// The embedding of a text is its mean post-attention residual at the middle layer, each feature divided by its
-/// standard deviation over the pools. ``DomainSpace`` has axes in fewer dimensions, to choose domains by.
+/// standard deviation over the pools. Unlike those of ``DomainSpace``, which domains are chosen by, means hold a text's
+/// first token.
 public struct DomainAxes: Sendable {
     private let standard: Standardization
     /// Unit vectors, `[domains][width]`; zero for a domain whose mean is that of all, as where it is the only one.

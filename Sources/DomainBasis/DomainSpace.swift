@@ -1,8 +1,8 @@
 /// The low-dimensional space in which candidate domains are compared (Domain-Basis Synthesis).
 ///
 /// Embeddings are standardised and projected on their leading principal components; every domain weighs the same in
-/// both, however many texts it has. The origin is the mean of all domains. Before the projection, embeddings lose what they
-/// have along the direction of the attention sinks: some texts have a second one past their first token, and would
+/// both, however many texts it has. The origin is the mean of all domains. Before the projection, embeddings lose what
+/// they have along the direction of the attention sinks: some texts have a second one past their first token, and would
 /// otherwise lie apart from all others for that.
 public struct DomainSpace: Sendable {
     /// In the order of names.

@@ -3,9 +3,10 @@ import Transformer
 
 /// One-vs-rest logistic probes of one layer: `z = P r + b`, `p_k = sigmoid(z_k)`.
 ///
-/// `r` is the mean post-attention residual of a text. Its part along the ``AttentionSink`` says how many tokens the text
-/// has, and probes do not see it. They are trained on standardised residuals, because the residual stream has a few
-/// directions of enormous scale; both are then folded into P and b, so that a trained probe reads the residual itself.
+/// `r` is the mean post-attention residual of a text. Its part along the ``AttentionSink`` says how many tokens the
+/// text has, and probes do not see it. They are trained on standardised residuals, because the residual stream has a
+/// few directions of enormous scale; both are then folded into P and b, so that a trained probe reads the residual
+/// itself.
 public struct LinearProbe: Sendable, Equatable {
     /// P, `[domains][width]`.
     public let weights: [[Float]]

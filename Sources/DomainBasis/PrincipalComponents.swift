@@ -3,8 +3,8 @@ import Transformer
 
 /// The directions in which rows vary most: the leading eigenvectors of their covariance.
 ///
-/// Found by orthogonal iteration with Rayleigh-Ritz projection (Golub and Van Loan, 8.2.4): a block of more vectors than
-/// are wanted is multiplied by the covariance, made orthonormal and turned to its own principal axes, until every
+/// Found by orthogonal iteration with Rayleigh-Ritz projection (Golub and Van Loan, 8.2.4): a block of more vectors
+/// than are wanted is multiplied by the covariance, made orthonormal and turned to its own principal axes, until every
 /// wanted eigenpair leaves a residual `||C v - lambda v||` of at most 1e-10 of the largest eigenvalue. The covariance
 /// itself is never formed, so width costs memory only for the rows.
 ///

@@ -16,6 +16,10 @@ public struct TextPool: Sendable, Equatable {
     /// - Throws: ``TextPoolError`` where there is no such file, or it is not a list of non-empty strings.
     public init(domain: String, in directory: URL) throws(TextPoolError) {
         let url = directory.appending(path: "\(domain).json")
+        // A name, not a way to another folder.
+        guard !domain.contains("/") else {
+            throw .unknownDomain(domain, directory: directory.path, known: Self.domains(in: directory))
+        }
         guard let data = try Self.contents(of: url) else {
             let known = Self.domains(in: directory)
             throw .unknownDomain(domain, directory: directory.path, known: known)
@@ -40,8 +44,7 @@ public struct TextPool: Sendable, Equatable {
 
     /// The domains that `directory` has a pool for, in alphabetical order; hidden files are none.
     public static func domains(in directory: URL) -> [String] {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory.path)) ?? []
-        return names.filter { $0.hasSuffix(".json") && !$0.hasPrefix(".") }.map { String($0.dropLast(5)) }.sorted()
+        FileManager.default.jsonFiles(in: directory).map { String($0.lastPathComponent.dropLast(5)) }.sorted()
     }
 
     /// The first `count` texts of an order drawn from `seed`, or all where there are fewer.
@@ -68,7 +71,9 @@ public enum TextPoolError: Error, Equatable, Sendable, CustomStringConvertible {
     case unknownDomain(String, directory: String, known: [String])
     case malformed(String, String)
 
-    public var description: String {
+    public var description: String { text.printable }
+
+    private var text: String {
         switch self {
         case .unknownDomain(let domain, let directory, let known):
             known.isEmpty

@@ -34,8 +34,8 @@ public enum AnswerScoring {
     /// As ``words(of:)`` finds them: of "it's" there is "it" and "s".
     private static let stopwords = Set(TextNormalization.stopwords.flatMap(words(of:)))
 
-    /// Runs of letters and digits in lower case. To a number belong a minus that follows no letter or digit, a point between
-    /// digits, and commas that stand before three digits, which are dropped.
+    /// Runs of letters and digits in lower case. To a number belong a minus that follows no letter or digit, a point
+    /// between digits, and commas that stand before three digits, which are dropped.
     static func words(of text: String) -> [String] {
         var words: [String] = []
         var word = ""

@@ -56,8 +56,9 @@ public struct DatasetImport: Sendable {
     /// - Parameter replacing: whether a file that holds other scenarios may be written over.
     /// - Throws: ``EvaluationError/otherScenarios(file:)`` where it may not; `FileWriteError`.
     public func write(to url: URL, replacing: Bool = true) throws {
-        if !replacing, let earlier = try? InputFile.contents(of: url) {
-            guard (try? JSONDecoder().decode([Scenario].self, from: earlier)) == scenarios else {
+        if !replacing, FileManager.default.isRegularFile(atPath: url.path) == true {
+            let earlier = try? JSONDecoder().decode([Scenario].self, from: InputFile.contents(of: url))
+            guard earlier == scenarios else {
                 throw EvaluationError.otherScenarios(file: url.relativePath)
             }
         }
@@ -94,10 +95,8 @@ public struct DatasetImport: Sendable {
                 return questions
             }
             var questions: [(Int, PublishedQuestion)] = []
-            for text in data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
-                line += 1
-                if text.allSatisfy({ $0 == 0x20 || $0 == 0x0d || $0 == 0x09 }) { continue }
-                let json = Data(text)
+            for (number, json) in JSONLines.lines(of: data) {
+                line = number
                 let question =
                     try format == .naturalQuestions
                     ? PublishedQuestion(open: json) : PublishedQuestion(multipleChoice: json)

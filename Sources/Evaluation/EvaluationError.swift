@@ -33,7 +33,9 @@ public enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible
         }
     }
 
-    public var description: String {
+    public var description: String { text.printable }
+
+    private var text: String {
         switch self {
         case .unknownDataset(let name, let directory, let known):
             known.isEmpty
@@ -48,7 +50,8 @@ public enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible
         case .ambiguousDataset(let name): "two datasets are named \"\(name)\"; run them apart, or rename a file"
         case .reservedDataset(let name): "a dataset cannot be named \"\(name)\", as all of them together are; rename it"
         case .otherScenarios(let file):
-            "\(file) is there and holds other scenarios; choose another --name, or name the file by --output to replace it"
+            "\(file) is there and holds other scenarios; choose another --name, "
+                + "or name the file by --output to replace it"
         case .noDatasets(let directory): "\(directory) holds no datasets; --data-dir says where test/ is"
         case .unusableRun(let folder, let detail): "cannot use \(folder): \(detail)"
         case .differentModels(let models):

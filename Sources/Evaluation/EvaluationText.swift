@@ -26,15 +26,12 @@ public struct EvaluationText: Sendable, Equatable {
     public static func read(_ url: URL) throws(EvaluationError) -> [EvaluationText] {
         let data = try EvaluationError.contents(of: url)
         var texts: [EvaluationText] = []
-        for (index, line) in data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
-            if line.allSatisfy({ $0 == 0x20 || $0 == 0x0d || $0 == 0x09 }) { continue }
-            guard let decoded = try? JSONDecoder().decode(Line.self, from: Data(line)) else {
-                throw .unusableText(
-                    file: url.path, line: index + 1, detail: "is not a JSON object with a string \"text\"")
+        for (number, line) in JSONLines.lines(of: data) {
+            guard let decoded = try? JSONDecoder().decode(Line.self, from: line) else {
+                throw .unusableText(file: url.path, line: number, detail: "is not a JSON object with a string \"text\"")
             }
             texts.append(
-                EvaluationText(
-                    text: decoded.text, scenario: decoded.scenario, group: decoded.group, line: index + 1))
+                EvaluationText(text: decoded.text, scenario: decoded.scenario, group: decoded.group, line: number))
         }
         guard !texts.isEmpty else { throw .malformed(file: url.path, detail: "holds no texts") }
         return texts

@@ -36,7 +36,8 @@ public struct Likelihood: Sendable, Equatable, Codable {
 
     /// The likelihood of a text's tokens after the first, read along a session's pathway.
     ///
-    /// Nothing is added to the text, and a text longer than the context is an error, as are predictions that are no numbers.
+    /// Nothing is added to the text, and a text longer than the context is an error, as are predictions that are no
+    /// numbers.
     ///
     /// - Parameter onToken: called after each predicted token.
     public static func of(

@@ -10,7 +10,7 @@ public enum Metric: String, Sendable, Codable, CaseIterable {
     case letterAccuracy
     /// Nats per token of the right answer.
     case answerNLL
-    /// Nats per token of the right answer; 0 for dense.
+    /// KL divergence of the predictions from the dense model's over the right answer, nats per token; 0 for dense.
     case klToDense
 
     /// The value of one turn; nil where it was not measured.

@@ -9,8 +9,8 @@ public struct PathwayComparison: Sendable, Encodable, Equatable {
     public let metric: Metric
     /// The mean over turns of the pathway's value minus the baseline's.
     public let difference: Double
-    /// The 95% interval of the difference, by resampling scenarios; nil for one scenario, which says nothing of how scenarios
-    /// differ.
+    /// The 95% interval of the difference, by resampling scenarios; nil for one scenario, which says nothing of how
+    /// scenarios differ.
     public let low: Double?
     public let high: Double?
     /// Two-sided, of the sign-flip test over scenarios; not corrected for the number of comparisons.

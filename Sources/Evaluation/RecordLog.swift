@@ -43,9 +43,9 @@ public final class RecordLog<Record: RunRecord> {
         let whole = data.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
         let decoder = JSONDecoder()
         var records: [Record] = []
-        for (index, line) in data[..<whole].split(separator: UInt8(ascii: "\n")).enumerated() {
-            guard let record = try? decoder.decode(Record.self, from: Data(line)) else {
-                throw EvaluationError.malformed(file: url.path, detail: "line \(index + 1) is not \(Record.kind)")
+        for (number, line) in JSONLines.lines(of: data[..<whole]) {
+            guard let record = try? decoder.decode(Record.self, from: line) else {
+                throw EvaluationError.malformed(file: url.path, detail: "line \(number) is not \(Record.kind)")
             }
             records.append(record)
         }
@@ -68,15 +68,16 @@ public final class RecordLog<Record: RunRecord> {
             lock = try FileLock(path)
         } catch {
             close(descriptor)
-            throw .cannotWrite(file: path, detail: error is FileLock.Taken ? "another run is writing it" : "\(error)")
+            guard error is FileLock.Taken else { throw .cannotWrite(file: path, detail: "\(error)") }
+            throw .unusableRun(
+                folder: URL(fileURLWithPath: path).deletingLastPathComponent().relativePath,
+                detail: "another run is writing there; wait for it, or choose another --name")
         }
     }
 
     /// Appends a line and hands it to the system before returning. A line that does not fit is taken back whole.
     public func append(_ record: Record) throws {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let line = try encoder.encode(record) + Data("\n".utf8)
+        let line = try JSONLines.encode(record)
         let start = lseek(descriptor, 0, SEEK_CUR)
         do throws(SystemError) {
             try FileDescriptor(descriptor).write(line)
@@ -88,5 +89,5 @@ public final class RecordLog<Record: RunRecord> {
         fsync(descriptor)
     }
 
-    deinit { if descriptor >= 0 { close(descriptor) } }
+    deinit { close(descriptor) }
 }

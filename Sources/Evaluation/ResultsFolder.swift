@@ -14,7 +14,8 @@ public struct ResultsFolder {
     /// - Parameters:
     ///   - name: the folder's name; nil for the time, or when resuming the latest run of the same configuration.
     ///   - resuming: whether to go on with an earlier run. Without one, a new run starts.
-    /// - Throws: ``EvaluationError`` where the name is taken by another run, `FileWriteError` where nothing can be written.
+    /// - Throws: ``EvaluationError`` where the name is taken by another run, `FileWriteError` where nothing can be
+    ///   written.
     public init(in parent: URL, name: String?, _ configuration: SweepConfiguration, resuming: Bool) throws {
         try Self.makeFolder(parent)
         if let name {

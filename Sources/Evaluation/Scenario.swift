@@ -68,7 +68,12 @@ public struct ScenarioSet: Sendable {
     /// path of a single such file, wherever it is; the set is then named after the file.
     public init(_ name: String, in directory: URL) throws(EvaluationError) {
         let isFile = name.hasSuffix(".json")
-        let urls = isFile ? [URL(fileURLWithPath: name)] : Self.files(in: directory.appending(path: name))
+        guard isFile || !name.contains("/") && !name.hasPrefix(".") else {
+            throw .unknownDataset(name, directory: directory.relativePath, known: Self.names(in: directory))
+        }
+        let urls =
+            isFile
+            ? [URL(fileURLWithPath: name)] : FileManager.default.jsonFiles(in: directory.appending(path: name))
         var scenarios: [Scenario] = []
         var seen: Set<String> = []
         for url in urls {
@@ -118,19 +123,12 @@ public struct ScenarioSet: Sendable {
         return unknown.map { "has the answer \"\($0)\", expected one of \(letters.joined(separator: ", "))" }
     }
 
-    private static func files(in folder: URL) -> [URL] {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-        return names.filter { $0.hasSuffix(".json") }.sorted().map { folder.appending(path: $0) }
-    }
-
     /// The categories in `directory`: its folders that hold `.json` files.
     public static func names(in directory: URL) -> [String] {
         let files = FileManager.default
         let entries = (try? files.contentsOfDirectory(atPath: directory.path)) ?? []
-        return entries.filter { entry in
-            let inside = (try? files.contentsOfDirectory(atPath: directory.appending(path: entry).path)) ?? []
-            return inside.contains { $0.hasSuffix(".json") }
-        }.sorted()
+        return entries.filter { !$0.hasPrefix(".") && !files.jsonFiles(in: directory.appending(path: $0)).isEmpty }
+            .sorted()
     }
 
     private static func explain(_ error: any Error) -> String {

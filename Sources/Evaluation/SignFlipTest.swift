@@ -19,8 +19,8 @@ public struct SignFlipTest: Sendable, Codable, Equatable {
     ///   - clusters: the differences of each cluster.
     ///   - resamples: patterns that are drawn where there are too many to count.
     public init(_ clusters: [[Double]], resamples: Int = defaultResamples, seed: UInt64) {
-        // The number of values is the same under every pattern, so sums decide; a zero never changes one. Sums of differences
-        // that cancel leave a hair of them.
+        // The number of values is the same under every pattern, so sums decide; a zero never changes one. Sums of
+        // differences that cancel leave a hair of them.
         let sums = clusters.compactMap { values in
             let sum = values.reduce(0, +)
             return abs(sum) > 1e-12 * values.reduce(0) { $0 + abs($1) } ? sum : nil

@@ -17,6 +17,8 @@ public final class Sweep {
     ) throws {
         self.model = model
         compiler = try ScenarioCompiler(model, artifacts)
+        // Whether these artifacts can be compiled so is known before anything is written.
+        _ = try compiler.compile(compiler.domainAverage, configuration.compilation(.strength(0)))
         let directory = dataDirectory.appending(path: "test")
         sets = try configuration.datasets.map { name in
             let set = try ScenarioSet(name, in: directory)
@@ -87,16 +89,40 @@ public final class Sweep {
         resuming earlier: [TurnResult], onPathway: (PathwayRecord) throws -> Void = { _ in },
         onTurn: (TurnResult) throws -> Void
     ) throws {
-        var done: [Key: TurnResult] = [:]
-        for result in earlier {
-            let path = Path(kind: result.pathway, strength: result.strength)
-            done[Key(dataset: result.dataset, scenario: result.scenario, turn: result.turn, path: path)] = result
-        }
+        let done = try turns(of: earlier)
         for set in sets {
             for scenario in set.scenarios {
                 try answer(scenario, of: set.name, done: done, onPathway, onTurn)
             }
         }
+    }
+
+    /// - Throws: ``EvaluationError/malformed(file:detail:)`` where they are not turns of this sweep, each once.
+    private func turns(of earlier: [TurnResult]) throws(EvaluationError) -> [Key: TurnResult] {
+        let paths = Set(paths)
+        var known: Set<Key> = []
+        for set in sets {
+            for scenario in set.scenarios {
+                for turn in scenario.turns.indices {
+                    for path in paths {
+                        known.insert(Key(dataset: set.name, scenario: scenario.id, turn: turn, path: path))
+                    }
+                }
+            }
+        }
+        var done: [Key: TurnResult] = [:]
+        for (index, result) in earlier.enumerated() {
+            let path = Path(kind: result.pathway, strength: result.strength)
+            let key = Key(dataset: result.dataset, scenario: result.scenario, turn: result.turn, path: path)
+            guard known.contains(key), result.isConsistent else {
+                throw .malformed(
+                    file: TurnResult.fileName, detail: "has a turn, \(index + 1), that is none of this run's")
+            }
+            guard done.updateValue(result, forKey: key) == nil else {
+                throw .malformed(file: TurnResult.fileName, detail: "has a turn twice, the second time as \(index + 1)")
+            }
+        }
+        return done
     }
 
     private func answer(
@@ -207,7 +233,8 @@ public final class Sweep {
             score: summary.map { AnswerScoring.score(prediction: $0.text, turn: turn) },
             prunedFraction: run.prunedFraction, promptTokens: summary?.promptTokens, newTokens: summary?.tokens.count,
             promptSeconds: summary?.promptSeconds, generationSeconds: summary?.generationSeconds,
-            compileMilliseconds: run.compileMilliseconds, likelihood: likelihood)
+            generationPasses: summary?.generationPasses, compileMilliseconds: run.compileMilliseconds,
+            likelihood: likelihood)
     }
 
     private func generate(

@@ -156,7 +156,7 @@ private struct Dataset {
 /// How fast answers were written.
 private struct Speed {
     private var promptTokens = 0.0
-    private var newTokens = 0.0
+    private var passes = 0.0
     private var promptSeconds = 0.0
     private var generationSeconds = 0.0
 
@@ -165,19 +165,19 @@ private struct Speed {
         guard results.contains(where: { $0.prediction != nil }) else { return nil }
         for result in results {
             promptTokens += Double(result.promptTokens ?? 0)
-            newTokens += Double(result.newTokens ?? 0)
+            passes += Double(result.generationPasses ?? 0)
             promptSeconds += result.promptSeconds ?? 0
             generationSeconds += result.generationSeconds ?? 0
         }
     }
 
-    var tokensPerSecond: Double { generationSeconds > 0 ? newTokens / generationSeconds : 0 }
+    var tokensPerSecond: Double { passes > 0 ? passes / generationSeconds : 0 }
 
     func speedup(over dense: Speed) -> Double {
         let taken = promptSeconds + generationSeconds
         let perPromptToken = dense.promptTokens > 0 ? dense.promptSeconds / dense.promptTokens : 0
-        let perNewToken = dense.newTokens > 0 ? dense.generationSeconds / dense.newTokens : 0
-        return taken > 0 ? (perPromptToken * promptTokens + perNewToken * newTokens) / taken : 1
+        let perPass = dense.passes > 0 ? dense.generationSeconds / dense.passes : 0
+        return taken > 0 ? (perPromptToken * promptTokens + perPass * passes) / taken : 1
     }
 }
 
@@ -190,8 +190,8 @@ extension SweepSummary.Row: Encodable {
         init?(intValue: Int) { return nil }
     }
 
-    /// A flat object: a measure `m` gives the keys `m`, `mLow` and `mHigh`; what was not measured has no key, and an interval
-    /// of one scenario has none.
+    /// A flat object: a measure `m` gives the keys `m`, `mLow` and `mHigh`; what was not measured has no key, and an
+    /// interval of one scenario has none.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: Key.self)
         func key(_ name: String) -> Key { Key(stringValue: name) }

@@ -11,8 +11,8 @@ public struct TurnLikelihood: Sendable, Codable, Equatable {
     public struct Options: Sendable, Codable, Equatable {
         public let texts: [Double]
         public let letters: [Double]
-        /// Whether the right option has the largest log-likelihood of its text, of its text per byte, and of its letter.
-        /// Equal ones count for the first.
+        /// Whether the right option has the largest log-likelihood of its text, of its text per byte, and of its
+        /// letter. Equal ones count for the first.
         public let textIsRight: Bool
         public let normalizedTextIsRight: Bool
         public let letterIsRight: Bool

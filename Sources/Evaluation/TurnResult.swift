@@ -1,3 +1,5 @@
+import Transformer
+
 /// What a turn is answered along.
 public enum PathwayKind: String, Sendable, Codable, CaseIterable {
     /// All heads.
@@ -30,6 +32,8 @@ public struct TurnResult: Sendable, Codable, Equatable {
     public let newTokens: Int?
     public let promptSeconds: Double?
     public let generationSeconds: Double?
+    /// Of `generationSeconds`, see ``GenerationSummary/generationPasses``.
+    public let generationPasses: Int?
 
     /// Of the right answer; nil where it was not asked for.
     public let likelihood: TurnLikelihood?
@@ -39,7 +43,8 @@ public struct TurnResult: Sendable, Codable, Equatable {
         dataset: String, scenario: String, turn: Int, pathway: PathwayKind? = nil, strength: Double, prompt: String,
         answer: String, prediction: String? = nil, score: Double? = nil, prunedFraction: Double,
         promptTokens: Int? = nil, newTokens: Int? = nil, promptSeconds: Double? = nil,
-        generationSeconds: Double? = nil, compileMilliseconds: Double, likelihood: TurnLikelihood? = nil
+        generationSeconds: Double? = nil, generationPasses: Int? = nil, compileMilliseconds: Double,
+        likelihood: TurnLikelihood? = nil
     ) {
         self.dataset = dataset
         self.scenario = scenario
@@ -55,6 +60,7 @@ public struct TurnResult: Sendable, Codable, Equatable {
         self.newTokens = newTokens
         self.promptSeconds = promptSeconds
         self.generationSeconds = generationSeconds
+        self.generationPasses = generationPasses
         self.compileMilliseconds = compileMilliseconds
         self.likelihood = likelihood
     }
@@ -67,7 +73,7 @@ extension TurnResult {
             && [promptSeconds, generationSeconds, compileMilliseconds].allSatisfy {
                 $0.map { 0 <= $0 && $0 < 1e12 } ?? true
             }
-            && [promptTokens, newTokens].allSatisfy { $0.map { 0 <= $0 && $0 < 1 << 40 } ?? true }
+            && [promptTokens, newTokens, generationPasses].allSatisfy { $0.map { 0 <= $0 && $0 < 1 << 40 } ?? true }
     }
 }
 

@@ -1,8 +1,8 @@
 import Basics
 import Checkpoints
 
-/// The folder where artifacts are made: stages leave their files in `<folder>.partial`, which takes the folder's place when
-/// it is whole.
+/// The folder where artifacts are made: stages leave their files in `<folder>.partial`, which takes the folder's place
+/// when it is whole.
 final class ArtifactPlace {
     private let output: URL
     /// Where stages leave their files.
@@ -12,7 +12,8 @@ final class ArtifactPlace {
     /// Of ``partial``: two trainings would take each other's files away.
     private var lock: FileLock?
 
-    /// - Throws: ``PruningError/foreignFolder(_:)`` where something stands there that is not artifacts: it would be lost.
+    /// - Throws: ``PruningError/foreignFolder(_:)`` where something stands there that is not artifacts: it would be
+    ///   lost.
     init(_ place: URL) throws(PruningError) {
         output = place.resolvingSymlinksInPath()
         partial = URL(fileURLWithPath: output.path + ".partial")
@@ -36,9 +37,15 @@ final class ArtifactPlace {
 
     /// Keeps an earlier run's stages only where they were made from the same inputs.
     ///
-    /// - Throws: ``PruningError/placeInUse(_:)`` where another training is making artifacts there; `FileWriteError`.
+    /// - Throws: ``PruningError/placeInUse(_:)`` where another training is making artifacts there,
+    ///   ``PruningError/otherModelsArtifacts(_:model:)`` where those of another model stand; `FileWriteError`.
     func prepare(for manifest: PruningArtifacts.Manifest) throws {
         let files = FileManager.default
+        if let standing = try? ArtifactFiles.readManifest(in: output), standing.model != manifest.model {
+            throw PruningError.otherModelsArtifacts(
+                output.relativePath,
+                model: "\(standing.modelName ?? "unnamed") in \(standing.quantization) (\(standing.model))")
+        }
         do {
             try files.createDirectory(at: partial, withIntermediateDirectories: true)
             lock = try FileLock(partial.path)

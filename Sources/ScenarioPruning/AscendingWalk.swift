@@ -8,8 +8,8 @@ package enum AscendingWalk {
     /// Offers ever smaller parts of `elements`, which it reorders, the lowest first.
     ///
     /// - Parameters:
-    ///   - takesWhole: takes a part whose elements may be taken in any order, or says no and leaves them. All that precede
-    ///     the part have been offered, and all others follow it.
+    ///   - takesWhole: takes a part whose elements may be taken in any order, or says no and leaves them. All that
+    ///     precede the part have been offered, and all others follow it.
     ///   - take: takes one element of a part that was not taken whole; false ends the walk.
     package static func run<Element: Comparable>(
         over elements: inout [Element], takesWhole: (UnsafeMutableBufferPointer<Element>) -> Bool,

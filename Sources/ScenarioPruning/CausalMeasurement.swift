@@ -6,9 +6,9 @@ import Transformer
 /// Causal importance: the mean KL divergence of the next-token distribution, dense to unit-replaced-by-its-domain-mean,
 /// over part of each domain's pool. Forward passes alone.
 ///
-/// Heads are measured on texts that recall what they said before, see ``RecallTexts``, blocks on the pools' own. Heads are
-/// replaced one at a time, each pass restarted from the ablated layer: a text of n tokens takes about
-/// n * heads * layers * layers / 2 layer passes.
+/// Heads are measured on texts that recall what they said before, see ``RecallTexts``, blocks on the pools' own. Heads
+/// are replaced one at a time, each pass restarted from the ablated layer: a text of n tokens takes about n * heads *
+/// layers * layers / 2 layer passes.
 ///
 /// Feed-forward blocks are too many for that. The weaker half of a layer's blocks is replaced at once, in one pass, and
 /// what it costs is shared out to the layer's blocks by the variance of their writes.
@@ -39,10 +39,19 @@ public struct CausalMeasurement {
 
         package init() {}
 
-        /// Whether what it holds of a kind is of so many values and domains.
-        func fits(_ kind: UnitKind, values: Int, domains: Int) -> Bool {
-            (sums[kind]?.count ?? values * domains) == values * domains
-                && [tokens[kind], texts[kind]].allSatisfy { ($0?.count ?? domains) == domains }
+        /// Whether what it holds of a kind is of so many values, and of the first of these texts, `[domains][texts]`.
+        func fits(_ kind: UnitKind, values: Int, pools: [[[Int]]]) -> Bool {
+            guard let sums = sums[kind], let tokens = tokens[kind], let texts = texts[kind] else {
+                return sums[kind] == nil && tokens[kind] == nil && texts[kind] == nil
+            }
+            guard sums.count == values * pools.count, sums.allSatisfy(\.isFinite), tokens.count == pools.count,
+                texts.count == pools.count
+            else { return false }
+            return pools.indices.allSatisfy { domain in
+                let (done, pool) = (texts[domain], pools[domain])
+                return (0...pool.count).contains(done)
+                    && tokens[domain] == pool.prefix(done).reduce(0) { $0 + $1.count }
+            }
         }
     }
 
@@ -110,12 +119,13 @@ public struct CausalMeasurement {
         var passes = 0
         for kind in UnitKind.allCases where budget.tokens(kind) > 0 {
             let values = measuredPerLayer(kind) * model.layers.count
-            let domains = texts[kind]?.count ?? 0
-            if !state.fits(kind, values: values, domains: domains) { state = State() }
+            let pools = texts[kind] ?? []
+            let domains = pools.count
+            if !state.fits(kind, values: values, pools: pools) { state = State() }
             state.sums[kind] = state.sums[kind] ?? Array(repeating: 0, count: values * domains)
             state.tokens[kind] = state.tokens[kind] ?? Array(repeating: 0, count: domains)
             state.texts[kind] = state.texts[kind] ?? Array(repeating: 0, count: domains)
-            for (domain, pool) in (texts[kind] ?? []).enumerated() {
+            for (domain, pool) in pools.enumerated() {
                 let done = state.texts[kind]![domain]
                 passes += done * values
                 guard done < pool.count else { continue }
@@ -157,7 +167,8 @@ public struct CausalMeasurement {
     }
 
     /// The divergence without the weaker half of a layer's blocks, shared out to all of its blocks by the variance of
-    /// their writes. It is that of all domains: it differs little between them, and is measured with less noise over all.
+    /// their writes. It is that of all domains: it differs little between them, and is measured with less noise over
+    /// all.
     private func blockTable(_ state: State, domains: Int) throws(PruningError) -> UnitTable {
         var table = try writeVariance()
         let tokens = (state.tokens[.feedForward] ?? []).reduce(0, +)
@@ -178,7 +189,7 @@ public struct CausalMeasurement {
 
     private func writeVariance() throws(PruningError) -> UnitTable {
         guard let table = importance.feedForward.tables[.fluctuation] else {
-            throw .unmeasuredCriterion(PruningCriterion.fluctuation.rawValue)
+            throw .unmeasuredCriterion(PruningCriterion.fluctuation.rawValue, measured: [])
         }
         return table
     }

@@ -2,7 +2,7 @@ import Basics
 import DomainBasis
 import Transformer
 
-/// The offline stage: probes, calibration, head importance, whitelist.
+/// The offline stage: channel order, probes, calibration, importance of heads and feed-forward blocks, whitelist.
 ///
 /// Each stage leaves its files in `<output>.partial` when it is done, so a run that was stopped goes on after the
 /// last finished stage. The artifacts appear under their name only when they are whole.
@@ -12,7 +12,7 @@ public struct OfflineTraining {
         /// The domains to train for; chemistry, finance, history, math, philosophy, technology were selected by
         /// domain-basis synthesis.
         public var domains = ["chemistry", "finance", "history", "math", "philosophy", "technology"]
-        /// Training inputs for each domain; nil for all.
+        /// Training inputs, and answered texts, for each domain; nil for all.
         public var samplesPerDomain: Int?
         public var probe = ProbeTraining()
         /// Layers whose heads are all whitelisted; nil for the default of the model's depth.
@@ -109,6 +109,23 @@ public struct OfflineTraining {
 
     private var partial: URL { place.partial }
 
+    /// What a user should know of the texts: what is missing costs quality.
+    public var warnings: [String] {
+        var warnings: [String] = []
+        let bare = zip(train, answered).filter { $0 == $1 }.map(\.0.domain)
+        if !bare.isEmpty {
+            warnings.append(
+                "no answered texts of \(bare.joined(separator: ", ")): importance is measured on inputs alone")
+        }
+        if background.isEmpty {
+            warnings.append("no training inputs of other domains: probes do not learn what lies outside")
+        }
+        if heldOut.isEmpty {
+            warnings.append("no validation inputs of other domains: probes are not calibrated for what lies outside")
+        }
+        return warnings
+    }
+
     /// Runs every stage that is not yet done and moves the artifacts into place.
     public func run() throws -> PruningArtifacts {
         let manifest = manifest
@@ -152,7 +169,7 @@ public struct OfflineTraining {
             .whitelist, read: { try ArtifactFiles.readJSON(Whitelist.self, ArtifactFiles.whitelist, in: partial) },
             make: {
                 guard let energy = importance.heads.tables[.axisEnergy] else {
-                    throw PruningError.unmeasuredCriterion(PruningCriterion.axisEnergy.rawValue)
+                    throw PruningError.unmeasuredCriterion(PruningCriterion.axisEnergy.rawValue, measured: [])
                 }
                 return Whitelist(energy, foundationLayers: manifest.foundationLayers)
             },
@@ -241,7 +258,7 @@ public struct OfflineTraining {
         return (probes, accuracy)
     }
 
-    /// Fits the temperatures of the three regimes on the validation pools, which the probes have not seen.
+    /// Fits the temperatures of the three regimes on the validation pools, which chose the probes' epochs and no more.
     private func calibrate(_ probes: [LinearProbe]) throws -> [CalibrationRegime: RegimeCalibration] {
         let layers = model.configuration.layers
         let domainCount = options.domains.count

@@ -73,7 +73,8 @@ public struct PruningArtifacts: Sendable {
 
     /// The order of feed-forward channels to load a model in whose feed-forward blocks are to be pruned.
     ///
-    /// - Throws: ``PruningError`` where the artifacts are of another model, which is found out before any weight is read.
+    /// - Throws: ``PruningError`` where the artifacts are of another model, which is found out before any weight is
+    ///   read.
     public static func channelOrder(in directory: URL, for file: GGUFFile) throws -> ChannelOrder {
         let configuration = try ModelConfiguration(file)
         try ArtifactFiles.readManifest(in: directory).check(

@@ -1,4 +1,5 @@
-/// How much a pathway may lose: a share of the heads, or of the multiply-adds where feed-forward blocks are pruned as well.
+/// How much a pathway may lose: a share of the heads, or of the multiply-adds where feed-forward blocks are pruned as
+/// well.
 public enum PruningBudget: Sendable, Equatable {
     /// eta in [0, 1]; higher prunes more, and a broad scenario keeps more: `p = eta (1 - lambda c(s))`.
     case strength(Double)

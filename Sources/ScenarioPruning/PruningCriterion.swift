@@ -91,7 +91,7 @@ extension PruningCriterion {
     /// - Parameters:
     ///   - weights: the scenario's weight for each domain.
     ///   - seed: used by ``random`` alone.
-    /// - Throws: ``PruningError/unmeasuredCriterion(_:)`` where the artifacts hold no table for it.
+    /// - Throws: ``PruningError/unmeasuredCriterion(_:measured:)`` where the artifacts hold no table for it.
     package func scores(_ importance: UnitImportance, weights: [Double], seed: UInt64) throws(PruningError)
         -> [[Double]]
     {
@@ -103,7 +103,8 @@ extension PruningCriterion {
             }
         }
         guard let table = importance.tables[self] else {
-            throw .unmeasuredCriterion("\(rawValue) \(importance.kind.rawValue)")
+            throw .unmeasuredCriterion(
+                "\(rawValue) \(importance.kind.rawValue)", measured: importance.tables.keys.map(\.rawValue).sorted())
         }
         switch self {
         case .causal:

@@ -1,3 +1,5 @@
+import Basics
+
 /// Why artifacts or a scenario could not be used.
 public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
     /// A file of the artifacts is missing or malformed.
@@ -17,17 +19,21 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
     /// To be trained for, but not distinct or none.
     case domains([String])
     /// The artifacts hold no scores for a criterion.
-    case unmeasuredCriterion(String)
+    case unmeasuredCriterion(String, measured: [String])
+    /// Artifacts of another model would be lost.
+    case otherModelsArtifacts(String, model: String)
     /// A parameter outside its range.
     case outOfRange(String, value: Double, range: ClosedRange<Double>)
 
-    public var description: String {
+    public var description: String { text.printable }
+
+    private var text: String {
         switch self {
         case .unreadableArtifacts(let path, let detail):
             "cannot read the artifacts at \(path): \(detail); make them with `subspacepath train`"
         case .wrongModel(let artifacts, let made, let model, let found):
             "the artifacts \(artifacts) were made for model \(made), but \(model) is model \(found); "
-                + "make artifacts for it with `subspacepath train`"
+                + "make artifacts for it with `subspacepath train --output-dir`, and name them by --artifacts"
         case .inconsistentArtifacts(let detail):
             "the artifacts are inconsistent: \(detail); make them again with `subspacepath train`"
         case .otherChannelOrder:
@@ -39,9 +45,12 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
             "another `train` is making artifacts at \(path); wait for it, or choose another --output-dir"
         case .foreignFolder(let path):
             "\(path) is there and is not a folder of artifacts alone; it is left as it is, choose another --output-dir"
-        case .unmeasuredCriterion(let name):
+        case .unmeasuredCriterion(let name, let measured):
             "the artifacts hold no \(name) importance; measure it with `subspacepath train` (see its --importance, "
                 + "--causal-tokens and --feed-forward-tokens), or choose another --criterion"
+                + (measured.isEmpty ? "" : " of \(measured.joined(separator: ", "))")
+        case .otherModelsArtifacts(let path, let model):
+            "\(path) holds artifacts of another model, \(model); they are left as they are, choose another --output-dir"
         case .emptyDescription:
             "the scenario's description is empty; say in a sentence or two what it is about"
         case .domains(let names):

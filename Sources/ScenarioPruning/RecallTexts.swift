@@ -3,16 +3,16 @@ import Transformer
 
 /// Texts that say again what they have said before, made from questions and their answers.
 ///
-/// In a conversation a model takes much of what it writes from what it has read: a name, a number, one of the options of a
-/// multiple choice. The heads that do so (induction heads; Olsson et al., 2022) have little to do in a question with its
-/// answer, and would be the first to go if importance were measured on these alone.
+/// In a conversation a model takes much of what it writes from what it has read: a name, a number, one of the options
+/// of a multiple choice. The heads that do so (induction heads; Olsson et al., 2022) have little to do in a question
+/// with its answer, and would be the first to go if importance were measured on these alone.
 package enum RecallTexts {
     private static let letters = ["A", "B", "C", "D"]
     /// Answers that are offered as options are shorter than this, in characters.
     private static let longestOption = 90
 
-    /// Each text in turn: one is read twice, the next is a multiple choice among answers of others and its right option.
-    /// Texts that are no question with a short answer, or that too few others are, are read twice.
+    /// Each text in turn: one is read twice, the next is a multiple choice among answers of others and its right
+    /// option. Texts that are no question with a short answer, or that too few others are, are read twice.
     package static func make(of texts: [String], using generator: inout SplitMix64) -> [String] {
         let questions = texts.map(split)
         let answers = questions.compactMap(\.?.answer)
@@ -24,7 +24,8 @@ package enum RecallTexts {
         }
     }
 
-    /// A question with its answer among those of others, in any place, and that option again; nil where there are too few.
+    /// A question with its answer among those of others, in any place, and that option again; nil where there are too
+    /// few.
     private static func multipleChoice(
         _ question: (stem: String, answer: String), among answers: [String], using generator: inout SplitMix64
     ) -> String? {

@@ -155,7 +155,7 @@ public final class ScenarioCompiler {
     private var everyHead: [[Int]] { model.layers.map { _ in Array(0..<model.configuration.heads) } }
 
     /// What competes for the pathway. Of several kinds, causal importance goes by divergence for each multiply-add
-    /// spared; the other criteria do not compare heads with blocks, and prune the same share of each kind.
+    /// spared; the other criteria do not compare heads with blocks, and prune the lowest places of each kind.
     private func contests(
         _ diagnosis: Diagnosis, _ options: CompilationOptions
     ) throws(PruningError) -> [(kind: UnitKind, contest: UnitSelection.Contest)] {

@@ -29,8 +29,8 @@ public struct UnitImportance: Sendable, Equatable {
     }
 }
 
-/// Adds `weight` times the floats of `values` in a range to those of `sums`: in vectors as long as a block, because this
-/// is part of each compilation.
+/// Adds `weight` times the floats of `values` in a range to those of `sums`: in vectors as long as a block, because
+/// this is part of each compilation.
 private func add(
     _ weight: Float, times values: UnsafeRawBufferPointer, to sums: UnsafeMutableRawBufferPointer, in range: Range<Int>
 ) {

@@ -41,8 +41,8 @@ public enum UnitKind: String, Sendable, CaseIterable, Codable, CodingKeyRepresen
         }
     }
 
-    /// Multiply-adds for each token that a unit takes: a head's query rows and output columns, without the keys and values
-    /// that its group's heads share; a block's gate and up rows and down columns.
+    /// Multiply-adds for each token that a unit takes: a head's query rows and output columns, without the keys and
+    /// values that its group's heads share; a block's gate and up rows and down columns.
     func multiplyAdds(of unit: Int, _ configuration: ModelConfiguration) -> Int {
         switch self {
         case .heads: PathwayCost.head(configuration)
@@ -50,8 +50,8 @@ public enum UnitKind: String, Sendable, CaseIterable, Codable, CodingKeyRepresen
         }
     }
 
-    /// Units of one layer that share something, by their numbers, and the multiply-adds for each token that are spared with
-    /// the last of them: heads that read the same keys and values.
+    /// Units of one layer that share something, by their numbers, and the multiply-adds for each token that are spared
+    /// with the last of them: heads that read the same keys and values.
     func sharing(_ configuration: ModelConfiguration) -> (units: Int, multiplyAdds: Int)? {
         switch self {
         case .heads: (configuration.headsPerGroup, PathwayCost.group(configuration))

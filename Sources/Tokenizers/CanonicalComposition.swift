@@ -9,8 +9,9 @@ extension String {
         return String(composed)
     }
 
-    /// The same text in normal form, with runs of combining marks decomposed and in canonical order. The standard library
-    /// puts them in order in the square of their number, and mixes up those of one class where they are some sixty.
+    /// The same text in normal form, with runs of combining marks decomposed and in canonical order. The standard
+    /// library puts them in order in the square of their number, and mixes up those of one class where they are some
+    /// sixty.
     private var withMarksInOrder: String {
         var result = UnicodeScalarView()
         var marks: [Unicode.Scalar] = []

@@ -3,10 +3,10 @@ import CKernels
 /// An order of the feed-forward channels of every layer, by which weights are packed.
 ///
 /// A pathway keeps or prunes channels by blocks of 16, two of which share a group of 32 of the down projection's
-/// columns and its scales. A group's channels can stand anywhere in it, and the group anywhere in its layer. With the strong
-/// channels of a group in one block and the weak ones in the other, a pathway prunes with more choice than blocks of
-/// neighbours would give it; with strong groups before weak ones, it reads memory in longer runs. The dense model
-/// computes the same whatever the order.
+/// columns and its scales. A group's channels can stand anywhere in it, and the group anywhere in its layer. With the
+/// strong channels of a group in one block and the weak ones in the other, a pathway prunes with more choice than
+/// blocks of neighbours would give it; with strong groups before weak ones, it reads memory in longer runs. The dense
+/// model computes the same whatever the order.
 public struct ChannelOrder: Sendable, Equatable, Codable {
     /// Channels of one group.
     public static let groupChannels = Int(SP_GROUP_COLUMNS)

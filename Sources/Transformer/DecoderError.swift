@@ -20,7 +20,7 @@ public enum DecoderError: Error, Equatable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .contextExceeded(let needed, let limit):
-            "the text needs \(needed) positions, the context has \(limit); shorten the text or ask for fewer new tokens"
+            "the text needs \(needed) positions, the context has \(limit); shorten it"
         case .unknownToken(let id, let size):
             "token \(id) is not in the vocabulary of \(size) tokens"
         case .emptyInput:

@@ -26,7 +26,7 @@ public final class DecoderModel: Sendable {
     public let outputHead: PackedMatrix
     let finalNorm: [Float]
     let rotary: RotaryEmbedding
-    /// The element type of most weights, as in file names: `Q4_1`.
+    /// The element type of most of the layers' matrices, as in file names: `Q4_1`.
     public let quantization: String
     /// The number of weights.
     public let parameterCount: Int
@@ -62,9 +62,9 @@ public final class DecoderModel: Sendable {
         configuration = try ModelConfiguration(file)
         tokenizer = try Tokenizer(file)
         guard tokenizer.vocabularySize <= configuration.vocabularySize else {
-            throw CheckpointError(
-                .malformed, file: file.file.path, field: "tokenizer.ggml.tokens",
-                detail: "has \(tokenizer.vocabularySize) tokens, the embedding \(configuration.vocabularySize) rows")
+            throw file.failure(
+                .malformed, "tokenizer.ggml.tokens",
+                "has \(tokenizer.vocabularySize) tokens, the embedding \(configuration.vocabularySize) rows")
         }
         chatTemplate = ChatTemplate(recognizing: try file.string("tokenizer.chat_template"))
         self.precision = precision
@@ -81,9 +81,8 @@ public final class DecoderModel: Sendable {
         finalNorm = try loader.vector("output_norm.weight", count: width)
         let factors = try loader.optionalVector("rope_freqs.weight", count: configuration.rotaryDimensions / 2)
         if let factors, let bad = factors.first(where: { !($0 > 0 && $0.isFinite) }) {
-            throw CheckpointError(
-                .malformed, file: file.file.path, field: "rope_freqs.weight",
-                detail: "holds \(bad), expected positive numbers")
+            throw file.failure(
+                .malformed, "rope_freqs.weight", "holds \(bad), expected positive numbers")
         }
         rotary = RotaryEmbedding(configuration, factors: factors)
         var layers: [DecoderLayer] = []
@@ -104,7 +103,8 @@ public final class DecoderModel: Sendable {
             try GGUFFile(contentsOf: source), precision: precision, pool: pool, channelOrder: channelOrder)
     }
 
-    /// Layers whose channels cannot move within a group, because their down projection has a scale for every 16 of them.
+    /// Layers whose channels cannot move within a group, because their down projection has a scale for every 16 of
+    /// them.
     public var layersOfFixedGroups: Set<Int> { Set(layers.indices.filter { layers[$0].down.hasSplitScales }) }
 
     /// Bytes of the packed weights.

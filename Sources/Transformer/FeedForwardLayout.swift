@@ -3,9 +3,9 @@ import CKernels
 /// Where the rows of gate and up projections stand.
 ///
 /// A block of 16 channels is one tile of both, and half of a group of 32 columns of the down projection. The tiles of
-/// all groups' first halves come before those of the second halves. With strong channels in first halves, and strong groups
-/// first, a pathway that prunes weak blocks reads a few long runs of tiles: memory that is skipped in pieces of a tile
-/// takes as long as memory that is read.
+/// all groups' first halves come before those of the second halves. With strong channels in first halves, and strong
+/// groups first, a pathway that prunes weak blocks reads a few long runs of tiles: memory that is skipped in pieces of
+/// a tile takes as long as memory that is read.
 struct FeedForwardLayout {
     /// Feed-forward channels.
     let width: Int

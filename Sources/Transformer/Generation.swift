@@ -28,11 +28,14 @@ public struct GenerationSummary: Sendable {
     public var text = ""
     public var promptTokens = 0
     public var promptSeconds = 0.0
+    /// After the prompt was read.
     public var generationSeconds = 0.0
+    /// Tokens that were read in that time: all that were written, but the last where nothing followed it.
+    public var generationPasses = 0
     public var stopReason = StopReason.maxNewTokens
 
-    /// New tokens per second, without the prompt's time.
-    public var tokensPerSecond: Double { generationSeconds > 0 ? Double(tokens.count) / generationSeconds : 0 }
+    /// New tokens per second, without the prompt's time and the token that came of it; 0 where there is no other.
+    public var tokensPerSecond: Double { generationPasses > 0 ? Double(generationPasses) / generationSeconds : 0 }
 }
 
 extension InferenceSession {
@@ -40,8 +43,8 @@ extension InferenceSession {
     /// Where the context has room for fewer new tokens than asked for, it writes those.
     ///
     /// - Parameter onText: called with each new piece of text, always whole characters; returns whether to go on.
-    /// - Throws: ``DecoderError/contextExceeded(needed:limit:)`` before any work where the prompt and one token do not fit,
-    ///   ``DecoderError/notANumber``; `CancellationError` where the surrounding task is cancelled.
+    /// - Throws: ``DecoderError/contextExceeded(needed:limit:)`` before any work where the prompt and one token do not
+    ///   fit, ``DecoderError/notANumber``; `CancellationError` where the surrounding task is cancelled.
     public func generate(
         after prompt: [Int], options: GenerationOptions, onText: (String) -> Bool = { _ in true }
     ) throws -> GenerationSummary {
@@ -77,7 +80,10 @@ extension InferenceSession {
                 summary.stopReason = .stopped
                 break
             }
-            if summary.tokens.count < most { token = try nextToken(after: [token]) }
+            if summary.tokens.count < most {
+                token = try nextToken(after: [token])
+                summary.generationPasses += 1
+            }
         }
         let rest = decoder.finish()
         summary.text += rest

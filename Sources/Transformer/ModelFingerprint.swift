@@ -12,7 +12,7 @@ public struct ModelFingerprint: Sendable, Hashable, Codable, CustomStringConvert
     /// - Parameter configuration: the file's.
     public init(_ file: GGUFFile, _ configuration: ModelConfiguration) {
         var hash = FNV1a()
-        hash.combine("\(configuration)".utf8)
+        for (name, value) in Self.hyperparameters(configuration) { hash.combine("\(name)=\(value)\n".utf8) }
         for tensor in file.tensors {
             hash.combine("\(tensor.name) \(tensor.dimensions) \(tensor.type)".utf8)
             let bytes = file.bytes(of: tensor)
@@ -22,6 +22,26 @@ public struct ModelFingerprint: Sendable, Hashable, Codable, CustomStringConvert
             file.file.discardPages(of: tensor.range)
         }
         description = hash.hexadecimal
+    }
+
+    /// Named here, so that a fingerprint does not follow how the code spells them.
+    package static func hyperparameters(_ configuration: ModelConfiguration) -> [(name: String, value: String)] {
+        [
+            ("architecture", configuration.architecture.rawValue),
+            ("name", configuration.name ?? ""),
+            ("layers", "\(configuration.layers)"),
+            ("width", "\(configuration.width)"),
+            ("feedForwardWidth", "\(configuration.feedForwardWidth)"),
+            ("heads", "\(configuration.heads)"),
+            ("keyValueHeads", "\(configuration.keyValueHeads)"),
+            ("headSize", "\(configuration.headSize)"),
+            ("vocabularySize", "\(configuration.vocabularySize)"),
+            ("contextLength", "\(configuration.contextLength)"),
+            ("normEpsilon", "\(configuration.normEpsilon)"),
+            ("rotaryBase", "\(configuration.rotaryBase)"),
+            ("rotaryDimensions", "\(configuration.rotaryDimensions)"),
+            ("rotaryScale", "\(configuration.rotaryScale)"),
+        ]
     }
 
     public init(from decoder: any Decoder) throws {

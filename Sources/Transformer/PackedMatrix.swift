@@ -40,26 +40,25 @@ public final class PackedMatrix: @unchecked Sendable {
     ) throws(CheckpointError) {
         precondition(rowOrder == nil || rowOrder!.count == rows && (blockRows ?? rows) == rows)
         precondition(columnOrder == nil || columnOrder!.count == columns)
-        func failure(_ reason: CheckpointError.Reason, _ detail: String) -> CheckpointError {
-            CheckpointError(reason, file: file.file.path, field: tensor.name, detail: detail)
-        }
         guard tensor.columns == columns, tensor.rows == rows else {
-            throw failure(.malformed, "is [\(tensor.rows), \(tensor.columns)], expected [\(rows), \(columns)]")
+            throw file.failure(
+                .malformed, tensor.name, "is [\(tensor.rows), \(tensor.columns)], expected [\(rows), \(columns)]")
         }
         let type = sp_element_type(tensor.type.rawValue)
         var matrix = sp_matrix()
         let bytes = sp_matrix_layout(
             &matrix, type, Int64(rows), Int64(columns), Int64(blockRows ?? rows), Int64(blockColumns ?? columns))
         guard bytes > 0 else {
-            throw failure(.unsupported, "cannot be repacked: [\(rows), \(columns)] of \(tensor.type)")
+            throw file.failure(.unsupported, tensor.name, "cannot be repacked: [\(rows), \(columns)] of \(tensor.type)")
         }
         // Narrow matrices are padded: a small file must not take a machine's memory.
         guard bytes <= Self.mostGrowth * tensor.range.count + Self.alwaysAllowed else {
-            throw failure(
-                .unsupported, "is too narrow: it would take \(bytes) bytes where the file has \(tensor.range.count)")
+            throw file.failure(
+                .unsupported, tensor.name,
+                "is too narrow: it would take \(bytes) bytes where the file has \(tensor.range.count)")
         }
         guard let memory = arena.allocate(bytes) else {
-            throw failure(.outOfMemory, "needs \(bytes) bytes of memory")
+            throw file.failure(.outOfMemory, tensor.name, "needs \(bytes) bytes of memory")
         }
         // A few megabytes at a time, so that little of the file is in memory beside its packed form. A page
         // discarded before its last row was read is only mapped once more.

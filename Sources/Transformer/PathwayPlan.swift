@@ -11,7 +11,7 @@ final class PathwayPlan {
     }
 
     struct Layer {
-        /// The query heads that run; nil for all.
+        /// The tiles of the query heads that run; nil for all.
         let queryTiles: AlignedBuffer<Int32>?
         let keyValueTiles: AlignedBuffer<Int32>?
         /// Columns of the output projection that some running head writes.

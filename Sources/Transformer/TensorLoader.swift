@@ -20,29 +20,25 @@ final class TensorLoader {
         rotaryPairs: Int = 0, rowOrder: [Int32]? = nil, columnOrder: [Int32]? = nil
     ) throws(CheckpointError) -> PackedMatrix {
         asked.insert(name)
-        guard let tensor = file.tensor(name) else {
-            throw CheckpointError(.missing, file: file.file.path, field: name, detail: "the model has no such tensor")
-        }
         return try PackedMatrix(
-            tensor, of: file, rows: rows, columns: columns, blockRows: blockRows,
+            file.requiredTensor(name), of: file, rows: rows, columns: columns, blockRows: blockRows,
             blockColumns: blockColumns, rotaryPairs: rotaryPairs,
             rowOrder: rowOrder, columnOrder: columnOrder, arena: arena, pool: pool)
     }
 
     func vector(_ name: String, count: Int) throws(CheckpointError) -> [Float] {
-        guard let values = try optionalVector(name, count: count) else {
-            throw CheckpointError(.missing, file: file.file.path, field: name, detail: "the model has no such tensor")
-        }
-        return values
+        try values(of: file.requiredTensor(name), count: count)
     }
 
     func optionalVector(_ name: String, count: Int) throws(CheckpointError) -> [Float]? {
-        asked.insert(name)
         guard let tensor = file.tensor(name) else { return nil }
+        return try values(of: tensor, count: count)
+    }
+
+    private func values(of tensor: GGUFTensor, count: Int) throws(CheckpointError) -> [Float] {
+        asked.insert(tensor.name)
         guard tensor.elementCount == count else {
-            throw CheckpointError(
-                .malformed, file: file.file.path, field: name,
-                detail: "has \(tensor.elementCount) values, expected \(count)")
+            throw file.failure(.malformed, tensor.name, "has \(tensor.elementCount) values, expected \(count)")
         }
         let values = [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
             sp_dequantize(
@@ -50,8 +46,7 @@ final class TensorLoader {
             initialized = count
         }
         guard values.allSatisfy(\.isFinite) else {
-            throw CheckpointError(
-                .malformed, file: file.file.path, field: name, detail: "has values that are no numbers")
+            throw file.failure(.malformed, tensor.name, "has values that are no numbers")
         }
         return values
     }
@@ -64,9 +59,8 @@ final class TensorLoader {
         let harmless = [".attn_rot_embd", ".attn.rot_embd", ".rotary_emb.inv_freq"]
         for tensor in file.tensors
         where !asked.contains(tensor.name) && !harmless.contains(where: tensor.name.contains) {
-            throw CheckpointError(
-                .unsupported, file: file.file.path, field: tensor.name,
-                detail: "this version does not know what the model does with this tensor")
+            throw file.failure(
+                .unsupported, tensor.name, "this version does not know what the model does with this tensor")
         }
     }
 

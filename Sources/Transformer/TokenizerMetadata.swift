@@ -4,18 +4,15 @@ import Tokenizers
 extension Tokenizer {
     /// The tokenizer that a GGUF file carries.
     public init(_ file: GGUFFile) throws {
-        func failure(_ reason: CheckpointError.Reason, _ field: String, _ detail: String) -> CheckpointError {
-            CheckpointError(reason, file: file.file.path, field: field, detail: detail)
-        }
         let key = "tokenizer.ggml."
         let model = try file.required(key + "model", try file.name(key + "model"))
         guard model == "gpt2" else {
-            throw failure(
+            throw file.failure(
                 .unsupported, key + "model", "is \"\(model)\"; supported is gpt2 (byte-level byte-pair encoding)")
         }
         let kinds = try (file.integers(key + "token_type") ?? []).map { raw in
             guard let kind = Int(exactly: raw).flatMap(Vocabulary.Kind.init(rawValue:)) else {
-                throw failure(.malformed, key + "token_type", "has the token type \(raw)")
+                throw file.failure(.malformed, key + "token_type", "has the token type \(raw)")
             }
             return kind
         }

@@ -1,7 +1,7 @@
 import CKernels
 
-/// `W_i x_i` of matrices of one shape, each by a vector of its own, all in one parallel step. Buffers serve any number of
-/// calls.
+/// `W_i x_i` of matrices of one shape, each by a vector of its own, all in one parallel step. Buffers serve any number
+/// of calls.
 public final class VectorProducts {
     private let inputs: [ActivationBuffer]
     private let outputs: AlignedBuffer<Float>

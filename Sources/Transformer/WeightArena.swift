@@ -5,7 +5,7 @@ import CKernels
 ///
 /// Memory is freed with the arena. It belongs to one loader at a time. What is never written takes no room where the
 /// system hands out pages as they are used, so the first slab is made for all of a file's weights.
-final class WeightArena: @unchecked Sendable {
+final class WeightArena {
     private static let smallestSlab = 32 << 20
     private static let alignment = 64
 

@@ -30,19 +30,21 @@ struct Bench: ParsableCommand {
     @Option(parsing: .upToNextOption, help: "Tokens of the prompt; several lengths make a table. (default: 512)")
     var promptTokens: [Int] = []
 
-    @Option(help: "Tokens to write.")
+    @Option(parsing: .unconditional, help: "Tokens to write.")
     var generateTokens = 64
 
-    @Option(help: "Prune this fraction, as --prune counts it, by importance averaged over domains.")
+    @Option(
+        parsing: .unconditional, help: "Prune this fraction, as --prune counts it, by importance averaged over domains."
+    )
     var prunedFraction: Double?
 
-    @Option(help: "Prune for this scenario instead.")
+    @Option(parsing: .unconditional, help: "Prune for this scenario instead.")
     var scenario: String?
 
-    @Option(help: "Counted repetitions.")
+    @Option(parsing: .unconditional, help: "Counted repetitions.")
     var repetitions = 5
 
-    @Option(help: "The same seed takes the same tokens.")
+    @Option(parsing: .unconditional, help: "The same seed takes the same tokens.")
     var seed: UInt64 = 42
 
     @Option(help: "Write the results to this file as JSON, too.")
@@ -63,7 +65,9 @@ struct Bench: ParsableCommand {
         if let prunedFraction, !(0...1).contains(prunedFraction) {
             throw ValidationError("--pruned-fraction is \(prunedFraction), expected 0 to 1")
         }
-        if scenario != nil, prunedFraction == nil { throw ValidationError("--scenario needs a --pruned-fraction") }
+        if prunedFraction == nil, scenario != nil || artifacts.artifacts != nil || !criterion.isDefault {
+            throw ValidationError("a --scenario, and options of how a pathway is compiled, need a --pruned-fraction")
+        }
     }
 
     /// A pathway to measure, and how long it takes to compile where it is a scenario's.
@@ -89,6 +93,7 @@ struct Bench: ParsableCommand {
         let loadSeconds = (clock.now - start).inSeconds
         let pruned = try prunedFraction.map { try pathway(decoder, prunedFraction: $0) }
         let line = ProgressLine("repetitions")
+        defer { line.finish() }
         var report = try SpeedReport(
             of: decoder, named: try ModelLocation(model.model).file.lastPathComponent, along: pruned?.pathway,
             promptTokens: promptTokens, generateTokens: generateTokens, repetitions: repetitions, seed: seed,
@@ -98,6 +103,6 @@ struct Bench: ParsableCommand {
         report.compilation = pruned?.compilation
         if json { try Console.printJSON(report) } else { Console.print(SpeedTable.text(report)) }
         // Last: what was measured is shown even where it cannot be written.
-        if let output { try WholeFile.write(try Console.encode(report), to: URL(fileURLWithPath: output)) }
+        if let output { try WholeFile.write(try JSONLines.encode(report), to: URL(fileURLWithPath: output)) }
     }
 }

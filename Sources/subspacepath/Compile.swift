@@ -14,13 +14,13 @@ struct Compile: ParsableCommand {
     @OptionGroup var model: ModelOptions
     @OptionGroup var artifacts: ArtifactsOptions
 
-    @Option(help: "What the scenario is about, in a sentence or two.")
+    @Option(parsing: .unconditional, help: "What the scenario is about, in a sentence or two.")
     var scenario: String
 
     @OptionGroup var budget: BudgetOptions
     @OptionGroup var criterion: CriterionOptions
 
-    @Option(help: "For criteria that draw at random.")
+    @Option(parsing: .unconditional, help: "For criteria that draw at random.")
     var seed: UInt64 = 42
 
     @Option(help: "Write the pathway to this file, for `generate --pathway`.")

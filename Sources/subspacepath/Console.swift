@@ -5,7 +5,8 @@ import Transformer
 enum Console {
     static let errorIsTerminal = isatty(STDERR_FILENO) == 1
 
-    /// Opens what a shell has closed (`>&-`): a file of ours would have that number otherwise, and take what is printed.
+    /// Opens what a shell has closed (`>&-`): a file of ours would have that number otherwise, and take what is
+    /// printed.
     static func occupyStandardDescriptors() {
         // For reading alone, so that writing fails as it would.
         for number in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(number, F_GETFD) < 0 {
@@ -39,14 +40,7 @@ enum Console {
     fileprivate static func writeError(_ text: String) { try? FileDescriptor.standardError.write(Array(text.utf8)) }
 
     static func printJSON(_ value: some Encodable) throws {
-        write(String(decoding: try encode(value), as: UTF8.self))
-    }
-
-    /// One line of JSON with its keys in order.
-    static func encode(_ value: some Encodable) throws -> Data {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return try encoder.encode(value) + Data("\n".utf8)
+        write(String(decoding: try JSONLines.encode(value), as: UTF8.self))
     }
 }
 

@@ -16,10 +16,10 @@ struct Generate: ParsableCommand {
     @OptionGroup var model: ModelOptions
     @OptionGroup var artifacts: ArtifactsOptions
 
-    @Option(help: "What to answer.")
+    @Option(parsing: .unconditional, help: "What to answer.")
     var prompt: String
 
-    @Option(help: "What the conversation is about, in a sentence or two.")
+    @Option(parsing: .unconditional, help: "What the conversation is about, in a sentence or two.")
     var scenario: String?
 
     @Option(help: "A pathway that `compile --output` wrote.")
@@ -28,19 +28,19 @@ struct Generate: ParsableCommand {
     @OptionGroup var budget: BudgetOptions
     @OptionGroup var criterion: CriterionOptions
 
-    @Option(help: "Stop after this many tokens.")
+    @Option(parsing: .unconditional, help: "Stop after this many tokens.")
     var maxNewTokens = 256
 
-    @Option(help: "0 takes the most likely token; higher is more varied.")
+    @Option(parsing: .unconditional, help: "0 takes the most likely token; higher is more varied.")
     var temperature = 0.0
 
-    @Option(help: "Draw from the fewest tokens that reach this probability.")
+    @Option(parsing: .unconditional, help: "Draw from the fewest tokens that reach this probability.")
     var topP = 1.0
 
-    @Option(help: "Draw from this many of the most likely tokens; 0 for all.")
+    @Option(parsing: .unconditional, help: "Draw from this many of the most likely tokens; 0 for all.")
     var topK = 0
 
-    @Option(help: "The same seed draws the same text.")
+    @Option(parsing: .unconditional, help: "The same seed draws the same text.")
     var seed: UInt64 = 42
 
     @Flag(help: "Continue the prompt as it is, without the model's chat template.")

@@ -18,7 +18,7 @@ struct ModelFileOption: ParsableArguments {
 struct ModelOptions: ParsableArguments {
     @OptionGroup var file: ModelFileOption
 
-    @Option(help: "Threads to compute with. (default: all processors)")
+    @Option(parsing: .unconditional, help: "Threads to compute with. (default: all processors)")
     var threads: Int?
 
     @Option(help: "Arithmetic of quantised matrix products: int8 is fast, float32 is the reference.")
@@ -85,7 +85,7 @@ struct ModelLocation {
 
     private static func checkpoints(in directory: String) -> [String] {
         let entries = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
-        return entries.filter { $0.lowercased().hasSuffix(".gguf") }.sorted()
+        return entries.filter { $0.lowercased().hasSuffix(".gguf") && !$0.hasPrefix(".") }.sorted()
     }
 
     /// The model's name in `artifacts/` and `results/`: the file's name in lower case, without its quantisation.

@@ -24,13 +24,13 @@ struct PerplexityCommand: ParsableCommand {
     @OptionGroup var budget: BudgetOptions
     @OptionGroup var criterion: CriterionOptions
 
-    @Option(help: "The scenario of lines that have none.")
+    @Option(parsing: .unconditional, help: "The scenario of lines that have none.")
     var scenario: String?
 
     @Flag(help: "Read every text along the pathway of no scenario in particular: all domains equally.")
     var blind = false
 
-    @Option(help: "For criteria that draw at random.")
+    @Option(parsing: .unconditional, help: "For criteria that draw at random.")
     var seed: UInt64 = 42
 
     @Flag(help: "Print one JSON object.")
@@ -137,6 +137,12 @@ struct PerplexityCommand: ParsableCommand {
         let line = ProgressLine("tokens")
         let ids = texts.map { decoder.tokenizer.encode($0.text) }
         let total = ids.reduce(0) { $0 + max($1.count - 1, 0) }
+        let limit = decoder.configuration.contextLength
+        for (text, ids) in zip(texts, ids) where ids.count - 1 > limit {
+            let error = DecoderError.contextExceeded(needed: ids.count - 1, limit: limit)
+            throw EvaluationError.unusableText(file: url.path, line: text.line, detail: "\(error)")
+        }
+        defer { line.finish() }
         var done = 0
         for (text, ids) in zip(texts, ids) {
             do {
@@ -148,6 +154,5 @@ struct PerplexityCommand: ParsableCommand {
                 throw EvaluationError.unusableText(file: url.path, line: text.line, detail: "\(error)")
             }
         }
-        line.finish()
     }
 }

@@ -41,12 +41,12 @@ struct PrunedKinds {
     }
 }
 
-/// How heads are chosen, whatever the budget.
+/// How heads and feed-forward blocks are chosen, whatever the budget.
 struct CriterionOptions: ParsableArguments {
-    @Option(help: "How heads are scored.")
+    @Option(help: "How heads and feed-forward blocks are scored.")
     var criterion = PruningCriterion.default
 
-    @Option(help: "What stands in for a pruned head: its mean output, or none.")
+    @Option(help: "What stands in for a pruned head or block: its mean, or none.")
     var compensation = Compensation.default
 
     @Option(help: "Heads that are never pruned. (default: none with causal importance, else whitelist)")
@@ -86,15 +86,20 @@ struct CriterionOptions: ParsableArguments {
     }
 }
 
-/// How many heads are pruned.
+/// How much is pruned.
 struct BudgetOptions: ParsableArguments {
     @Option(
         help:
-            "Eta in [0, 1]: higher prunes more; a broad scenario keeps more. (default where a scenario is compiled: 0.4)"
+            """
+            Eta in [0, 1]: higher prunes more; a broad scenario keeps more. (default where a scenario is compiled: \
+            0.4)
+            """
     )
     var pruningStrength: Double?
 
-    @Option(help: "Prune exactly this fraction, in [0, 1], instead of a strength.")
+    @Option(
+        parsing: .unconditional, help: "Prune this fraction, in [0, 1], as far as may be pruned, instead of a strength."
+    )
     var prunedFraction: Double?
 
     mutating func validate() throws {

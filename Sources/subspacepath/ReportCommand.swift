@@ -101,6 +101,11 @@ struct ReportCommand: ParsableCommand {
             }
             return (nil, "The artifacts at \(folder) are of another model than these runs: \(hint)")
         }
+        let digest = PruningArtifacts.digest(of: URL(fileURLWithPath: folder))
+        Console.warn(
+            recorded.filter { $0.configuration.artifacts != digest }.map {
+                "\($0.name) was run with other artifacts than those at \(folder), which are shown"
+            })
         return (found, "")
     }
 }

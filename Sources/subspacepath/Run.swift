@@ -36,19 +36,19 @@ struct Run: ParsableCommand {
     @Flag(help: "Also run, at each strength, a pathway that prunes as much knowing no scenario.")
     var compareBlind = false
 
-    @Option(help: "Scenarios of each dataset.")
+    @Option(parsing: .unconditional, help: "Scenarios of each dataset.")
     var numSamples = 20
 
     @Flag(inversion: .prefixedNo, help: "Show each turn the scenario's earlier turns.")
     var useHistory = false
 
-    @Option(help: "Stop an answer after this many tokens.")
+    @Option(parsing: .unconditional, help: "Stop an answer after this many tokens.")
     var maxNewTokens = 80
 
-    @Option(help: "0 takes the most likely token; higher is more varied.")
+    @Option(parsing: .unconditional, help: "0 takes the most likely token; higher is more varied.")
     var temperature = 0.3
 
-    @Option(help: "The same seed gives the same answers.")
+    @Option(parsing: .unconditional, help: "The same seed gives the same answers.")
     var seed: UInt64 = 42
 
     @Option(help: "The folder of test/.")
@@ -119,6 +119,7 @@ struct Run: ParsableCommand {
         var logged = Set(earlierPathways.map(\.key))
         var results = earlier
         let line = ProgressLine("turns")
+        defer { line.finish() }
         try sweep.run(
             resuming: earlier,
             onPathway: { pathway in

@@ -10,7 +10,7 @@ struct Tokenize: ParsableCommand {
 
     @OptionGroup var model: ModelFileOption
 
-    @Option(help: "The text.")
+    @Option(parsing: .unconditional, help: "The text.")
     var text: String?
 
     @Option(help: "A file of JSON lines {\"text\": ...}; one JSON object is printed for each.")

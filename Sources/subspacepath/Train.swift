@@ -6,13 +6,13 @@ import Transformer
 
 struct Train: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Measure a model once: probes, calibration, head importance, whitelist.",
+        abstract: "Measure a model once: probes, calibration, importance of heads and feed-forward blocks, whitelist.",
         discussion: """
             Reads <data-dir>/train/<domain>.json and <data-dir>/val/<domain>.json, lists of inputs, for the probes. \
             Other domains in both stand for what lies outside. Importance is measured on \
             <data-dir>/answered/<domain>.json, questions followed by their answers, or on the training inputs where \
             there is none. A run that was stopped goes on after \
-            its last finished stage when the same command is given again.
+            its last finished stage, in causal importance after its last text, when the same command is given again.
             """)
 
     /// What `--importance` takes: each is measured beside those before it.
@@ -29,27 +29,30 @@ struct Train: ParsableCommand {
     @Option(parsing: .upToNextOption, help: "The domains to train for.")
     var selectedDomains = OfflineTraining.Options().domains
 
-    @Option(help: "Epochs of probe training.")
+    @Option(parsing: .unconditional, help: "Epochs of probe training.")
     var finalProbeEpochs = 20
 
-    @Option(help: "Training inputs, and answered texts, for each domain. (default: all)")
+    @Option(parsing: .unconditional, help: "Training inputs, and answered texts, for each domain. (default: all)")
     var numSamplesPerDomain: Int?
 
     @Option(
-        help: "The most that is measured: causal importance takes minutes, everything else one pass over the texts.")
+        help: "The most that is measured: causal importance takes minutes, everything else a few passes over the texts."
+    )
     var importance = Importance.causal
 
-    @Option(help: "Tokens of each domain that heads' causal importance is measured on.")
+    @Option(parsing: .unconditional, help: "Tokens of each domain that heads' causal importance is measured on.")
     var causalTokens = CausalMeasurement.Budget().headTokens
 
     @Option(
         help: "The same for feed-forward blocks, which are measured by layers and take little time; 0 leaves them out.")
     var feedForwardTokens = CausalMeasurement.Budget().feedForwardTokens
 
-    @Option(help: "First layers whose heads are all whitelisted. (default: 3, fewer for shallow models)")
+    @Option(
+        parsing: .unconditional,
+        help: "First layers whose heads are all whitelisted. (default: 3, fewer for shallow models)")
     var foundationLayers: Int?
 
-    @Option(help: "The same seed gives the same artifacts.")
+    @Option(parsing: .unconditional, help: "The same seed gives the same artifacts.")
     var seed: UInt64 = 42
 
     @Option(help: "Where the artifacts go. (default: artifacts/<model>)")
@@ -139,8 +142,14 @@ struct Train: ParsableCommand {
             }
             line.update(done: progress.done, total: progress.total)
         }
+        defer { line.finish() }
+        Console.warn(training.warnings)
         let artifacts = try training.run()
         line.finish()
+        if importance != .causal {
+            Console.note(
+                "these artifacts have no causal importance: other commands need a --criterion, such as axis-energy")
+        }
         try show(artifacts, at: output, seconds: (clock.now - start).inSeconds)
     }
 

@@ -178,8 +178,8 @@ private struct AttentionCase {
 }
 
 @Suite struct AttentionTests {
-    /// Sizes that are no multiple of a register, texts below, at and past the edges of blocks and chunks, and one of which
-    /// a single thread takes two chunks at a time.
+    /// Sizes that are no multiple of a register, texts below, at and past the edges of blocks and chunks, and one of
+    /// which a single thread takes two chunks at a time.
     private static func cases(_ format: sp_cache_format) -> [AttentionCase] {
         [
             AttentionCase(headSize: 64, headsPerGroup: 3, groups: 2, tokens: 1, pairs: 32, format: format),

@@ -168,8 +168,8 @@ private struct Tool {
                 #expect((dense["decodeSamples"] as? [Double])?.count == 2)
                 let pathway = try #require(length["pathway"] as? [String: Any])
                 #expect(abs(try #require(pathway["prunedFraction"] as? Double) - 0.4) < 0.01)
-                // Queries and outputs are 18.7% of the multiply-adds of this model's layers, so 40% of the heads are 7.5% of
-                // them; keys and values, another 6.2%, go with whole groups.
+                // Queries and outputs are 18.7% of the multiply-adds of this model's layers, so 40% of the heads are
+                // 7.5% of them; keys and values, another 6.2%, go with whole groups.
                 let prefill = try #require(pathway["prefill"] as? [String: Double])
                 #expect((0.07...0.11).contains(try #require(prefill["multiplyAddsRemoved"])))
             }

@@ -29,8 +29,8 @@ import Transformer
         #expect(abs(found.nllPerToken - expected) < 1e-4)
     }
 
-    /// Perplexity in 8-bit arithmetic is within 1% of float32's, which is transformers'. Rounding moves the likelihood of a
-    /// token by about 0.1 at random and raises the mean by 0.004, so it takes some thousand tokens to tell.
+    /// Perplexity in 8-bit arithmetic is within 1% of float32's, which is transformers'. Rounding moves the likelihood
+    /// of a token by about 0.1 at random and raises the mean by 0.004, so it takes some thousand tokens to tell.
     @Test func integersKeepLikelihoods() throws {
         let pools = try FileManager.default.contentsOfDirectory(
             at: Fixtures.root.appending(path: "data/train"), includingPropertiesForKeys: nil)

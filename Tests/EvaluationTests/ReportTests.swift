@@ -28,7 +28,8 @@ import Transformer
         TurnResult(
             dataset: "d", scenario: scenario, turn: 0, strength: strength, prompt: "p", answer: "a",
             prediction: score.map { _ in "x" }, score: score, prunedFraction: 0.75 * strength, promptTokens: 10,
-            newTokens: 5, promptSeconds: 0.5, generationSeconds: 0.5, compileMilliseconds: strength > 0 ? 4.25 : 0,
+            newTokens: 5, promptSeconds: 0.5, generationSeconds: 0.5, generationPasses: 5,
+            compileMilliseconds: strength > 0 ? 4.25 : 0,
             likelihood: nll.map { TurnLikelihood(answerNLL: $0, answerTokens: 3, klToDense: strength, options: nil) })
     }
 

@@ -12,7 +12,7 @@ import Transformer
         TurnResult(
             dataset: "d", scenario: scenario, turn: turn, strength: strength, prompt: "p", answer: "a", prediction: "x",
             score: score, prunedFraction: strength, promptTokens: 10, newTokens: 5, promptSeconds: seconds / 2,
-            generationSeconds: seconds / 2, compileMilliseconds: strength > 0 ? 4 : 0)
+            generationSeconds: seconds / 2, generationPasses: 5, compileMilliseconds: strength > 0 ? 4 : 0)
     }
 
     @Test func aHalfWrittenLineIsCutOff() throws {
@@ -199,6 +199,16 @@ import Transformer
             #expect(sweep.turnCount == 4)
             var whole: [TurnResult] = []
             try sweep.run(resuming: []) { whole.append($0) }
+            let foreign = TurnResult(
+                dataset: "other", scenario: "s", turn: 0, strength: 0, prompt: "p", answer: "a", prunedFraction: 0,
+                compileMilliseconds: 0)
+            for damaged in [whole + [whole[0]], [foreign]] {
+                #expect {
+                    try sweep.run(resuming: damaged) { _ in }
+                } throws: { error in
+                    if case EvaluationError.malformed = error { true } else { false }
+                }
+            }
             #expect(whole.map(\.strength) == [0, 0.4, 0, 0.4])
             for stop in 1..<4 {
                 var results: [TurnResult] = []

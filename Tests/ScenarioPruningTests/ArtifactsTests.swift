@@ -194,12 +194,32 @@ private struct TinyTraining {
         }
     }
 
-    /// Sums of another shape are not gone on with.
-    @Test func causalSumsThatDoNotFitAreMeasuredAnew() throws {
+    /// Artifacts of one model do not take the place of another's.
+    @Test func artifactsOfAnotherModelAreLeftAlone() throws {
+        try Fixtures.withTemporaryDirectory { folder in
+            let output = folder.appending(path: "artifacts")
+            _ = try TinyTraining(folder).run(output)
+            let manifest = output.appending(path: "manifest.json")
+            let before = try Data(contentsOf: manifest)
+            #expect {
+                _ = try TinyTraining(folder, model: "qwen2-tiny").run(output)
+            } throws: { error in
+                if case PruningError.otherModelsArtifacts(output.relativePath, _) = error { true } else { false }
+            }
+            #expect(try Data(contentsOf: manifest) == before)
+        }
+    }
+
+    /// Sums of another shape, and of texts that there are not, are not gone on with.
+    @Test(arguments: [(1, 0), (nil, -1), (nil, 1 << 62), (nil, 1)])
+    func causalSumsThatDoNotFitAreMeasuredAnew(values: Int?, texts: Int) throws {
         try Fixtures.withTemporaryDirectory { folder in
             let training = try TinyTraining(folder)
             let (whole, output, partial) = try training.stopInImportance(in: folder)
-            let sums = #"{"sums": {"heads": [1]}, "tokens": {"heads": [1]}, "texts": {"heads": [0]}}"#
+            let configuration = training.model.configuration
+            let zeros = Array(repeating: 0, count: values ?? configuration.layers * configuration.heads * 2)
+            let sums =
+                #"{"sums": {"heads": \#(zeros)}, "tokens": {"heads": [9, 0]}, "texts": {"heads": [\#(texts), 0]}}"#
             try Data(sums.utf8).write(to: partial.appending(path: "causal.json"))
             _ = try training.run(output)
             let importance = "importance.safetensors"
@@ -416,8 +436,8 @@ private struct TinyTraining {
         ],
     ]
 
-    /// Nine in ten descriptions of a few words are taken for what they say: how short they are says nothing. With probes
-    /// that see the attention sink it would be seven.
+    /// Nine in ten descriptions of a few words are taken for what they say: how short they are says nothing. With
+    /// probes that see the attention sink it would be seven.
     @Test func shortDescriptionsAreDiagnosed() throws {
         let (_, compiler, artifacts) = try compiler()
         var (all, wrong) = (0, [] as [String])

@@ -256,8 +256,8 @@ import Transformer
         #expect(abs(alone[0] - 1 / (1 + exp(1.0 - 3.0))) < 1e-12)
     }
 
-    /// One domain above one half is a single domain, several a mixture, none something else; a regime that was not fitted
-    /// is read as a single domain.
+    /// One domain above one half is a single domain, several a mixture, none something else; a regime that was not
+    /// fitted is read as a single domain.
     @Test func theRegimeIsReadOffAndItsTemperaturesApply() throws {
         func regime(_ temperature: Double) throws -> RegimeCalibration {
             let json = #"{"temperatures": [\#(temperature)], "errorBefore": [0], "errorAfter": [0]}"#

@@ -91,8 +91,8 @@ private struct SmallVocabulary: Decodable {
         #expect(tokenizer.decode(tokenizer.encode(text)) == text)
     }
 
-    /// Foundation composes alike once marks are in order; of long runs it loses the order, as the standard library does, and
-    /// both take seconds for those that come out of order.
+    /// Foundation composes alike once marks are in order; of long runs it loses the order, as the standard library
+    /// does, and both take seconds for those that come out of order.
     @Test(.timeLimit(.minutes(1))) func runsOfCombiningMarksAreComposedAndStayFast() throws {
         let marks = ["\u{301}", "\u{316}", "\u{344}", "\u{345}", "\u{5B0}", "\u{F73}", "\u{302}"]
         for count in [1, 2, 63, 64, 65, 200] {

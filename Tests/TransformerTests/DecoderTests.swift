@@ -233,23 +233,37 @@ import Transformer
         }
     }
 
-    /// Rounding to integers keeps what is no number.
+    /// What overflows is no number after rounding to integers either.
     @Test(arguments: DecoderModel.Precision.allCases)
-    func whatIsNoNumberIsRefusedOfQuantizedModels(precision: DecoderModel.Precision) throws {
+    func overflowIsRefusedOfQuantizedModels(precision: DecoderModel.Precision) throws {
         let model = try DecoderModel(contentsOf: Fixtures.defaultModel, precision: precision)
         let (layers, heads) = (model.configuration.layers, Array(0..<model.configuration.heads))
-        for value in [Float(3e38), .infinity, .nan] {
+        func generate(bias value: Float, tokens: Int) throws {
             let bias = [Float](repeating: value, count: model.configuration.width)
             let pathway = Pathway(
                 keptHeads: (0..<layers).map { $0 == 7 ? [0] : heads }, biases: (0..<layers).map { $0 == 7 ? bias : [] })
-            // A written token's products, and those of a prompt of many tokens.
-            for tokens in [1, 40] {
-                #expect(throws: (any Error).self, "\(value) over \(tokens) tokens") {
-                    try InferenceSession(model, along: pathway).generate(
-                        after: Array(5..<5 + tokens), options: GenerationOptions(maxNewTokens: 2))
-                }
+            _ = try InferenceSession(model, along: pathway).generate(
+                after: Array(5..<5 + tokens), options: GenerationOptions(maxNewTokens: 2))
+        }
+        // A written token's products, and those of a prompt of many tokens.
+        for tokens in [1, 40] {
+            #expect(throws: DecoderError.notANumber, "\(tokens) tokens") { try generate(bias: 3e38, tokens: tokens) }
+        }
+        // A pathway that holds such values is none.
+        for value in [Float.infinity, .nan] {
+            #expect {
+                try generate(bias: value, tokens: 1)
+            } throws: { error in
+                if case DecoderError.pathwayMismatch = error { true } else { false }
             }
         }
+    }
+
+    /// A fingerprint leaves out no hyperparameter.
+    @Test func fingerprintsCoverEveryHyperparameter() throws {
+        let configuration = try Fixtures.tinyModel("llama-tiny").configuration
+        let properties = Mirror(reflecting: configuration).children.compactMap(\.label)
+        #expect(ModelFingerprint.hyperparameters(configuration).map(\.name).sorted() == properties.sorted())
     }
 
     /// Nothing of another layer is taken for what a block that does not run has written.
@@ -378,6 +392,9 @@ import Transformer
             after: Array(repeating: 5, count: 120), options: GenerationOptions(maxNewTokens: 1000))
         #expect(summary.tokens.count <= 8)
         #expect(summary.stopReason == (summary.tokens.count == 8 ? .contextFull : .endOfText))
+        // After the last token of a full context nothing is read.
+        #expect(summary.generationPasses == summary.tokens.count - (summary.stopReason == .contextFull ? 1 : 0))
+        #expect(summary.tokensPerSecond == Double(summary.generationPasses) / summary.generationSeconds)
     }
 
     @Test func badTokensAreRefused() throws {

@@ -120,7 +120,8 @@ enum {
 // Bytes of a block's keys and of its values.
 static inline size_t sp_key_block_bytes(sp_cache_format format, int head_stride) {
     const size_t values = (size_t)SP_KEY_BLOCK * (size_t)head_stride;
-    return format == SP_CACHE_F32 ? sizeof(float) * values : sizeof(int16_t) * values + sizeof(float) * 2 * SP_KEY_BLOCK;
+    if (format == SP_CACHE_F32) return sizeof(float) * values;
+    return sizeof(int16_t) * values + sizeof(float) * 2 * SP_KEY_BLOCK;
 }
 
 static inline size_t sp_value_block_bytes(sp_cache_format format, int head_stride) {

@@ -11,8 +11,8 @@
 //
 // A product reads a tile from its first byte to its last, which is what a processor prefetches best. Columns that may
 // be left out would be holes in every tile, so they lie together. Those of an attention head have a panel of their own,
-// all of its tiles one after another. Where halves of groups may be left out, a tile has the scales and first halves of all
-// its groups, then the second halves of all.
+// all of its tiles one after another. Where halves of groups may be left out, a tile has the scales and first halves of
+// all its groups, then the second halves of all.
 
 #ifndef CKERNELS_PACKED_MATRIX_H
 #define CKERNELS_PACKED_MATRIX_H

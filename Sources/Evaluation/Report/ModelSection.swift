@@ -62,7 +62,8 @@ struct ModelSection {
             title: "Importance of heads by \(importance.criterion)",
             caption: """
                 \(Self.explanation(of: importance.criterion))A panel for each domain. Each shade holds a tenth of all \
-                values, so shades show ranks, which pruning goes by; stronger shades are more important.
+                values, so shades show ranks of what was measured; pruning weighs domains first, and for some criteria \
+                evens layers out. Stronger shades are more important.
                 """,
             legend: scale.legend(importance.criterion), panels: panels, data: numbers(table, measurements.domains))
     }
@@ -74,7 +75,7 @@ struct ModelSection {
         case .axisEnergy:
             "The share of a head\u{2019}s write, seen by the probes, that lies along a domain\u{2019}s axis. "
         case .writeNorm: "The length of a head\u{2019}s write relative to the residual stream. "
-        case .fluctuation: "The variance of a head\u{2019}s write, standardised in each layer (FLAP). "
+        case .fluctuation: "The variance of a head\u{2019}s write (FLAP), before it is standardised in each layer. "
         case .wanda: "Magnitudes of weights times the root mean square of their inputs, summed over a head (Wanda). "
         case .sigmoidReference: "The probes\u{2019} answer where a head\u{2019}s write is all they see. "
         case .random, nil: .empty
@@ -143,7 +144,7 @@ struct ModelSection {
             caption: """
                 Expected calibration error over ten bins: how far, on average, a probability is from the share of texts \
                 that it is right for. Before and after each layer\u{2019}s logits are divided by its own temperature, \
-                for texts of one domain, of domains that no probe knows, and of two domains mixed.
+                for texts of one domain, of domains that were not selected, and of two domains mixed.
                 """,
             legend: """
                 <ul class="legend">\(before.key("before", marked: false))\(after.key("after", marked: false))</ul>

@@ -9,8 +9,8 @@ struct SeriesStyle: Equatable {
     var name: String { "s\(index % Self.colours)" }
     var classes: String { isDashed ? name + " dashed" : name }
 
-    /// A circle, a square, a triangle or a diamond; hollow on a dashed line. Later ones are smaller, so that they do not
-    /// hide those they lie on.
+    /// A circle, a square, a triangle or a diamond; hollow on a dashed line. Later ones are smaller, so that they do
+    /// not hide those they lie on.
     func mark(x: Double, y: Double, note: String? = nil) -> Markup {
         let r = max(2.2, 4.2 - 0.6 * Double(index))
         let outline: Markup =

@@ -170,7 +170,8 @@ static void compare_products(sp_pool *pool, sp_pool *portable) {
         const int rows = shapes[i % 4].rows, tokens = shapes[i % 4].tokens, columns = shapes[i % 4].columns;
         const weight_fill fill = (weight_fill)(i / 4 % FILLS);
         sp_matrix matrix;
-        const size_t bytes = sp_matrix_layout(&matrix, type, rows, columns, shapes[i % 4].block_rows, columns == 512 ? 64 : columns == 256 ? 16 : columns);
+        const int block_columns = columns == 512 ? 64 : columns == 256 ? 16 : columns;
+        const size_t bytes = sp_matrix_layout(&matrix, type, rows, columns, shapes[i % 4].block_rows, block_columns);
         if (bytes == 0) continue;
         uint8_t *weights = make_weights(type, (size_t)rows * (size_t)columns, fill), *data = sp_tiles_allocate(bytes);
         const sp_arrangement arrangement = {0};
@@ -328,7 +329,8 @@ static void compare_attention(
         free(cached_values);
         free(partials);
     }
-    expect_same(pool, "attention", head_size, outputs[0], outputs[1], (size_t)positions * output_stride * sizeof(float));
+    const size_t bytes = (size_t)positions * output_stride * sizeof(float);
+    expect_same(pool, "attention", head_size, outputs[0], outputs[1], bytes);
     free(outputs[0]);
     free(outputs[1]);
     free(keys);
