@@ -3,7 +3,7 @@
 The texts are the questions of data/test/selected_domain followed by their right answers, each along the pathway of its
 own scenario; or data/val of the selected domains, inputs without answers, each along the pathway of a scenario of its
 domain; or those of --input, JSON lines as `subspacepath perplexity` takes them. Importance and means were measured on
-data/answered; data/val chose probe epochs and temperatures alone.
+data/answered; data/val chose probe epochs, temperatures, and how much each layer's probes count.
 """
 
 import argparse

@@ -3,6 +3,7 @@ extension FileManager {
     package func jsonFiles(in folder: URL) -> [URL] {
         let names = (try? contentsOfDirectory(atPath: folder.path)) ?? []
         return names.filter { $0.hasSuffix(".json") && !$0.hasPrefix(".") }.sorted().map { folder.appending(path: $0) }
+            .filter { isFolder(atPath: $0.path) == false }
     }
 
     /// Whether a folder stands at `path`, or is linked to from there; nil where nothing does.

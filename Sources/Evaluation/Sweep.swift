@@ -82,11 +82,12 @@ public final class Sweep {
     /// like.
     ///
     /// - Parameters:
-    ///   - onPathway: takes each scenario's pathways before the scenario's turns are answered; those of a resumed
-    ///     scenario come again.
+    ///   - onPathway: takes each scenario's pathways, and what a user should know of them, before the scenario's turns
+    ///     are answered; those of a resumed scenario come again.
     ///   - onTurn: takes each result as it comes.
     public func run(
-        resuming earlier: [TurnResult], onPathway: (PathwayRecord) throws -> Void = { _ in },
+        resuming earlier: [TurnResult],
+        onPathway: (_ pathway: PathwayRecord, _ warnings: [String]) throws -> Void = { _, _ in },
         onTurn: (TurnResult) throws -> Void
     ) throws {
         let done = try turns(of: earlier)
@@ -127,7 +128,7 @@ public final class Sweep {
 
     private func answer(
         _ scenario: Scenario, of dataset: String, done: [Key: TurnResult],
-        _ onPathway: (PathwayRecord) throws -> Void, _ onTurn: (TurnResult) throws -> Void
+        _ onPathway: (PathwayRecord, [String]) throws -> Void, _ onTurn: (TurnResult) throws -> Void
     ) throws {
         let paths = paths
         func key(_ turn: Int, _ path: Path) -> Key {
@@ -141,7 +142,7 @@ public final class Sweep {
             try onPathway(
                 PathwayRecord(
                     compiled, of: scenario, dataset: dataset, pathway: run.path.kind, strength: run.path.strength,
-                    heads: model.configuration.heads))
+                    heads: model.configuration.heads), compiled.warnings)
         }
         for (index, turn) in scenario.turns.enumerated() {
             let reference = DenseReference(runs[0])

@@ -20,17 +20,13 @@ package enum AscendingWalk {
             while let range = parts.popLast() {
                 var part = UnsafeMutableBufferPointer(rebasing: elements[range])
                 if takesWhole(part) { continue }
-                guard range.count > shortest else {
+                let count = range.count > shortest ? divide(part) : range.count
+                guard count < range.count else {
                     part.sort()
                     for element in part where !take(element) { return }
                     continue
                 }
-                let middle = range.lowerBound + divide(part)
-                // Of equal elements nothing may follow the division.
-                guard middle < range.upperBound else {
-                    for element in part where !take(element) { return }
-                    continue
-                }
+                let middle = range.lowerBound + count
                 parts.append(middle..<range.upperBound)
                 parts.append(range.lowerBound..<middle)
             }
@@ -39,14 +35,10 @@ package enum AscendingWalk {
 
     /// Moves what is not above a middling element, itself among it, to the front.
     ///
-    /// - Returns: how much that is.
+    /// - Returns: how much that is: all of it, where too many are equal for any to be above.
     private static func divide<Element: Comparable>(_ part: UnsafeMutableBufferPointer<Element>) -> Int {
         let middling = (0..<sample).map { part[$0 * part.count / sample] }.sorted()[sample / 2]
         var part = part
-        let middle = part.partition { middling < $0 }
-        guard middle == part.count else { return middle }
-        // Nothing is above it: what equals it goes to the end, and where that is all, nothing need be divided.
-        let first = part.partition { !($0 < middling) }
-        return first > 0 ? first : part.count
+        return part.partition { middling < $0 }
     }
 }

@@ -77,8 +77,12 @@ public struct OfflineTraining {
         train = try options.domains.map {
             try TextPool(domain: $0, in: trainDirectory).sample(options.samplesPerDomain, seed: options.seed)
         }
+        // A text of a selected domain is not outside it, wherever it stands as well.
+        let own = Set(train.flatMap(\.texts))
         background = try TextPool.domains(in: trainDirectory).filter { !options.domains.contains($0) }.map {
-            try TextPool(domain: $0, in: trainDirectory).sample(options.samplesPerDomain, seed: options.seed)
+            let pool = try TextPool(domain: $0, in: trainDirectory)
+                .sample(options.samplesPerDomain, seed: options.seed)
+            return TextPool(domain: $0, texts: pool.texts.filter { !own.contains($0) })
         }
         let withAnswers = TextPool.domains(in: answeredDirectory)
         answered = try zip(options.domains, train).map { domain, inputs in
@@ -117,7 +121,7 @@ public struct OfflineTraining {
             warnings.append(
                 "no answered texts of \(bare.joined(separator: ", ")): importance is measured on inputs alone")
         }
-        if background.isEmpty {
+        if background.allSatisfy(\.texts.isEmpty) {
             warnings.append("no training inputs of other domains: probes do not learn what lies outside")
         }
         if heldOut.isEmpty {

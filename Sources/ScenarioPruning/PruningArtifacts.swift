@@ -116,7 +116,7 @@ public struct PruningArtifacts: Sendable {
         } catch {
             throw .inconsistentArtifacts("\(error)")
         }
-        if let domain = domains.first(where: { manifest.poolDigests["train/\($0)"] == nil }) {
+        if let domain = domains.first(where: { manifest.poolDigests["answered/\($0)"] == nil }) {
             throw .inconsistentArtifacts("the domain \(domain) is none of those that they were made from")
         }
         guard whitelist.heads.count == shape.layers,

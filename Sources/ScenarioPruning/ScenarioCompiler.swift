@@ -207,6 +207,9 @@ public final class ScenarioCompiler {
         self.products[kind] = products
         let writes = kind.meanWrites(
             layers, artifacts.importance[kind], mixture: diagnosis.mixture, of: model, by: products)
+        guard writes.allSatisfy({ $0.allSatisfy(\.isFinite) }) else {
+            throw PruningError.inconsistentArtifacts("the means of \(kind.rawValue) are too large")
+        }
         var biases: [[Float]] = kept.map { _ in [] }
         for ((layer, _), write) in zip(layers, writes) { biases[layer] = write }
         return biases

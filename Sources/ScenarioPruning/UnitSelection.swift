@@ -6,13 +6,13 @@ package enum UnitSelection {
     /// Units of one kind that compete for a place in the pathway.
     package struct Contest {
         /// Which go first, `[layers][units]`: lower ones do.
-        let order: [[Double]]
+        package let order: [[Double]]
         /// What a unit spares of the budget, `[units]`.
-        let costs: [Double]
+        package let costs: [Double]
         /// Units of a layer share something by so many, and the last of them spares that as well; nil where none do.
-        let sharing: (units: Int, cost: Double)?
+        package let sharing: (units: Int, cost: Double)?
         /// Units that stay whatever their score, `[layers][units]`.
-        let protected: [[Int]]
+        package let protected: [[Int]]
 
         package init(
             order: [[Double]], costs: [Double], sharing: (units: Int, cost: Double)? = nil, protected: [[Int]]

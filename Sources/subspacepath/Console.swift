@@ -77,6 +77,7 @@ final class ProgressLine {
 
     func finish() {
         if shown, Console.errorIsTerminal { Console.writeError("\r\u{1B}[K") }
+        shown = false
     }
 
     static func format(_ seconds: Double) -> String {

@@ -118,11 +118,15 @@ struct Run: ParsableCommand {
         let (pathwayLog, earlierPathways) = try PathwayLog.resume(in: folder.url)
         var logged = Set(earlierPathways.map(\.key))
         var results = earlier
+        var warned: [String: Set<String>] = [:]
         let line = ProgressLine("turns")
         defer { line.finish() }
         try sweep.run(
             resuming: earlier,
-            onPathway: { pathway in
+            onPathway: { pathway, warnings in
+                for warning in warnings {
+                    warned[warning, default: []].insert("\(pathway.dataset)/\(pathway.scenario)")
+                }
                 if logged.insert(pathway.key).inserted { try pathwayLog.append(pathway) }
             },
             onTurn: { result in
@@ -131,6 +135,7 @@ struct Run: ParsableCommand {
                 line.update(done: results.count, total: sweep.turnCount)
             })
         line.finish()
+        warn(warned)
         let summary = SweepSummary(results, seed: seed)
         let output = Output(
             run: folder.url.lastPathComponent, configuration: configuration, rows: summary.rows,
@@ -138,5 +143,15 @@ struct Run: ParsableCommand {
         try folder.writeSummary(output)
         if json { return try Console.printJSON(output) }
         Console.print(SummaryTable.text(summary))
+    }
+
+    /// What pathways were compiled with warnings, the most frequent first, with the number of scenarios.
+    private func warn(_ warned: [String: Set<String>]) {
+        let most = 5
+        let sorted = warned.sorted { ($1.value.count, $0.key) < ($0.value.count, $1.key) }
+        Console.warn(
+            sorted.prefix(most).map { "\($0.value.count) \($0.value.count == 1 ? "scenario" : "scenarios"): \($0.key)" }
+        )
+        if sorted.count > most { Console.warn(["\(sorted.count - most) more warnings of other scenarios"]) }
     }
 }

@@ -232,8 +232,9 @@ import Transformer
             var pathways: [PathwayRecord] = []
             try sweep.run(
                 resuming: [],
-                onPathway: {
-                    pathways.append($0)
+                onPathway: { pathway, warnings in
+                    pathways.append(pathway)
+                    #expect(warnings.isEmpty)
                     #expect(results.isEmpty, "pathways come before their turns")
                 }, onTurn: { results.append($0) })
             #expect(pathways.map(\.pathway) == [.scenario, .blind])

@@ -47,6 +47,80 @@ import Transformer
     }
 }
 
+@Suite struct SelectionOracleTests {
+    private struct Unit {
+        let contest: Int
+        let layer: Int
+        let unit: Int
+        let order: Double
+
+        var place: (Double, Int, Int, Int) { (order, contest, layer, unit) }
+    }
+
+    /// What sorting all units and taking them one by one keeps, as `keptUnits` is documented.
+    private func keptUnits(_ contests: [UnitSelection.Contest], sparing wanted: Double) -> [[[Int]]] {
+        var all: [Unit] = []
+        for (index, contest) in contests.enumerated() {
+            for (layer, row) in contest.order.enumerated() {
+                for (unit, order) in row.enumerated() {
+                    all.append(Unit(contest: index, layer: layer, unit: unit, order: order))
+                }
+            }
+        }
+        all.sort { $0.place < $1.place }
+        var kept = contests.map { contest in contest.order.map { Set($0.indices) } }
+        var spared = 0.0
+        for next in all {
+            let contest = contests[next.contest]
+            let count = contest.order[next.layer].count
+            let others = kept[next.contest][next.layer].subtracting([next.unit])
+            let floor = max(1, Int((0.1 * Double(count)).rounded(.up)))
+            if contest.protected[next.layer].contains(next.unit) || others.count < floor { continue }
+            var cost = contest.costs[next.unit]
+            if let sharing = contest.sharing {
+                let group = next.unit / sharing.units
+                if !others.contains(where: { $0 / sharing.units == group }) { cost += sharing.cost }
+            }
+            if spared + cost / 2 > wanted { break }
+            kept[next.contest][next.layer] = others
+            spared += cost
+        }
+        return kept.map { $0.map { $0.sorted() } }
+    }
+
+    private func randomContest(layers: Int, values: Int, _ draw: (Int) -> Int) -> UnitSelection.Contest {
+        let units = 2 + draw(40)
+        var order: [[Double]] = []
+        var protected: [[Int]] = []
+        for layer in 0..<layers {
+            order.append((0..<units).map { _ in Double(draw(values) * (layer + 1)) })
+            protected.append(draw(3) == 0 ? [draw(units)] : [])
+        }
+        let costs = (0..<units).map { _ in Double(1 + draw(5)) }
+        let shares = draw(2) == 0
+        return UnitSelection.Contest(
+            order: order, costs: costs, sharing: shares ? (units: 1 + draw(4), cost: Double(draw(20))) : nil,
+            protected: protected)
+    }
+
+    /// Parts that are taken whole are what one by one gives: with ties, floors, shared costs and protected units.
+    @Test func partsAreTakenAsUnitsOneByOne() {
+        var generator = SplitMix64(seed: 11)
+        func draw(_ count: Int) -> Int { Int(generator.next() % UInt64(count)) }
+        for trial in 0..<400 {
+            let layers = 1 + draw(6)
+            let contests = (0...draw(2)).map { _ in
+                randomContest(layers: layers, values: trial % 3 == 0 ? 12 : 1_000_000, draw)
+            }
+            var total = 0.0
+            for contest in contests { total += Double(layers) * contest.costs.reduce(0, +) }
+            let wanted = total * Double(draw(120)) / 100
+            let found = UnitSelection.keptUnits(contests, sparing: wanted)
+            #expect(found == keptUnits(contests, sparing: wanted), "trial \(trial)")
+        }
+    }
+}
+
 @Suite struct AscendingWalkTests {
     /// Whatever parts are taken whole, what is taken up to any element is what sorting puts there.
     @Test(arguments: [0, 1, 32, 33, 5000], [1, 40, 1_000_000])
