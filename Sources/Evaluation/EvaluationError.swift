@@ -26,8 +26,19 @@ public enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible
 
     /// What a file or pipe holds.
     static func contents(of url: URL) throws(EvaluationError) -> Data {
+        try read(url) { url throws(SystemError) in try InputFile.contents(of: url) }
+    }
+
+    /// What a file of ours holds; nil where there is none.
+    static func contentsIfPresent(of url: URL) throws(EvaluationError) -> Data? {
+        try read(url) { url throws(SystemError) in try InputFile.contentsIfPresent(of: url) }
+    }
+
+    private static func read<Contents>(
+        _ url: URL, _ body: (URL) throws(SystemError) -> Contents
+    ) throws(EvaluationError) -> Contents {
         do {
-            return try InputFile.contents(of: url)
+            return try body(url)
         } catch {
             throw .malformed(file: url.path, detail: "cannot be read: \(error)")
         }

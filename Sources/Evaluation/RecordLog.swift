@@ -39,7 +39,7 @@ public final class RecordLog<Record: RunRecord> {
     /// The records of whole lines, and how many bytes those are.
     private static func records(in directory: URL) throws -> (records: [Record], bytes: Int) {
         let url = directory.appending(path: fileName)
-        let data = try contents(of: url)
+        let data = try EvaluationError.contentsIfPresent(of: url) ?? Data()
         let whole = data.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
         let decoder = JSONDecoder()
         var records: [Record] = []
@@ -50,14 +50,6 @@ public final class RecordLog<Record: RunRecord> {
             records.append(record)
         }
         return (records, whole)
-    }
-
-    private static func contents(of url: URL) throws(EvaluationError) -> Data {
-        do {
-            return try InputFile.contentsIfPresent(of: url) ?? Data()
-        } catch {
-            throw .malformed(file: url.path, detail: "cannot be read: \(error)")
-        }
     }
 
     private init(path: String) throws(EvaluationError) {

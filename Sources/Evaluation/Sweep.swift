@@ -101,21 +101,14 @@ public final class Sweep {
     /// - Throws: ``EvaluationError/malformed(file:detail:)`` where they are not turns of this sweep, each once.
     private func turns(of earlier: [TurnResult]) throws(EvaluationError) -> [Key: TurnResult] {
         let paths = Set(paths)
-        var known: Set<Key> = []
-        for set in sets {
-            for scenario in set.scenarios {
-                for turn in scenario.turns.indices {
-                    for path in paths {
-                        known.insert(Key(dataset: set.name, scenario: scenario.id, turn: turn, path: path))
-                    }
-                }
-            }
-        }
+        var turns: [[String]: Int] = [:]
+        for set in sets { for scenario in set.scenarios { turns[[set.name, scenario.id]] = scenario.turns.count } }
         var done: [Key: TurnResult] = [:]
         for (index, result) in earlier.enumerated() {
             let path = Path(kind: result.pathway, strength: result.strength)
             let key = Key(dataset: result.dataset, scenario: result.scenario, turn: result.turn, path: path)
-            guard known.contains(key), result.isConsistent else {
+            let count = turns[[result.dataset, result.scenario]] ?? 0
+            guard (0..<count).contains(result.turn), paths.contains(path), result.isConsistent else {
                 throw .malformed(
                     file: TurnResult.fileName, detail: "has a turn, \(index + 1), that is none of this run's")
             }

@@ -81,16 +81,14 @@ enum ArtifactFiles {
     }
 
     private static func contents(_ name: String, in directory: URL) throws(PruningError) -> Data {
+        let data: Data?
         do {
-            guard let data = try InputFile.contentsIfPresent(of: directory.appending(path: name)) else {
-                throw PruningError.unreadableArtifacts(directory.path, detail: "\(name) is missing")
-            }
-            return data
-        } catch let error as PruningError {
-            throw error
+            data = try InputFile.contentsIfPresent(of: directory.appending(path: name))
         } catch {
             throw .unreadableArtifacts(directory.path, detail: "\(name) cannot be read: \(error)")
         }
+        guard let data else { throw .unreadableArtifacts(directory.path, detail: "\(name) is missing") }
+        return data
     }
 
     private static func decode<Value: Decodable>(
