@@ -94,10 +94,11 @@ static sp_matrix random_matrix(sp_pool *pool, int rows, int columns, int block_r
 }
 
 static sp_activations activations(int width, int tokens) {
-    const int groups = width / SP_GROUP_COLUMNS, stride = tokens == 1 ? 1 : tokens + 2;
-    const size_t units = (size_t)groups * (size_t)stride;
+    const int groups = width / SP_GROUP_COLUMNS;
+    const size_t units = sp_integer_groups(groups, tokens);
     return (sp_activations){
-        .groups = groups, .token_stride = stride, .values = zeros(units * SP_GROUP_COLUMNS * sizeof(float)),
+        .groups = groups, .token_stride = sp_token_stride(tokens),
+        .values = zeros((size_t)tokens * (size_t)width * sizeof(float)),
         .quants = zeros(units * SP_GROUP_COLUMNS), .scales = zeros(units * sizeof(float)),
         .scaled_sums = zeros(units * sizeof(float)), .half_sums = zeros(2 * units * sizeof(int32_t)),
     };

@@ -13,12 +13,12 @@ enum {
     FEW_TOKENS = 8,
 };
 
-// The inputs of the tokens from `first` on.
+// The inputs of the tokens from `first` on, the first one of a run.
 static inline sp_activations from_token(const sp_activations *input, int first) {
     sp_activations rest = *input;
-    const size_t skipped = (size_t)first;
-    rest.values += skipped * (size_t)input->groups * SP_GROUP_COLUMNS;
+    rest.values += (size_t)first * (size_t)input->groups * SP_GROUP_COLUMNS;
     if (!input->quants) return rest;
+    const size_t skipped = sp_input_index(input, 0, first);
     rest.quants += skipped * SP_GROUP_COLUMNS;
     rest.scales += skipped;
     rest.scaled_sums += skipped;

@@ -17,7 +17,7 @@ final class ActivationBuffer {
         activations.groups = Int32(groups)
         activations.values = values.pointer
         if quantized {
-            let count = groups * Self.tokenStride(tokens)
+            let count = sp_integer_groups(Int32(groups), Int32(tokens))
             let quants = try AlignedBuffer<Int8>(count: count * Int(SP_GROUP_COLUMNS), for: purpose)
             let scales = try AlignedBuffer<Float>(count: count, for: purpose)
             let scaledSums = try AlignedBuffer<Float>(count: count, for: purpose)
@@ -34,13 +34,9 @@ final class ActivationBuffer {
     /// What the kernels take for a batch of `tokens` tokens, at most those that there is room for.
     func activations(_ tokens: Int) -> sp_activations {
         var activations = activations
-        activations.token_stride = Int32(Self.tokenStride(tokens))
+        activations.token_stride = sp_token_stride(Int32(tokens))
         return activations
     }
-
-    /// A cache line more than the tokens need, so that the groups of one token do not all fall into the same few sets
-    /// of a cache.
-    private static func tokenStride(_ tokens: Int) -> Int { tokens == 1 ? 1 : tokens + 2 }
 
     var pointer: UnsafeMutablePointer<Float> { values.pointer }
 }

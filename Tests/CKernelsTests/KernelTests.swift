@@ -98,9 +98,10 @@ import Testing
             for i in 0..<columns { values[token * groupCount * 32 + i] = x[token * columns + i] }
         }
         // Room for one more than the tokens, which no kernel may take for one of them.
-        let tokenStride = tokens + 1
-        var quants = [Int8](repeating: 77, count: groupCount * tokenStride * 32)
-        var scales = [Float](repeating: .nan, count: groupCount * tokenStride)
+        let run = Int(SP_TOKENS_TOGETHER), runs = (tokens + run - 1) / run
+        let tokenStride = min(tokens, run) + 1
+        var quants = [Int8](repeating: 77, count: runs * groupCount * tokenStride * 32)
+        var scales = [Float](repeating: .nan, count: runs * groupCount * tokenStride)
         var scaledSums = scales
         var halfSums = [Int32](repeating: 0, count: 2 * scales.count)
         let stride = Int(matrix.tiles) * 16
@@ -138,7 +139,7 @@ import Testing
         }
         let quantized = (0..<tokens).flatMap { token in
             (0..<columns).map { i in
-                let at = i / 32 * tokenStride + token
+                let at = (token / run * groupCount + i / 32) * tokenStride + token % run
                 return Float(quants[at * 32 + i % 32]) * scales[at]
             }
         }

@@ -14,17 +14,37 @@ void sp_pack(
     sp_pool *pool, const sp_matrix *matrix, sp_element_type type, const void *source,
     const sp_arrangement *arrangement, uint8_t *data, int32_t first_tile, int32_t last_tile);
 
+enum {
+    // The most tokens that a thread takes at once: as many as kernels do.
+    SP_TOKENS_TOGETHER = 128,
+};
+
 // Input vectors of a matrix product. The integer form is filled where `quants` is not NULL: x = scale * quant for each
 // group of 32. In it the tokens of a group lie side by side, because a product takes a group of many tokens at a time.
+// Those of a run of SP_TOKENS_TOGETHER tokens lie apart from the next run's, which another thread may own: what a core
+// fetches ahead of itself would be the other's.
 typedef struct {
     int32_t groups;
     int32_t token_stride;    // tokens from one group to the next in the integer form
     float *values;           // [tokens][groups * 32], zero-padded
-    int8_t *quants;          // [groups][token_stride][32]
-    float *scales;           // [groups][token_stride]
-    float *scaled_sums;      // [groups][token_stride]      scale * sum of the 32 quants
-    int32_t *half_sums;      // [groups][token_stride][2]   sums of 16 quants
+    int8_t *quants;          // [runs][groups][token_stride][32]
+    float *scales;           // [runs][groups][token_stride]
+    float *scaled_sums;      // [runs][groups][token_stride]      scale * sum of the 32 quants
+    int32_t *half_sums;      // [runs][groups][token_stride][2]   sums of 16 quants
 } sp_activations;
+
+// The token stride for a number of tokens: a cache line more than those of a run need, so that the groups of one token
+// do not all fall into the same few sets of a cache.
+static inline int32_t sp_token_stride(int tokens) {
+    if (tokens == 1) return 1;
+    return (tokens < SP_TOKENS_TOGETHER ? tokens : SP_TOKENS_TOGETHER) + 2;
+}
+
+// Groups of 32 that the integer form of these tokens has room for.
+static inline size_t sp_integer_groups(int groups, int tokens) {
+    const int runs = (tokens + SP_TOKENS_TOGETHER - 1) / SP_TOKENS_TOGETHER;
+    return (size_t)runs * (size_t)groups * (size_t)sp_token_stride(tokens);
+}
 
 // Which columns a product reads: groups of 32, or halves of them.
 typedef struct {
@@ -84,8 +104,6 @@ typedef struct {
 } sp_gated_product;
 
 enum {
-    // The most tokens that a thread takes at once: as many as kernels do.
-    SP_TOKENS_TOGETHER = 128,
     // The most groups of channels times tokens that it takes of a gated product, unless it is one group.
     SP_GATED_UNITS = 64,
 };

@@ -48,11 +48,11 @@ static void expect_same(
 // MARK: - Activations
 
 static sp_activations make_activations(int groups, int tokens) {
-    const size_t count = (size_t)groups * (size_t)tokens;
+    const size_t count = sp_integer_groups(groups, tokens);
     return (sp_activations){
         .groups = groups,
-        .token_stride = tokens,
-        .values = allocate(32 * count, sizeof(float)),
+        .token_stride = sp_token_stride(tokens),
+        .values = allocate(32 * (size_t)groups * (size_t)tokens, sizeof(float)),
         .quants = allocate(32 * count, 1),
         .scales = allocate(count, sizeof(float)),
         .scaled_sums = allocate(count, sizeof(float)),
@@ -70,8 +70,8 @@ static void free_activations(sp_activations *input) {
 
 static void expect_same_activations(
     sp_pool *pool, const char *what, int detail, const sp_activations *a, const sp_activations *b, int tokens) {
-    const size_t count = (size_t)a->groups * (size_t)tokens;
-    expect_same(pool, what, detail, a->values, b->values, 32 * count * sizeof(float));
+    const size_t count = sp_integer_groups(a->groups, tokens);
+    expect_same(pool, what, detail, a->values, b->values, 32 * (size_t)a->groups * (size_t)tokens * sizeof(float));
     expect_same(pool, what, detail, a->quants, b->quants, 32 * count);
     expect_same(pool, what, detail, a->scales, b->scales, count * sizeof(float));
     expect_same(pool, what, detail, a->scaled_sums, b->scaled_sums, count * sizeof(float));
