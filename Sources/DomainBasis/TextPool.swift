@@ -54,6 +54,12 @@ public struct TextPool: Sendable, Equatable {
         return TextPool(domain: domain, texts: Array(texts.shuffled(using: &generator).prefix(count)))
     }
 
+    /// The domain's name as short scenarios have it. Texts of a domain seldom say what it is called.
+    public var namingTexts: [String] {
+        let name = String(domain.map { "-_".contains($0) ? " " : $0 })
+        return [name, "a \(name) tutor", "questions about \(name)"]
+    }
+
     /// Changes with any text: 16 hexadecimal digits.
     public var digest: String {
         var hash = FNV1a()

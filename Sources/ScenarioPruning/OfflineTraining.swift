@@ -217,7 +217,10 @@ public struct OfflineTraining {
 
     private func trainProbes() throws -> ([LinearProbe], [Double]) {
         let layers = model.configuration.layers
-        let total = (train + background + validation).reduce(0) { $0 + $1.texts.count } + layers
+        let noDomain: Int? = nil
+        let pools = zip(train, train.indices.map(Optional.some)) + background.map { ($0, noDomain) }
+        let inputs = pools.map { pool, domain in (texts: pool.texts + pool.namingTexts, domain: domain) }
+        let total = (inputs.map(\.texts) + validation.map(\.texts)).reduce(0) { $0 + $1.count } + layers
         var done = 0
         func advance() {
             done += 1
@@ -232,9 +235,8 @@ public struct OfflineTraining {
         var trainRows: [[[Float]]] = []
         var trainDomains: [Int?] = []
         var sinks = AttentionSinkMeasurement()
-        let noDomain: Int? = nil
-        for (pool, domain) in zip(train, train.indices.map(Optional.some)) + background.map({ ($0, noDomain) }) {
-            try residuals(pool.texts) { text, residuals in
+        for (texts, domain) in inputs {
+            try residuals(texts) { text, residuals in
                 sinks.add(first: try reader.firstToken(of: text).residuals, mean: residuals)
                 trainRows.append(residuals)
                 trainDomains.append(domain)

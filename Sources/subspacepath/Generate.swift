@@ -2,7 +2,6 @@ import ArgumentParser
 import Basics
 import Checkpoints
 import ScenarioPruning
-import Tokenizers
 import Transformer
 
 struct Generate: ParsableCommand {
@@ -11,13 +10,18 @@ struct Generate: ParsableCommand {
         discussion: """
             With --scenario a pathway is compiled from the description first; with --pathway a compiled one is \
             read from a file. Without either the whole model runs.
+
+            EXAMPLES
+              subspacepath generate --prompt "What is a base?"
+              subspacepath generate --scenario "A chemistry tutor" --system "Answer in one sentence." \\
+                  --prompt "What is a base?"
+              subspacepath generate --prompt-file /dev/stdin < question.txt
             """)
 
     @OptionGroup var model: ModelOptions
     @OptionGroup var artifacts: ArtifactsOptions
 
-    @Option(parsing: .unconditional, help: "What to answer.")
-    var prompt: String
+    @OptionGroup var prompt: PromptOptions
 
     @Option(parsing: .unconditional, help: "What the conversation is about, in a sentence or two.")
     var scenario: String?
@@ -42,9 +46,6 @@ struct Generate: ParsableCommand {
 
     @Option(parsing: .unconditional, help: "The same seed draws the same text.")
     var seed: UInt64 = 42
-
-    @Flag(help: "Continue the prompt as it is, without the model's chat template.")
-    var raw = false
 
     @Flag(help: "Print one JSON object instead of streaming text.")
     var json = false
@@ -92,11 +93,9 @@ struct Generate: ParsableCommand {
     }
 
     func run() throws {
+        let text = try prompt.text()
         let (decoder, pathway) = try load()
-        let ids =
-            raw
-            ? decoder.tokenizer.encodeText(prompt)
-            : decoder.chatTemplate.encode([ChatMessage(.user, prompt)], with: decoder.tokenizer)
+        let ids = prompt.tokens(of: text, for: decoder)
         let session = try InferenceSession(decoder, along: pathway)
         let options = GenerationOptions(
             maxNewTokens: maxNewTokens,

@@ -83,6 +83,26 @@ private struct Tool {
         }
     }
 
+    @Test func generateReadsAPromptFromAFile() throws {
+        try Fixtures.withTemporaryDirectory { folder in
+            let file = folder.appending(path: "prompt.txt")
+            try Data("What is an acid?\n".utf8).write(to: file)
+            let length = ["--max-new-tokens", "8", "--json"]
+            let given = try Tool(["generate", "--prompt", "What is an acid?"] + length).json()
+            let read = try Tool(["generate", "--prompt-file", file.path] + length).json()
+            #expect(read["text"] as? String == given["text"] as? String)
+            #expect(read["promptTokens"] as? Int == given["promptTokens"] as? Int)
+        }
+    }
+
+    @Test func generateTakesASystemMessage() throws {
+        let asked = ["generate", "--prompt", "What are you?", "--max-new-tokens", "12", "--json"]
+        let pirate = try Tool(asked + ["--system", "You are a pirate captain. Always answer as one."]).json()
+        let plain = try Tool(asked).json()
+        #expect(pirate["promptTokens"] as? Int != plain["promptTokens"] as? Int)
+        #expect(pirate["text"] as? String != plain["text"] as? String)
+    }
+
     @Test func perplexityGroupsItsTexts() throws {
         try Fixtures.withTemporaryDirectory { folder in
             let texts = folder.appending(path: "texts.jsonl")
@@ -276,7 +296,10 @@ private struct Tool {
     @Test func wrongUsageExitsWith64() throws {
         for arguments in [
             ["compile", "--scenario", "x", "--pruning-strength", "1.5"], ["compile"], ["tokenize"], ["no-such-command"],
-            ["generate", "--prompt", "x", "--pruned-fraction", "0.2"], ["run", "--pruning-strengths", "-1"],
+            ["generate", "--prompt", "x", "--pruned-fraction", "0.2"], ["generate"],
+            ["generate", "--prompt", "x", "--prompt-file", "y"],
+            ["generate", "--prompt", "x", "--raw", "--system", "y"],
+            ["run", "--pruning-strengths", "-1"],
             ["compile", "--scenario", "x", "--criterion", "no-such-criterion"], ["bench", "--repetitions", "0"],
             ["run", "--scoring", "taste"], ["compile", "--scenario", "x", "--prune", "heads,legs"], ["import"],
             ["import", "--input", "x", "--limit", "0"], ["domains", "--count", "0"], ["domains", "--balance", "1.5"],
@@ -324,6 +347,8 @@ private struct Tool {
                 to: wordless)
             let none = inside.appending(path: "none.json")
             try Data("[]".utf8).write(to: none)
+            let latin = folder.appending(path: "latin.txt")
+            try Data([0x63, 0x61, 0x66, 0xe9]).write(to: latin)
             let blank = folder.appending(path: "blank.jsonl")
             try Data(#"{"text": "one two", "scenario": " "}"#.utf8).write(to: blank)
             let cases: [([String], String)] = [
@@ -357,6 +382,8 @@ private struct Tool {
                 (["run", "--num-samples", "1", "--results-dir", "/dev/null"], "/dev/null"),
                 (["generate", "--prompt", String(repeating: "word ", count: 9000)], "context"),
                 (["generate", "--prompt", "x", "--pathway", junk.path], "junk.gguf"),
+                (["generate", "--prompt-file", folder.appending(path: "none.txt").path], "none.txt cannot be read"),
+                (["generate", "--prompt-file", latin.path], "is not UTF-8"),
                 (["bench", "--prompt-tokens", "\(Int.max)", "--model", tiny], "context"),
                 (["run", "--data-dir", folder.path], "holds no datasets"),
                 (["run", "--datasets", riddle.path], "whose turn 1 has the answer"),

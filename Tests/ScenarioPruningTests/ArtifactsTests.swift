@@ -454,8 +454,8 @@ private struct TinyTraining {
         ],
     ]
 
-    /// Nine in ten descriptions of a few words are taken for what they say: how short they are says nothing. With
-    /// probes that see the attention sink it would be seven.
+    /// Nearly all descriptions of a few words are taken for what they say: how short they are says nothing. With probes
+    /// that see the attention sink it would be seven in ten, with inputs that do not name their domain nine.
     @Test func shortDescriptionsAreDiagnosed() throws {
         let (_, compiler, artifacts) = try compiler()
         var (all, wrong) = (0, [] as [String])
@@ -469,7 +469,7 @@ private struct TinyTraining {
                 all += 1
             }
         }
-        #expect(Double(wrong.count) <= 0.1 * Double(all), "\(wrong)")
+        #expect(Double(wrong.count) <= 0.05 * Double(all), "\(wrong)")
     }
 
     /// The first quarter of the layers finds the leading domain that all of them find for nearly all of the shipped

@@ -1,0 +1,58 @@
+import ArgumentParser
+import Basics
+import Tokenizers
+import Transformer
+
+/// What a model is asked.
+struct PromptOptions: ParsableArguments {
+    @Option(parsing: .unconditional, help: "What to answer.")
+    var prompt: String?
+
+    @Option(help: "A file that holds it, /dev/stdin for a pipe. A line break at its end is dropped.")
+    var promptFile: String?
+
+    @Option(parsing: .unconditional, help: "What the model is to know or to be beforehand: its system message.")
+    var system: String?
+
+    @Flag(help: "Continue the prompt as it is, without the model's chat template.")
+    var raw = false
+
+    func validate() throws {
+        guard (prompt == nil) != (promptFile == nil) else {
+            throw ValidationError("give either --prompt or --prompt-file")
+        }
+        if raw, system != nil { throw ValidationError("--raw continues a text, which has no --system message") }
+    }
+
+    /// - Throws: ``PromptFileError`` where a file cannot be read.
+    func text() throws -> String { try prompt ?? textOfFile(promptFile ?? "") }
+
+    func tokens(of text: String, for model: DecoderModel) -> [Int] {
+        if raw { return model.tokenizer.encodeText(text) }
+        let messages = (system.map { [ChatMessage(.system, $0)] } ?? []) + [ChatMessage(.user, text)]
+        return model.chatTemplate.encode(messages, with: model.tokenizer)
+    }
+
+    private func textOfFile(_ path: String) throws(PromptFileError) -> String {
+        let data: Data
+        do {
+            data = try InputFile.contents(of: URL(fileURLWithPath: path))
+        } catch {
+            throw PromptFileError(path: path, detail: "cannot be read: \(error)")
+        }
+        guard var text = String(validating: data, as: UTF8.self) else {
+            throw PromptFileError(path: path, detail: "is not UTF-8 text")
+        }
+        // A line break is one character, however many bytes it takes.
+        if text.last?.isNewline == true { text.removeLast() }
+        return text
+    }
+}
+
+/// Why a prompt could not be read.
+struct PromptFileError: Error, CustomStringConvertible {
+    let path: String
+    let detail: String
+
+    var description: String { "\(path) \(detail)".printable }
+}
