@@ -48,7 +48,7 @@ static row_block find_block(const attention_step *step, int index) {
     for (int i = 0; i < place; i++) base += a->tokens * a->groups[i].head_count;
     const sp_attention_group *group = &a->groups[place];
     const int first = index % step->blocks_of_run * SP_ATTENTION_ROWS;
-    const int left = tokens_of_run(a->tokens, run) * group->head_count - first;
+    const int left = sp_tokens_of_run(a->tokens, run) * group->head_count - first;
     const int rows = left < 0 ? 0 : left < SP_ATTENTION_ROWS ? left : SP_ATTENTION_ROWS;
     return (row_block){group, first_token * group->head_count + first, rows, base};
 }
@@ -193,8 +193,8 @@ void sp_attend(sp_pool *pool, const sp_attention *attention) {
         step.rows += attention->tokens * heads;
         most_heads = heads > most_heads ? heads : most_heads;
     }
-    step.blocks_of_run = blocks_of(most_heads * tokens_of_run(attention->tokens, 0));
-    step.blocks = runs_of_tokens(attention->tokens) * attention->group_count * step.blocks_of_run;
+    step.blocks_of_run = blocks_of(most_heads * sp_tokens_of_run(attention->tokens, 0));
+    step.blocks = sp_runs_of_tokens(attention->tokens) * attention->group_count * step.blocks_of_run;
     sp_append(pool, attention);
     if (attention->tokens > SPLIT_TOKENS || step.chunks == 1) {
         sp_pool_run(pool, step.blocks, block_task, &step);

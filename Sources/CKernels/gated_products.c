@@ -151,7 +151,7 @@ static void gated_task(void *context, int task, int worker) {
     gated_step of_run = *step;
     of_run.input = &input;
     of_run.destination = &destination;
-    of_run.tokens = tokens_of_run(step->tokens, run);
+    of_run.tokens = sp_tokens_of_run(step->tokens, run);
     float *scratch = step->product->scratch + sp_gated_scratch(step->tokens) * (size_t)worker;
     multiply_gated_groups(&of_run, task % step->group_tasks, scratch);
 }
@@ -171,5 +171,5 @@ void sp_multiply_gated(
         step.groups_per_task = share < room ? share : room;
     }
     step.group_tasks = (step.groups + step.groups_per_task - 1) / step.groups_per_task;
-    sp_pool_run(pool, step.group_tasks * runs_of_tokens(tokens), gated_task, &step);
+    sp_pool_run(pool, step.group_tasks * sp_runs_of_tokens(tokens), gated_task, &step);
 }

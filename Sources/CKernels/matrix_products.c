@@ -51,7 +51,7 @@ static void multiply_task(void *context, int task, int worker) {
     (void)worker;
     const multiply_step *step = context;
     const int run = task / step->tile_tasks, first_token = run * SP_TOKENS_TOGETHER;
-    const int tokens = tokens_of_run(step->tokens, run);
+    const int tokens = sp_tokens_of_run(step->tokens, run);
     int first = task % step->tile_tasks * step->tiles_per_task;
     int last = first + step->tiles_per_task < step->tiles ? first + step->tiles_per_task : step->tiles;
     int base = 0;
@@ -95,7 +95,7 @@ static void run(sp_pool *pool, multiply_step step) {
     if (step.tiles_per_task < 1) return;
     if (!is_short) step.tiles_per_task += step.tiles_per_task % 2;
     step.tile_tasks = (step.tiles + step.tiles_per_task - 1) / step.tiles_per_task;
-    sp_pool_run(pool, step.tile_tasks * runs_of_tokens(step.tokens), multiply_task, &step);
+    sp_pool_run(pool, step.tile_tasks * sp_runs_of_tokens(step.tokens), multiply_task, &step);
 }
 
 void sp_multiply(sp_pool *pool, const sp_product *products, int count, const sp_activations *input, int tokens) {

@@ -26,13 +26,6 @@ static inline sp_activations from_token(const sp_activations *input, int first) 
     return rest;
 }
 
-static inline int runs_of_tokens(int tokens) { return (tokens + SP_TOKENS_TOGETHER - 1) / SP_TOKENS_TOGETHER; }
-
-static inline int tokens_of_run(int tokens, int run) {
-    const int left = tokens - run * SP_TOKENS_TOGETHER;
-    return left < SP_TOKENS_TOGETHER ? left : SP_TOKENS_TOGETHER;
-}
-
 // Whether a product waits for memory, and its kernel fetches weights ahead.
 static inline bool reads_ahead(const sp_matrix *matrix, const sp_activations *input, int tokens) {
     return tokens <= FEW_TOKENS && input->quants && sp_is_quantized(matrix->format);

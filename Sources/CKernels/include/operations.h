@@ -19,6 +19,14 @@ enum {
     SP_TOKENS_TOGETHER = 128,
 };
 
+// Runs of tokens: all of them are as long as they may be but the last.
+static inline int sp_runs_of_tokens(int tokens) { return (tokens + SP_TOKENS_TOGETHER - 1) / SP_TOKENS_TOGETHER; }
+
+static inline int sp_tokens_of_run(int tokens, int run) {
+    const int left = tokens - run * SP_TOKENS_TOGETHER;
+    return left < SP_TOKENS_TOGETHER ? left : SP_TOKENS_TOGETHER;
+}
+
 // Input vectors of a matrix product. The integer form is filled where `quants` is not NULL: x = scale * quant for each
 // group of 32. In it the tokens of a group lie side by side, because a product takes a group of many tokens at a time.
 // Those of a run of SP_TOKENS_TOGETHER tokens lie apart from the next run's, which another thread may own: what a core
@@ -35,15 +43,11 @@ typedef struct {
 
 // The token stride for a number of tokens: a cache line more than those of a run need, so that the groups of one token
 // do not all fall into the same few sets of a cache.
-static inline int32_t sp_token_stride(int tokens) {
-    if (tokens == 1) return 1;
-    return (tokens < SP_TOKENS_TOGETHER ? tokens : SP_TOKENS_TOGETHER) + 2;
-}
+static inline int32_t sp_token_stride(int tokens) { return tokens == 1 ? 1 : sp_tokens_of_run(tokens, 0) + 2; }
 
 // Groups of 32 that the integer form of these tokens has room for.
 static inline size_t sp_integer_groups(int groups, int tokens) {
-    const int runs = (tokens + SP_TOKENS_TOGETHER - 1) / SP_TOKENS_TOGETHER;
-    return (size_t)runs * (size_t)groups * (size_t)sp_token_stride(tokens);
+    return (size_t)sp_runs_of_tokens(tokens) * (size_t)groups * (size_t)sp_token_stride(tokens);
 }
 
 // Which columns a product reads: groups of 32, or halves of them.
@@ -110,7 +114,7 @@ enum {
 
 // Floats of sp_gated_product.scratch for each thread.
 static inline size_t sp_gated_scratch(int tokens) {
-    const int most = tokens < SP_TOKENS_TOGETHER ? tokens : SP_TOKENS_TOGETHER;
+    const int most = sp_tokens_of_run(tokens, 0);
     return (size_t)(most < SP_GATED_UNITS ? SP_GATED_UNITS : most) * (4 * SP_TILE_ROWS + SP_GROUP_COLUMNS);
 }
 
