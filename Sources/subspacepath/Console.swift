@@ -37,7 +37,7 @@ enum Console {
     static func print(_ line: String) { write(line + "\n") }
 
     /// Text on standard error, at once. Where even that is closed there is nobody left to tell.
-    fileprivate static func writeError(_ text: String) { try? FileDescriptor.standardError.write(Array(text.utf8)) }
+    static func writeError(_ text: String) { try? FileDescriptor.standardError.write(Array(text.utf8)) }
 
     static func printJSON(_ value: some Encodable) throws {
         write(String(decoding: try JSONLines.encode(value), as: UTF8.self))

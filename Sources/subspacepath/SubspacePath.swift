@@ -9,14 +9,14 @@ struct SubspacePath: ParsableCommand {
         discussion: """
             Offline, once per model, `domains` chooses what to tell apart and `train` measures the model's heads. \
             Online, once per scenario, `compile` reads the scenario's description and chooses the heads worth running; \
-            `generate`, `run`, `perplexity` and `bench` then run the model along that pathway. Pruned heads are never \
+            `generate`, `chat`, `run`, `perplexity` and `bench` then run the model along that pathway. Pruned heads are never \
             computed.
 
             Every command that prints results takes --json. Progress and warnings go to standard error.
             """,
         version: toolVersion,
         subcommands: [
-            Inspect.self, Tokenize.self, Generate.self, Domains.self, Train.self, Compile.self, Run.self,
+            Inspect.self, Tokenize.self, Generate.self, Chat.self, Domains.self, Train.self, Compile.self, Run.self,
             PerplexityCommand.self, ReportCommand.self, Bench.self, Import.self,
         ])
 

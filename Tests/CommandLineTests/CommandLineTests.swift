@@ -11,12 +11,18 @@ private struct Tool {
     static let url = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
         .deletingLastPathComponent().appending(path: "subspacepath")
 
-    /// - Parameter device: what standard output goes to instead; nothing of it is in ``output`` then.
-    init(_ arguments: [String], in directory: URL = Fixtures.root, writingTo device: String? = nil) throws {
+    /// - Parameters:
+    ///   - input: a file that standard input comes from.
+    ///   - device: what standard output goes to instead; nothing of it is in ``output`` then.
+    init(
+        _ arguments: [String], in directory: URL = Fixtures.root, readingFrom input: URL? = nil,
+        writingTo device: String? = nil
+    ) throws {
         let process = Process()
         process.executableURL = Self.url
         process.arguments = arguments
         process.currentDirectoryURL = directory
+        process.standardInput = try input.map(FileHandle.init(forReadingFrom:)) ?? FileHandle.nullDevice
         let (out, err) = (Pipe(), Pipe())
         process.standardOutput = try device.map { try FileHandle(forWritingTo: URL(fileURLWithPath: $0)) } ?? out
         process.standardError = err
@@ -101,6 +107,30 @@ private struct Tool {
         let plain = try Tool(asked).json()
         #expect(pirate["promptTokens"] as? Int != plain["promptTokens"] as? Int)
         #expect(pirate["text"] as? String != plain["text"] as? String)
+    }
+
+    @Test func chatAnswersEachLine() throws {
+        try Fixtures.withTemporaryDirectory { folder in
+            let questions = folder.appending(path: "questions.txt")
+            try Data("What is an acid?\r\n\n  \nAnd a base?".utf8).write(to: questions)
+            let scenario = ["--scenario", "A tutor for school chemistry", "--max-new-tokens", "8", "--json"]
+            let chat = try Tool(["chat"] + scenario, readingFrom: questions)
+            let answers = try chat.output.split(separator: "\n").map {
+                try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+            }
+            let alone = try Tool(["generate", "--prompt", "What is an acid?"] + scenario).json()
+            #expect(answers.count == 2)
+            for key in ["text", "promptTokens", "newTokens", "prunedFraction", "multiplyAddsRemoved", "stopReason"] {
+                #expect(answers.first?[key] as? NSObject == alone[key] as? NSObject, "\(key)")
+            }
+            let read = try #require(answers.last?["promptTokens"] as? Int)
+            #expect(read < (alone["promptTokens"] as? Int ?? 0))
+            let latin = folder.appending(path: "latin.txt")
+            try Data([0x63, 0x61, 0x66, 0xe9]).write(to: latin)
+            let wrong = try Tool(["chat"], readingFrom: latin)
+            #expect(wrong.status == 1)
+            #expect(wrong.errors.hasPrefix("Error: standard input cannot be read: "))
+        }
     }
 
     @Test func perplexityGroupsItsTexts() throws {
@@ -301,6 +331,7 @@ private struct Tool {
             ["generate", "--prompt", "x", "--raw", "--system", "y"],
             ["run", "--pruning-strengths", "-1"],
             ["compile", "--scenario", "x", "--criterion", "no-such-criterion"], ["bench", "--repetitions", "0"],
+            ["chat", "--pruning-strength", "0.2"], ["chat", "--max-new-tokens", "0"],
             ["run", "--scoring", "taste"], ["compile", "--scenario", "x", "--prune", "heads,legs"], ["import"],
             ["import", "--input", "x", "--limit", "0"], ["domains", "--count", "0"], ["domains", "--balance", "1.5"],
             ["train", "--output-dir", ""], ["train", "--selected-domains", "law", "law"],
@@ -417,7 +448,8 @@ private struct Tool {
 
     @Test func everyCommandTeaches() throws {
         for command in [
-            "inspect", "tokenize", "generate", "domains", "train", "compile", "run", "perplexity", "bench", "import",
+            "inspect", "tokenize", "generate", "chat", "domains", "train", "compile", "run", "perplexity", "bench",
+            "import",
             "report",
         ] {
             let help = try Tool([command, "--help"])

@@ -1,0 +1,57 @@
+import ArgumentParser
+import Basics
+import Transformer
+
+/// How text is written.
+struct WritingOptions: ParsableArguments {
+    @Option(parsing: .unconditional, help: "Stop after this many tokens.")
+    var maxNewTokens = 256
+
+    @Option(parsing: .unconditional, help: "0 takes the most likely token; higher is more varied.")
+    var temperature = 0.0
+
+    @Option(parsing: .unconditional, help: "Draw from the fewest tokens that reach this probability.")
+    var topP = 1.0
+
+    @Option(parsing: .unconditional, help: "Draw from this many of the most likely tokens; 0 for all.")
+    var topK = 0
+
+    @Option(parsing: .unconditional, help: "The same seed draws the same text.")
+    var seed: UInt64 = 42
+
+    func validate() throws {
+        if maxNewTokens < 1 { throw ValidationError("--max-new-tokens is \(maxNewTokens), expected at least 1") }
+        if !(temperature >= 0 && temperature.isFinite) {
+            throw ValidationError("--temperature is \(temperature), expected 0 or more")
+        }
+        if !(topP > 0 && topP <= 1) { throw ValidationError("--top-p is \(topP), expected above 0, up to 1") }
+        if topK < 0 { throw ValidationError("--top-k is \(topK), expected 0 or more") }
+    }
+
+    var options: GenerationOptions {
+        GenerationOptions(
+            maxNewTokens: maxNewTokens,
+            sampling: SamplingParameters(temperature: temperature, topK: topK, topP: topP, seed: seed))
+    }
+}
+
+/// What was written, with `--json`.
+struct WrittenText: Encodable {
+    let text: String
+    let promptTokens: Int
+    let newTokens: Int
+    let tokensPerSecond: Double
+    let prunedFraction: Double
+    let multiplyAddsRemoved: Double
+    let stopReason: String
+
+    init(_ summary: GenerationSummary, by model: DecoderModel, along pathway: Pathway?) {
+        text = summary.text
+        promptTokens = summary.promptTokens
+        newTokens = summary.tokens.count
+        tokensPerSecond = summary.tokensPerSecond
+        prunedFraction = pathway?.prunedFraction(heads: model.configuration.heads) ?? 0
+        multiplyAddsRemoved = PathwayCost(model, along: pathway).removed(from: PathwayCost(model))
+        stopReason = summary.stopReason.rawValue
+    }
+}
