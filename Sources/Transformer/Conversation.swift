@@ -23,8 +23,8 @@ public final class Conversation {
 
     /// Asks a question and writes its answer, which both join the conversation.
     ///
-    /// Where the context has no room for all that was said and `options.maxNewTokens` more (or a quarter of the context,
-    /// if that is less), the earliest turns are forgotten.
+    /// Where the context has no room for all that was said and `options.maxNewTokens` more (or a quarter of the
+    /// context, if that is less), the earliest turns are forgotten.
     ///
     /// - Parameter onText: as in ``InferenceSession/generate(after:options:onText:)``.
     /// - Throws: what that throws; the conversation is then as it was before, but for what was forgotten.
