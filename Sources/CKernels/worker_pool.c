@@ -10,20 +10,36 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
     // About 50 microseconds: longer than the serial code between two steps, short enough to burn nothing
     // while no text is being processed.
     SPINS_BEFORE_PARK = 2000,
-    SPINS_BEFORE_YIELD = 4000,
+    // A step that keeps its caller waiting this long, and as long as so many of the caller's own tasks, waits for a
+    // worker that has lost its processor to another program.
+    STALL = 300000,
+    STALL_TASKS = 4,
+    // Steps are the caller's alone for a while then, in nanoseconds: for twice as long where the last time was just
+    // before, up to the most.
+    SHORTEST_SOLO = 4000000,
+    LONGEST_SOLO = 256000000,
+    SOLOS_APART = 32000000,
 };
 
 typedef void (*work_function)(void *context, int task, int worker);
 
-// A worker's own run of a step's tasks: the step's number above, the next task below.
+// Steps are numbered. A number stands above, a count below: a step and how many tasks it has, or the step that a worker's
+// own run of tasks is of and the next task of it.
+typedef uint64_t numbered;
+
+static inline numbered numbered_count(uint32_t number, int count) { return (uint64_t)number << 32 | (uint32_t)count; }
+static inline uint32_t number_of(numbered value) { return (uint32_t)(value >> 32); }
+static inline int count_of(numbered value) { return (int)(uint32_t)value; }
+
 typedef struct {
-    _Alignas(64) _Atomic uint64_t next;
+    _Alignas(64) _Atomic numbered next;
 } task_run;
 
 struct sp_pool {
@@ -32,24 +48,33 @@ struct sp_pool {
     pthread_t *handles;
 
     pthread_mutex_t parking;
-    pthread_cond_t wake;
+    pthread_cond_t wake;       // of workers: a step has begun
+    pthread_cond_t finished;   // of the caller: a step has ended
     bool stop;
 
     // What one thread writes while others look at it has a cache line of its own.
     _Alignas(64) pthread_mutex_t callers;  // one step at a time
     _Alignas(64) work_function work;
     void *context;
-    int tasks;
     task_run *runs;            // [threads]
-    _Alignas(64) _Atomic uint32_t step;    // raised once per step
-    _Alignas(64) _Atomic int running;      // workers that have not finished the step
-    _Alignas(64) _Atomic int parked;       // workers that wait for `wake`, or are about to
+    uint64_t solo_end;         // in nanoseconds of the clock: until then steps are the caller's alone
+    uint64_t solo_length;
+    _Alignas(64) _Atomic numbered step;
+    _Alignas(64) _Atomic int left;         // tasks of the step that are not done
+    _Atomic bool is_awaited;               // the caller waits for `finished`, or is about to
+    _Alignas(64) _Atomic int parked;       // workers that wait for `wake`, or are about to, and nobody wakes
 };
 
 typedef struct {
     sp_pool *pool;
     int worker;
 } worker_start;
+
+static uint64_t nanoseconds(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
 
 static inline void pause_briefly(void) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -60,62 +85,71 @@ static inline void pause_briefly(void) {
 }
 
 // The first task of a worker's run, which ends where the next worker's starts.
-static int start_of_run(const sp_pool *pool, int worker) {
-    return (int)((int64_t)pool->tasks * worker / pool->threads);
+static int start_of_run(const sp_pool *pool, numbered step, int worker) {
+    return (int)((int64_t)count_of(step) * worker / pool->threads);
 }
 
-// The next task of a worker's run, or -1 where all are taken. Who comes first starts the run.
-static int next_of_run(sp_pool *pool, uint32_t step, int worker) {
-    _Atomic uint64_t *next = &pool->runs[worker].next;
-    const int end = start_of_run(pool, worker + 1);
-    uint64_t seen = atomic_load_explicit(next, memory_order_relaxed);
-    if (seen >> 32 != step) {
-        const uint64_t start = (uint64_t)step << 32 | (uint32_t)start_of_run(pool, worker);
-        if (atomic_compare_exchange_strong_explicit(
-                next, &seen, start, memory_order_relaxed, memory_order_relaxed))
-            seen = start;
+// The next task of a worker's run, or -1 where all are taken. Who comes first starts the run; who comes so late that the
+// step has ended finds it all taken, or a later step's.
+static int next_of_run(sp_pool *pool, numbered step, int worker) {
+    _Atomic numbered *next = &pool->runs[worker].next;
+    const int start = start_of_run(pool, step, worker), end = start_of_run(pool, step, worker + 1);
+    if (start == end) return -1;
+    numbered seen = atomic_load_explicit(next, memory_order_relaxed);
+    while (true) {
+        const int32_t age = (int32_t)(number_of(step) - number_of(seen));
+        const int task = age > 0 ? start : count_of(seen);
+        if (age < 0 || task >= end) return -1;
+        const numbered taken = numbered_count(number_of(step), task + 1);
+        if (atomic_compare_exchange_weak_explicit(next, &seen, taken, memory_order_relaxed, memory_order_relaxed))
+            return task;
     }
-    // Without taking anything, so that many who look do not hold up each other.
-    if ((int)(uint32_t)seen >= end) return -1;
-    const int task = (int)(uint32_t)atomic_fetch_add_explicit(next, 1, memory_order_relaxed);
-    return task < end ? task : -1;
 }
 
-// A worker's own run, then what is left of the others'.
-static void take_tasks(sp_pool *pool, uint32_t step, int worker) {
+// A worker's own run, then what is left of the others'. Returns how many tasks it did. The step cannot end while a task
+// of it is not done, so its work and context stay.
+static int do_tasks(sp_pool *pool, numbered step, int worker) {
+    int done = 0;
     for (int i = 0; i < pool->threads; i++) {
         const int owner = (worker + i) % pool->threads;
-        for (int task; (task = next_of_run(pool, step, owner)) >= 0;) pool->work(pool->context, task, worker);
+        for (int task; (task = next_of_run(pool, step, owner)) >= 0; done++) pool->work(pool->context, task, worker);
     }
+    return done;
 }
 
-// Waits for a step other than `seen`; false when the pool is being destroyed.
-static bool wait_for_step(sp_pool *pool, uint32_t seen) {
+// Waits for a step other than `seen` and returns it; `seen` itself when the pool is being destroyed.
+static numbered wait_for_step(sp_pool *pool, numbered seen) {
     for (int spin = 0; spin < SPINS_BEFORE_PARK; spin++) {
-        if (atomic_load_explicit(&pool->step, memory_order_acquire) != seen) return true;
+        const numbered step = atomic_load_explicit(&pool->step, memory_order_acquire);
+        if (step != seen) return step;
         pause_briefly();
     }
     pthread_mutex_lock(&pool->parking);
     // Either this look at the step sees a new one, or who raised it sees this worker parked.
     atomic_fetch_add_explicit(&pool->parked, 1, memory_order_seq_cst);
-    while (!pool->stop && atomic_load_explicit(&pool->step, memory_order_seq_cst) == seen)
+    numbered step = atomic_load_explicit(&pool->step, memory_order_seq_cst);
+    if (step != seen) atomic_fetch_sub_explicit(&pool->parked, 1, memory_order_relaxed);
+    while (!pool->stop && step == seen) {
         pthread_cond_wait(&pool->wake, &pool->parking);
-    atomic_fetch_sub_explicit(&pool->parked, 1, memory_order_relaxed);
-    bool stop = pool->stop;
+        step = atomic_load_explicit(&pool->step, memory_order_acquire);
+    }
     pthread_mutex_unlock(&pool->parking);
-    return !stop;
+    return step;
 }
 
 static void *worker_main(void *argument) {
     worker_start start = *(worker_start *)argument;
     free(argument);
     sp_pool *pool = start.pool;
-    uint32_t seen = 0;
-    while (wait_for_step(pool, seen)) {
-        // Steps never overlap, so the step only ever advances by one between two looks.
-        seen++;
-        take_tasks(pool, seen, start.worker);
-        atomic_fetch_sub_explicit(&pool->running, 1, memory_order_release);
+    for (numbered seen = 0, step; (step = wait_for_step(pool, seen)) != seen; seen = step) {
+        const int done = do_tasks(pool, step, start.worker);
+        if (done == 0) continue;
+        const bool is_last = atomic_fetch_sub_explicit(&pool->left, done, memory_order_seq_cst) == done;
+        if (is_last && atomic_load_explicit(&pool->is_awaited, memory_order_seq_cst)) {
+            pthread_mutex_lock(&pool->parking);
+            pthread_cond_signal(&pool->finished);
+            pthread_mutex_unlock(&pool->parking);
+        }
     }
     return NULL;
 }
@@ -132,6 +166,7 @@ sp_pool *sp_pool_create(int threads, const char *instruction_set) {
     pthread_mutex_init(&pool->callers, NULL);
     pthread_mutex_init(&pool->parking, NULL);
     pthread_cond_init(&pool->wake, NULL);
+    pthread_cond_init(&pool->finished, NULL);
     if (!pool->handles || !pool->runs) {
         sp_pool_destroy(pool);
         return NULL;
@@ -154,11 +189,11 @@ void sp_pool_destroy(sp_pool *pool) {
     if (!pool) return;
     pthread_mutex_lock(&pool->parking);
     pool->stop = true;
-    pool->tasks = 0;
     pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->parking);
     for (int worker = 1; worker < pool->threads; worker++) pthread_join(pool->handles[worker], NULL);
     pthread_cond_destroy(&pool->wake);
+    pthread_cond_destroy(&pool->finished);
     pthread_mutex_destroy(&pool->parking);
     pthread_mutex_destroy(&pool->callers);
     free(pool->runs);
@@ -172,33 +207,74 @@ const sp_kernels *sp_pool_kernels(const sp_pool *pool) { return pool->kernels; }
 
 const char *sp_pool_instruction_set(const sp_pool *pool) { return pool->kernels->name; }
 
+// Waits until the step's tasks are done. A worker that took none is not waited for: it may not have a processor. Returns
+// when the wait began, in nanoseconds of the clock, or 0 where it was short.
+static uint64_t wait_for_others(sp_pool *pool) {
+    for (int spin = 0; spin < SPINS_BEFORE_PARK; spin++) {
+        if (atomic_load_explicit(&pool->left, memory_order_acquire) == 0) return 0;
+        pause_briefly();
+    }
+    const uint64_t start = nanoseconds();
+    // Without this thread there may be a processor for a worker that has none.
+    pthread_mutex_lock(&pool->parking);
+    atomic_store_explicit(&pool->is_awaited, true, memory_order_seq_cst);
+    while (atomic_load_explicit(&pool->left, memory_order_seq_cst) > 0)
+        pthread_cond_wait(&pool->finished, &pool->parking);
+    atomic_store_explicit(&pool->is_awaited, false, memory_order_relaxed);
+    pthread_mutex_unlock(&pool->parking);
+    return start;
+}
+
+// After a step in which the caller did some tasks in `own` nanoseconds and waited for others in `stall`: goes on alone
+// for a while where that was for a worker without a processor.
+static void notice_stall(sp_pool *pool, uint64_t start, uint64_t own, uint64_t stall, int done) {
+    if (stall < STALL || stall * (uint64_t)done < STALL_TASKS * own) return;
+    const bool is_again = start < pool->solo_end + SOLOS_APART;
+    const uint64_t longer = 2 * pool->solo_length < LONGEST_SOLO ? 2 * pool->solo_length : LONGEST_SOLO;
+    pool->solo_length = is_again ? longer : SHORTEST_SOLO;
+    pool->solo_end = start + own + stall + pool->solo_length;
+}
+
+// Wakes the workers that are parked. Once each: one without a processor is parked no more.
+static void wake_workers(sp_pool *pool) {
+    // Under the lock, so that they have begun to wait.
+    pthread_mutex_lock(&pool->parking);
+    atomic_store_explicit(&pool->parked, 0, memory_order_relaxed);
+    pthread_cond_broadcast(&pool->wake);
+    pthread_mutex_unlock(&pool->parking);
+}
+
+static void do_alone(int tasks, work_function work, void *context) {
+    for (int task = 0; task < tasks; task++) work(context, task, 0);
+}
+
 void sp_pool_run(sp_pool *pool, int tasks, work_function work, void *context) {
     if (tasks <= 0) return;
-    if (tasks == 1) {
-        work(context, 0, 0);
-        return;
-    }
+    if (tasks == 1) return do_alone(tasks, work, context);
     pthread_mutex_lock(&pool->callers);
-    if (pool->threads == 1) {
-        for (int task = 0; task < tasks; task++) work(context, task, 0);
+    const uint64_t start = nanoseconds();
+    if (pool->threads == 1 || start < pool->solo_end) {
+        do_alone(tasks, work, context);
         pthread_mutex_unlock(&pool->callers);
         return;
     }
     pool->work = work;
     pool->context = context;
-    pool->tasks = tasks;
-    atomic_store_explicit(&pool->running, pool->threads - 1, memory_order_relaxed);
-    const uint32_t step = atomic_fetch_add_explicit(&pool->step, 1, memory_order_seq_cst) + 1;
+    atomic_store_explicit(&pool->left, tasks, memory_order_relaxed);
+    const numbered last = atomic_load_explicit(&pool->step, memory_order_relaxed);
+    const numbered step = numbered_count(number_of(last) + 1, tasks);
+    atomic_store_explicit(&pool->step, step, memory_order_seq_cst);
+    uint64_t begun = start;
     if (atomic_load_explicit(&pool->parked, memory_order_seq_cst) > 0) {
-        // Under the lock, so that it has begun to wait.
-        pthread_mutex_lock(&pool->parking);
-        pthread_cond_broadcast(&pool->wake);
-        pthread_mutex_unlock(&pool->parking);
+        wake_workers(pool);
+        begun = nanoseconds();
     }
-    take_tasks(pool, step, 0);
-    for (int spin = 0; atomic_load_explicit(&pool->running, memory_order_acquire) > 0; spin++) {
-        if (spin < SPINS_BEFORE_YIELD) pause_briefly();
-        else sched_yield();
+    const int done = do_tasks(pool, step, 0);
+    uint64_t wait = 0;
+    if (atomic_fetch_sub_explicit(&pool->left, done, memory_order_acq_rel) != done) wait = wait_for_others(pool);
+    if (wait > 0 || begun - start > STALL) {
+        const uint64_t end = nanoseconds(), own = (wait > 0 ? wait : end) - begun;
+        notice_stall(pool, start, own, end - start - own, done);
     }
     pthread_mutex_unlock(&pool->callers);
 }

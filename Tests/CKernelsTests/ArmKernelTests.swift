@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// The kernels for Arm on a processor that is not one: cross-compiled and run under an emulator. On an Arm
-/// processor the suites of `KernelTests.swift` test them directly.
+/// processor the suites beside this one test them directly.
 @Suite(
     .enabled(
         if: ArmEmulation.isInstalled,

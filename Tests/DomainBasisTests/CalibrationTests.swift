@@ -1,9 +1,7 @@
 import Basics
 import DomainBasis
-import Foundation
 import TestSupport
 import Testing
-import Transformer
 
 private struct Reference: Decodable {
     struct CalibrationError: Decodable {

@@ -1,6 +1,5 @@
 import DomainBasis
 import Foundation
-import TestSupport
 import Testing
 
 #if canImport(FoundationXML)

@@ -1,4 +1,6 @@
 import Basics
+import Tokenizers
+import Checkpoints
 import DomainBasis
 import Foundation
 import TestSupport

@@ -1,7 +1,5 @@
 import Basics
-import Checkpoints
 import Evaluation
-import Foundation
 import TestSupport
 import Testing
 

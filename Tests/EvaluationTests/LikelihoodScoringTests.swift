@@ -1,4 +1,6 @@
 import Evaluation
+import Tokenizers
+import Checkpoints
 import Foundation
 import TestSupport
 import Testing

@@ -1,4 +1,5 @@
-import Foundation
+import Tokenizers
+import Checkpoints
 import TestSupport
 import Testing
 import Transformer

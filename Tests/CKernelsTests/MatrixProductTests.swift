@@ -1,7 +1,6 @@
 import CKernels
 import Checkpoints
 import Foundation
-import TestSupport
 import Testing
 
 /// Every instruction set this processor has, against plain double-precision arithmetic on the same weights.
@@ -356,47 +355,5 @@ import Testing
         #expect(sp_matrix_layout(&matrix, SP_TYPE_Q4_1, 16, 64, 16, 48) == 0)
         #expect(sp_matrix_layout(&matrix, SP_TYPE_F32, 1 << 40, 32, 16, 32) == 0)
         #expect(sp_matrix_layout(&matrix, sp_element_type(99), 16, 32, 16, 32) == 0)
-    }
-}
-
-@Suite struct DequantizationTests {
-    /// gguf-py's dequantisation of the same bytes. The arithmetic is the same, so only the order of roundings differs.
-    @Test(arguments: ["F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q4_K", "Q5_K", "Q6_K"])
-    func valuesAgreeWithGgufPy(name: String) throws {
-        let ids: [String: sp_element_type] = [
-            "F32": SP_TYPE_F32, "F16": SP_TYPE_F16, "BF16": SP_TYPE_BF16, "Q4_0": SP_TYPE_Q4_0, "Q4_1": SP_TYPE_Q4_1,
-            "Q5_0": SP_TYPE_Q5_0, "Q5_1": SP_TYPE_Q5_1, "Q8_0": SP_TYPE_Q8_0, "Q4_K": SP_TYPE_Q4_K,
-            "Q5_K": SP_TYPE_Q5_K, "Q6_K": SP_TYPE_Q6_K,
-        ]
-        let tensors = try Fixtures.tensors("types/dequantized.safetensors")
-        let raw = try #require(tensors["\(name).raw"]).values.map { UInt8($0) }
-        let expected = try #require(tensors["\(name).values"]).values
-        var found = [Float](repeating: 0, count: expected.count)
-        sp_dequantize(try #require(ids[name]), raw, expected.count, &found)
-        for (a, b) in zip(found, expected) { #expect(abs(a - b) <= 1e-6 * abs(b)) }
-    }
-}
-
-@Suite struct WorkerPoolTests {
-    /// Every task runs once, with more threads than processors, through both spinning and parked workers.
-    @Test func everyTaskRunsOnce() {
-        let pool = sp_pool_create(7, nil)!
-        defer { sp_pool_destroy(pool) }
-        for round in 0..<300 {
-            let tasks = round % 40
-            var counts = [Int32](repeating: 0, count: max(tasks, 1))
-            counts.withUnsafeMutableBufferPointer { counts in
-                sp_pool_run(
-                    pool, Int32(tasks),
-                    { context, task, _ in context!.assumingMemoryBound(to: Int32.self)[Int(task)] += 1 },
-                    counts.baseAddress)
-            }
-            #expect(counts.allSatisfy { $0 == (tasks == 0 ? 0 : 1) })
-            if round % 100 == 0 { Thread.sleep(forTimeInterval: 0.01) }
-        }
-    }
-
-    @Test func unknownInstructionSetsAreRefused() {
-        #expect(sp_pool_create(1, "no-such-set") == nil)
     }
 }
