@@ -38,7 +38,7 @@ check-format: ## Check the layout of the code
 		grep -E '^[^:]*:[0-9]*: *//' | grep -v PreTokenizer.swift || { echo "comments of more than 120 characters"; false; }
 
 artifacts: model build ## Make the shipped artifacts anew from data/
-	$(TOOL) train --output-dir $(ARTIFACTS)
+	$(TOOL) train --output-dir $(ARTIFACTS) --overwrite
 
 fixtures: model ## Make the tests' reference fixtures anew with transformers
 	python3 -m venv .venv-fixtures

@@ -28,12 +28,17 @@ package struct FileDescriptor: Sendable {
 /// Why the system refused.
 package struct SystemError: Error, CustomStringConvertible {
     package let code: Int32
+    private let words: String?
 
-    package init(code: Int32) { self.code = code }
+    /// - Parameter words: what is wrong; nil for what the system says of the code.
+    package init(code: Int32, words: String? = nil) {
+        self.code = code
+        self.words = words
+    }
 
     /// That of the call that failed just now.
     package static var last: SystemError { SystemError(code: errno) }
 
     /// In words.
-    package var description: String { String(cString: strerror(code)) }
+    package var description: String { words ?? String(cString: strerror(code)) }
 }

@@ -15,11 +15,27 @@ package enum InputFile {
     /// A device may have no end.
     private static let mostBytes = 1 << 30
 
-    /// - Throws: ``SystemError`` where it cannot be opened or read, or is larger than 1 GiB.
-    package static func contents(of url: URL) throws(SystemError) -> Data {
-        let descriptor = open(url.path, O_RDONLY | O_CLOEXEC)
+    /// - Parameter allowingPipes: whether it may be something else than a regular file: opening a pipe waits for who
+    ///   writes into it.
+    /// - Throws: ``SystemError`` where it cannot be opened or read, is larger than 1 GiB, or holds text that takes long
+    ///   to compare.
+    package static func contents(of url: URL, allowingPipes: Bool = false) throws(SystemError) -> Data {
+        let descriptor = open(url.path, O_RDONLY | O_CLOEXEC | (allowingPipes ? 0 : O_NONBLOCK))
         guard descriptor >= 0 else { throw .last }
         defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw .last }
+        guard allowingPipes || [S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT) else {
+            throw SystemError(code: EINVAL, words: "it is not a regular file")
+        }
+        let data = try readToEnd(descriptor)
+        guard !CombiningMarks.areTooMany(in: data) else {
+            throw SystemError(code: EINVAL, words: "it has letters with more than a hundred combining marks")
+        }
+        return data
+    }
+
+    private static func readToEnd(_ descriptor: Int32) throws(SystemError) -> Data {
         var data = Data()
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while true {
@@ -31,4 +47,9 @@ package enum InputFile {
             data.append(contentsOf: buffer[..<count])
         }
     }
+}
+
+extension Data {
+    /// Without the byte order mark that some editors put first.
+    package var withoutByteOrderMark: Data { starts(with: [0xef, 0xbb, 0xbf]) ? Data(dropFirst(3)) : self }
 }

@@ -30,8 +30,8 @@ enum {
 
 typedef void (*work_function)(void *context, int task, int worker);
 
-// Steps are numbered. A number stands above, a count below: a step and how many tasks it has, or the step that a worker's
-// own run of tasks is of and the next task of it.
+// Steps are numbered. A number stands above, a count below: a step and how many tasks it has, or the step that a
+// worker's own run of tasks is of and the next task of it.
 typedef uint64_t numbered;
 
 static inline numbered numbered_count(uint32_t number, int count) { return (uint64_t)number << 32 | (uint32_t)count; }
@@ -89,8 +89,8 @@ static int start_of_run(const sp_pool *pool, numbered step, int worker) {
     return (int)((int64_t)count_of(step) * worker / pool->threads);
 }
 
-// The next task of a worker's run, or -1 where all are taken. Who comes first starts the run; who comes so late that the
-// step has ended finds it all taken, or a later step's.
+// The next task of a worker's run, or -1 where all are taken. Who comes first starts the run; who comes so late that
+// the step has ended finds it all taken, or a later step's.
 static int next_of_run(sp_pool *pool, numbered step, int worker) {
     _Atomic numbered *next = &pool->runs[worker].next;
     const int start = start_of_run(pool, step, worker), end = start_of_run(pool, step, worker + 1);
@@ -207,8 +207,8 @@ const sp_kernels *sp_pool_kernels(const sp_pool *pool) { return pool->kernels; }
 
 const char *sp_pool_instruction_set(const sp_pool *pool) { return pool->kernels->name; }
 
-// Waits until the step's tasks are done. A worker that took none is not waited for: it may not have a processor. Returns
-// when the wait began, in nanoseconds of the clock, or 0 where it was short.
+// Waits until the step's tasks are done. A worker that took none is not waited for: it may not have a processor.
+// Returns when the wait began, in nanoseconds of the clock, or 0 where it was short.
 static uint64_t wait_for_others(sp_pool *pool) {
     for (int spin = 0; spin < SPINS_BEFORE_PARK; spin++) {
         if (atomic_load_explicit(&pool->left, memory_order_acquire) == 0) return 0;

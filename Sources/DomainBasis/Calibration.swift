@@ -46,7 +46,7 @@ public func expectedCalibrationError(probabilities: [Double], labels: [Double]) 
     var probabilitySums = counts
     var labelSums = counts
     for (probability, label) in zip(probabilities, labels) {
-        let bin = min(Int(probability * Double(bins)), bins - 1)
+        let bin = min(Int(min(max(probability, 0), 1) * Double(bins)), bins - 1)
         counts[bin] += 1
         probabilitySums[bin] += probability
         labelSums[bin] += label

@@ -100,12 +100,16 @@ public enum AnswerScoring {
         (0..<26).contains(index) ? Character(UnicodeScalar(UInt8(ascii: "A") + UInt8(index))) : nil
     }
 
+    /// Characters of a prediction in which an option is looked for: expressions take time in the square of them.
+    private static let mostRead = 2000
+
     /// The option letter that a prediction settles on, or nil.
     ///
     /// In this order: a letter alone; a letter at the start followed by a mark; "answer is X"; a letter in
     /// parentheses or followed by a mark; the text of exactly one option.
     public static func chosenOption(in prediction: String, options: [(letter: Character, text: String)]) -> Character? {
-        let text = prediction.trimmed
+        // A model may write anything: what settles on an option does so early.
+        let text = String(prediction.trimmed.prefix(mostRead))
         let letters = Set(options.map(\.letter))
         func valid(_ candidate: Substring?) -> Character? {
             candidate?.last.flatMap { letter in letters.contains(letter) ? letter : nil }

@@ -1,15 +1,16 @@
 import Basics
 
-/// The records of a file of comma-separated values, as RFC 4180 has them: fields may stand in double quotes, may then
-/// hold commas, line breaks and doubled quotes.
-struct CommaSeparatedValues {
+/// The records of comma-separated values, as RFC 4180 has them: fields may stand in double quotes, may then hold
+/// commas, line breaks and doubled quotes.
+enum CommaSeparatedValues {
     struct Record: Equatable {
         /// The line, from 1, that the record starts on.
         let line: Int
         var fields: [String]
     }
 
-    let records: [Record]
+    /// Of one record.
+    private static let mostFields = 1000
 
     /// What is wrong, and on which line.
     struct Malformed: Error {
@@ -17,12 +18,15 @@ struct CommaSeparatedValues {
         let detail: String
     }
 
-    /// - Parameter bytes: UTF-8; empty lines are skipped.
-    init(_ bytes: Data) throws(Malformed) {
+    /// Hands `body` one record after the other, as there may be many, until it wants no more.
+    ///
+    /// - Parameters:
+    ///   - bytes: UTF-8; empty lines are skipped.
+    ///   - body: returns whether to go on.
+    static func forEachRecord(of bytes: Data, _ body: (Record) throws -> Bool) throws {
         enum State {
             case fieldStart, plain, quoted, quoteEnded
         }
-        var records: [Record] = []
         var (line, start) = (1, 1)
         var state = State.fieldStart
         var fields: [String] = []
@@ -33,17 +37,18 @@ struct CommaSeparatedValues {
             guard let text = String(validating: field, as: UTF8.self) else {
                 throw Malformed(line: start, detail: "is not UTF-8")
             }
+            guard fields.count < mostFields else {
+                throw Malformed(line: start, detail: "has more than \(mostFields) fields")
+            }
             fields.append(text)
             field = []
             state = .fieldStart
         }
-        func endRecord() throws(Malformed) {
-            let isEmpty = fields.isEmpty && field.isEmpty && state == .fieldStart
-            if !isEmpty {
-                try endField()
-                records.append(Record(line: start, fields: fields))
-            }
-            fields = []
+        func endRecord() throws -> Bool {
+            if fields.isEmpty, field.isEmpty, state == .fieldStart { return true }
+            try endField()
+            defer { fields = [] }
+            return try body(Record(line: start, fields: fields))
         }
         for byte in bytes {
             if state == .quoted {
@@ -57,7 +62,7 @@ struct CommaSeparatedValues {
             }
             switch byte {
             case UInt8(ascii: "\n"):
-                try endRecord()
+                guard try endRecord() else { return }
                 line += 1
                 start = line
             case UInt8(ascii: "\r"): break
@@ -82,7 +87,6 @@ struct CommaSeparatedValues {
             }
         }
         guard state != .quoted else { throw Malformed(line: quoteLine, detail: "opens a quote that is never closed") }
-        try endRecord()
-        self.records = records
+        _ = try endRecord()
     }
 }

@@ -34,12 +34,21 @@ public enum DatasetFormat: String, Sendable, CaseIterable, Codable {
         }
     }
 
+    private static func fieldsOfFirstRecord(of data: Data) -> Int? {
+        var count: Int?
+        try? CommaSeparatedValues.forEachRecord(of: data) { record in
+            count = record.fields.count
+            return false
+        }
+        return count
+    }
+
     /// The format of a file, by its first line; nil where that is none of them.
     init?(detectedIn data: Data, fileExtension: String) {
         let text = data.drop { [0x09, 0x0a, 0x0d, 0x20].contains($0) }
         guard text.first == UInt8(ascii: "{") else {
             let isTable = fileExtension.lowercased() == "csv" && !text.isEmpty
-            guard isTable || (try? CommaSeparatedValues(data))?.records.first?.fields.count == 6 else { return nil }
+            guard isTable || Self.fieldsOfFirstRecord(of: data) == 6 else { return nil }
             self = .mmlu
             return
         }

@@ -13,16 +13,24 @@ public struct DatasetImport: Sendable {
     ///   cannot be read, is of no known format or holds no questions.
     public init(_ files: [URL], format: DatasetFormat? = nil, description: String? = nil) throws(EvaluationError) {
         var format = format
+        var detectedFormat: DatasetFormat?
         var ids: Set<String> = []
         for file in files {
-            let data = try Self.contents(of: file)
-            guard let known = format ?? DatasetFormat(detectedIn: data, fileExtension: file.pathExtension) else {
+            let data = try EvaluationError.contents(of: file, allowingPipes: true).withoutByteOrderMark
+            let detected = DatasetFormat(detectedIn: data, fileExtension: file.pathExtension)
+            if let first = detectedFormat, let detected, detected != first {
+                throw .malformed(
+                    file: file.path,
+                    detail: "is of \(detected.rawValue), those before it of \(first.rawValue); import them apart")
+            }
+            guard let known = format ?? detected else {
                 throw .malformed(
                     file: file.path,
                     detail: "is of no known format; expected the published files of "
                         + DatasetFormat.allCases.map(\.rawValue).joined(separator: ", ")
                         + "; name the format by --format to see what is wrong")
             }
+            if format == nil { detectedFormat = known }
             format = known
             let stem = file.deletingPathExtension().lastPathComponent
             let subject = known == .mmlu ? Self.subject(ofFile: stem) : nil
@@ -65,12 +73,6 @@ public struct DatasetImport: Sendable {
         try WholeFile.write(json: scenarios, to: url)
     }
 
-    /// Without the byte order mark that some editors put first.
-    private static func contents(of file: URL) throws(EvaluationError) -> Data {
-        let data = try EvaluationError.contents(of: file)
-        return data.starts(with: [0xef, 0xbb, 0xbf]) ? Data(data.dropFirst(3)) : data
-    }
-
     /// `college_biology_test` is about college biology.
     private static func subject(ofFile stem: String) -> String {
         var words = stem.split(separator: "_")
@@ -85,12 +87,13 @@ public struct DatasetImport: Sendable {
         do {
             if format == .mmlu {
                 var questions: [(Int, PublishedQuestion)] = []
-                for record in try CommaSeparatedValues(data).records {
+                let header = ["question", "a", "b", "c", "d", "answer"]
+                try CommaSeparatedValues.forEachRecord(of: data) { record in
                     line = record.line
-                    if line == 1, record.fields.map({ $0.lowercased() }) == ["question", "a", "b", "c", "d", "answer"] {
-                        continue
+                    if line > 1 || record.fields.map({ $0.lowercased() }) != header {
+                        questions.append((line, try PublishedQuestion(record: record.fields)))
                     }
-                    questions.append((line, try PublishedQuestion(record: record.fields)))
+                    return true
                 }
                 return questions
             }

@@ -24,9 +24,9 @@ public enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible
     /// Runs that stand on one page are of several models.
     case differentModels([String])
 
-    /// What a file or pipe holds.
-    static func contents(of url: URL) throws(EvaluationError) -> Data {
-        try read(url) { url throws(SystemError) in try InputFile.contents(of: url) }
+    /// What a file holds, or a pipe where that is allowed.
+    static func contents(of url: URL, allowingPipes: Bool = false) throws(EvaluationError) -> Data {
+        try read(url) { url throws(SystemError) in try InputFile.contents(of: url, allowingPipes: allowingPipes) }
     }
 
     /// What a file of ours holds; nil where there is none.

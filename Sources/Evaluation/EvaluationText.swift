@@ -22,13 +22,25 @@ public struct EvaluationText: Sendable, Equatable {
         let group: String?
     }
 
+    private static func explain(_ error: any Error) -> String {
+        if case DecodingError.typeMismatch(_, let context) = error, let key = context.codingPath.last?.stringValue,
+            key != "text"
+        {
+            return "its \"\(key)\" is not a string"
+        }
+        return "is not a JSON object with a string \"text\""
+    }
+
     /// Reads a file of JSON lines `{"text", "scenario", "group"}`, the last two optional.
     public static func read(_ url: URL) throws(EvaluationError) -> [EvaluationText] {
-        let data = try EvaluationError.contents(of: url)
+        let data = try EvaluationError.contents(of: url, allowingPipes: true)
         var texts: [EvaluationText] = []
         for (number, line) in JSONLines.lines(of: data) {
-            guard let decoded = try? JSONDecoder().decode(Line.self, from: line) else {
-                throw .unusableText(file: url.path, line: number, detail: "is not a JSON object with a string \"text\"")
+            let decoded: Line
+            do {
+                decoded = try JSONDecoder().decode(Line.self, from: line)
+            } catch {
+                throw .unusableText(file: url.path, line: number, detail: Self.explain(error))
             }
             texts.append(
                 EvaluationText(text: decoded.text, scenario: decoded.scenario, group: decoded.group, line: number))

@@ -73,10 +73,13 @@ public struct PathwayRecord: Sendable, Codable, Equatable {
 }
 
 extension PathwayRecord {
-    /// Whether every domain has its numbers, and the model the heads that run.
+    /// Whether every domain has its numbers, and the model the heads that run, of which a page can draw all.
     var isConsistent: Bool {
-        relevance.count == domains.count && mixture.count == domains.count && (1...100_000).contains(heads)
-            && keptHeads.allSatisfy { $0.allSatisfy((0..<heads).contains) }
+        relevance.count == domains.count && mixture.count == domains.count && (1...4096).contains(heads)
+            && heads * keptHeads.count <= UnitTable.mostDrawn
+            && keptHeads.allSatisfy { kept in
+                kept.allSatisfy((0..<heads).contains) && zip(kept, kept.dropFirst()).allSatisfy(<)
+            }
     }
 
     /// Whether both are of models with as many layers and heads.

@@ -26,6 +26,11 @@ public struct ResultsFolder {
                         folder: url.relativePath,
                         detail: "a run of this name exists; add --resume or choose another name")
                 }
+                if Self.isBarelyMade(url) {
+                    isResumed = false
+                    try WholeFile.write(json: configuration, to: url.appending(path: Self.configurationFile))
+                    return
+                }
                 guard let earlier = Self.configuration(of: url) else {
                     throw EvaluationError.unusableRun(
                         folder: url.relativePath,
@@ -48,6 +53,12 @@ public struct ResultsFolder {
         }
         isResumed = false
         try WholeFile.write(json: configuration, to: url.appending(path: Self.configurationFile))
+    }
+
+    /// Whether a run was stopped before its configuration was in its folder.
+    private static func isBarelyMade(_ folder: URL) -> Bool {
+        let names = try? FileManager.default.contentsOfDirectory(atPath: folder.path)
+        return names?.allSatisfy { $0.hasPrefix(".dat.nosync") } ?? false
     }
 
     /// Writes the summary whole or not at all.

@@ -64,16 +64,17 @@ public struct ScenarioSet: Sendable {
         self.scenarios = scenarios
     }
 
-    /// Reads every `.json` file of `<directory>/<name>`, each a list of scenarios. A name that ends in `.json` is the
-    /// path of a single such file, wherever it is; the set is then named after the file.
+    /// Reads every `.json` file of `<directory>/<name>`, each a list of scenarios. A name with a slash in it is the
+    /// path of such a folder, one that ends in `.json` the path of a single such file, wherever they are; the set is
+    /// then named after folder or file.
     public init(_ name: String, in directory: URL) throws(EvaluationError) {
+        let files = FileManager.default
         let isFile = name.hasSuffix(".json")
-        guard isFile || !name.contains("/") && !name.hasPrefix(".") else {
+        let folder = name.contains("/") ? URL(fileURLWithPath: name) : directory.appending(path: name)
+        guard isFile || !name.hasPrefix(".") || name.contains("/") else {
             throw .unknownDataset(name, directory: directory.relativePath, known: Self.names(in: directory))
         }
-        let urls =
-            isFile
-            ? [URL(fileURLWithPath: name)] : FileManager.default.jsonFiles(in: directory.appending(path: name))
+        let urls = isFile ? [URL(fileURLWithPath: name)] : files.jsonFiles(in: folder)
         var scenarios: [Scenario] = []
         var seen: Set<String> = []
         for url in urls {
@@ -98,7 +99,9 @@ public struct ScenarioSet: Sendable {
             if let file = urls.first { throw .malformed(file: file.path, detail: "holds no scenarios") }
             throw .unknownDataset(name, directory: directory.path, known: Self.names(in: directory))
         }
-        self.init(name: isFile ? urls[0].deletingPathExtension().lastPathComponent : name, scenarios: scenarios)
+        self.init(
+            name: isFile ? urls[0].deletingPathExtension().lastPathComponent : folder.lastPathComponent,
+            scenarios: scenarios)
     }
 
     /// Why a scenario cannot be answered or scored; nil where it can.
@@ -131,12 +134,30 @@ public struct ScenarioSet: Sendable {
             .sorted()
     }
 
+    /// "scenario 3, turn 1, task_type", counted from 1.
+    private static func place(_ context: DecodingError.Context) -> String {
+        var parts: [String] = []
+        for key in context.codingPath {
+            guard let index = key.intValue else {
+                parts.append(key.stringValue)
+                continue
+            }
+            if parts.last == Scenario.CodingKeys.turns.stringValue { parts.removeLast() }
+            parts.append("\(parts.isEmpty ? "scenario" : parts.count == 1 ? "turn" : "item") \(index + 1)")
+        }
+        return parts.isEmpty ? "the file" : parts.joined(separator: ", ")
+    }
+
     private static func explain(_ error: any Error) -> String {
         switch error {
         case DecodingError.keyNotFound(let key, _): "a scenario has no \"\(key.stringValue)\""
-        case DecodingError.dataCorrupted(let context), DecodingError.typeMismatch(_, let context),
-            DecodingError.valueNotFound(_, let context):
-            context.debugDescription
+        case DecodingError.dataCorrupted(let context)
+        where context.codingPath.last?.stringValue == Scenario.Turn.CodingKeys.taskType.stringValue:
+            "\(Self.place(context)) is not one of "
+                + Scenario.TaskType.allCases.map(\.rawValue).joined(separator: ", ")
+        case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
+            "\(Self.place(context)) is of another type"
+        case DecodingError.dataCorrupted(let context): context.debugDescription
         default: "\(error)"
         }
     }

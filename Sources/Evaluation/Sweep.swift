@@ -11,6 +11,15 @@ public final class Sweep {
     /// As given, and with the digest of the scenarios that are answered.
     public let configuration: SweepConfiguration
     private let sets: [ScenarioSet]
+    /// The datasets of which not all scenarios are answered.
+    public let sampled: [Sample]
+
+    /// How many scenarios of a dataset are answered.
+    public struct Sample: Sendable, Equatable {
+        public let dataset: String
+        public let answered: Int
+        public let scenarios: Int
+    }
 
     public init(
         _ model: DecoderModel, _ artifacts: PruningArtifacts, _ configuration: SweepConfiguration, dataDirectory: URL
@@ -20,12 +29,15 @@ public final class Sweep {
         // Whether these artifacts can be compiled so is known before anything is written.
         _ = try compiler.compile(compiler.domainAverage, configuration.compilation(.strength(0)))
         let directory = dataDirectory.appending(path: "test")
-        sets = try configuration.datasets.map { name in
-            let set = try ScenarioSet(name, in: directory)
+        let whole = try configuration.datasets.map { try ScenarioSet($0, in: directory) }
+        sets = whole.map { set in
             guard let samples = configuration.samples, samples < set.scenarios.count else { return set }
             var generator = SplitMix64(seed: configuration.seed)
             let chosen = set.scenarios.indices.shuffled(using: &generator).prefix(samples).sorted()
             return ScenarioSet(name: set.name, scenarios: chosen.map { set.scenarios[$0] })
+        }
+        sampled = zip(whole, sets).filter { $0.scenarios.count > $1.scenarios.count }.map {
+            Sample(dataset: $0.name, answered: $1.scenarios.count, scenarios: $0.scenarios.count)
         }
         var names: Set<String> = []
         for set in sets {

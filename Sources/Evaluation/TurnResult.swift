@@ -67,13 +67,15 @@ public struct TurnResult: Sendable, Codable, Equatable {
 }
 
 extension TurnResult {
-    /// Whether its numbers are such as a run writes: shares in [0, 1], times and counts not negative.
+    /// Whether its numbers are such as a run writes: shares in [0, 1], times and counts not negative, none too large to
+    /// be drawn.
     var isConsistent: Bool {
         [score, prunedFraction, strength].allSatisfy { $0.map((0...1).contains) ?? true }
             && [promptSeconds, generationSeconds, compileMilliseconds].allSatisfy {
                 $0.map { 0 <= $0 && $0 < 1e12 } ?? true
             }
             && [promptTokens, newTokens, generationPasses].allSatisfy { $0.map { 0 <= $0 && $0 < 1 << 40 } ?? true }
+            && [likelihood?.answerNLL, likelihood?.klToDense].allSatisfy { $0.map { abs($0) < 1e12 } ?? true }
     }
 }
 

@@ -60,6 +60,9 @@ enum ArtifactFiles {
             guard arrays.allSatisfy({ $0.count == layers }) else {
                 throw .inconsistentArtifacts("the calibration of \(regime.rawValue) is not one of \(layers) layers")
             }
+            guard (calibration.errorBefore + calibration.errorAfter).allSatisfy((0...1).contains) else {
+                throw .inconsistentArtifacts("the calibration errors of \(regime.rawValue) are not all in 0 to 1")
+            }
             let range = TemperatureCalibration.range
             guard calibration.temperatures.allSatisfy(range.contains) else {
                 throw .inconsistentArtifacts(
@@ -70,10 +73,18 @@ enum ArtifactFiles {
     }
 
     /// The whitelist, of the foundation layers that the manifest says.
+    ///
+    /// - Parameter shape: of the model whose heads it must name; nil where that is not known.
     static func readWhitelist(
-        in directory: URL, of manifest: PruningArtifacts.Manifest
+        in directory: URL, of manifest: PruningArtifacts.Manifest, _ shape: Shape? = nil
     ) throws(PruningError) -> Whitelist {
         let result = try readJSON(Whitelist.self, whitelist, in: directory)
+        if let shape {
+            let heads = 0..<shape.heads
+            guard result.heads.count == shape.layers, result.heads.allSatisfy({ $0.allSatisfy(heads.contains) }) else {
+                throw .inconsistentArtifacts("the whitelist names heads the model does not have")
+            }
+        }
         guard result.foundationLayers == manifest.foundationLayers, result.foundationLayers >= 0 else {
             throw .inconsistentArtifacts("the whitelist and the manifest do not agree on the foundation layers")
         }

@@ -13,18 +13,28 @@ final class ArtifactPlace {
     private var lock: FileLock?
 
     /// - Throws: ``PruningError/foreignFolder(_:)`` where something stands there that is not artifacts: it would be
-    ///   lost.
-    init(_ place: URL) throws(PruningError) {
+    ///   lost; ``PruningError/finishedArtifacts(_:)`` where artifacts do and may not be replaced.
+    init(_ place: URL, overwriting: Bool) throws(PruningError) {
         output = place.resolvingSymlinksInPath()
         partial = URL(fileURLWithPath: output.path + ".partial")
         old = URL(fileURLWithPath: output.path + ".old")
-        for place in [output, partial, old] where !Self.mayBeReplaced(place) {
+        for place in [output, partial, old] where !Self.mayBeReplaced(place, isFinished: place == output) {
             throw .foreignFolder(place.relativePath)
+        }
+        let manifest = output.appending(path: ArtifactFiles.manifest).path
+        guard overwriting || !FileManager.default.fileExists(atPath: manifest) else {
+            throw .finishedArtifacts(place.relativePath)
         }
     }
 
-    /// Whether nothing stands there, or an empty folder, or artifacts: finished ones or the stages of a stopped run.
-    private static func mayBeReplaced(_ place: URL) -> Bool {
+    private struct ManifestOfAnyVersion: Decodable {
+        let formatVersion: Int
+        let domains: [String]
+    }
+
+    /// Whether nothing stands there, or an empty folder, or artifacts: finished ones, or what a stopped run made or had
+    /// not yet removed.
+    private static func mayBeReplaced(_ place: URL, isFinished: Bool) -> Bool {
         let files = FileManager.default
         guard let type = try? files.attributesOfItem(atPath: place.path)[.type] as? FileAttributeType else {
             return true
@@ -32,7 +42,12 @@ final class ArtifactPlace {
         guard type == .typeDirectory, let all = try? files.contentsOfDirectory(atPath: place.path) else { return false }
         // Beside them may lie what a killed process was writing, and what a Mac remembers of the folder.
         let names = all.filter { !$0.hasPrefix(".dat.nosync") && $0 != ".DS_Store" }
-        return names.isEmpty || names.contains(ArtifactFiles.manifest) && Set(names).isSubset(of: ArtifactFiles.names)
+        guard Set(names).isSubset(of: ArtifactFiles.names),
+            names.allSatisfy({ files.isRegularFile(atPath: place.appending(path: $0).path) == true })
+        else { return false }
+        guard isFinished, !names.isEmpty else { return true }
+        // Other programs have files of that name.
+        return (try? ArtifactFiles.readJSON(ManifestOfAnyVersion.self, ArtifactFiles.manifest, in: place)) != nil
     }
 
     /// Keeps an earlier run's stages only where they were made from the same inputs.

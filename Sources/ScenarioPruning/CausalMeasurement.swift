@@ -44,7 +44,8 @@ public struct CausalMeasurement {
             guard let sums = sums[kind], let tokens = tokens[kind], let texts = texts[kind] else {
                 return sums[kind] == nil && tokens[kind] == nil && texts[kind] == nil
             }
-            guard sums.count == values * pools.count, sums.allSatisfy(\.isFinite), tokens.count == pools.count,
+            guard sums.count == values * pools.count,
+                sums.allSatisfy((0...Double(Float.greatestFiniteMagnitude)).contains), tokens.count == pools.count,
                 texts.count == pools.count
             else { return false }
             return pools.indices.allSatisfy { domain in
@@ -141,8 +142,10 @@ public struct CausalMeasurement {
                         }
                         return try reading.divergence(of: text, along: pathway, from: layer)
                     }
+                    guard measured.allSatisfy(\.isFinite) else { throw DecoderError.notANumber }
                     for (i, value) in measured.enumerated() {
-                        state.sums[kind]![i * domains + domain] += value * Double(text.tokenCount)
+                        // A divergence of next to nothing may be rounded to less.
+                        state.sums[kind]![i * domains + domain] += max(value, 0) * Double(text.tokenCount)
                     }
                     state.tokens[kind]![domain] += text.tokenCount
                     state.texts[kind]![domain] += 1

@@ -61,7 +61,8 @@ public struct ModelMeasurements: Sendable {
     ) -> [Importance] {
         PruningCriterion.allCases.compactMap { criterion in
             guard let tensor = tensors[ArtifactFiles.tensorName(.heads, criterion)], tensor.shape.count == 3,
-                tensor.shape[0] == layers, tensor.shape[2] == domains, tensor.values.allSatisfy(\.isFinite)
+                tensor.shape[0] == layers, tensor.shape[2] == domains, tensor.values.allSatisfy(\.isFinite),
+                layers * tensor.shape[1] <= UnitTable.mostDrawn
             else { return nil }
             return Importance(
                 criterion: criterion.rawValue,

@@ -58,14 +58,16 @@ public struct OfflineTraining {
     private let validation: [TextPool]
     private let heldOut: [TextPool]
 
+    /// - Parameter overwriting: whether finished artifacts that stand at `output` give way to new ones.
     /// - Throws: ``TextPoolError`` where a pool is missing or malformed; ``PruningError`` where something stands at
-    ///   `output` that is not artifacts, or the domains repeat or are none.
+    ///   `output` that may not be replaced, or the domains repeat or are none.
     public init(
-        _ model: DecoderModel, _ options: Options, output: URL, onProgress: @escaping (Progress) -> Void = { _ in }
+        _ model: DecoderModel, _ options: Options, output: URL, overwriting: Bool = false,
+        onProgress: @escaping (Progress) -> Void = { _ in }
     ) throws {
         self.model = model
         self.options = options
-        place = try ArtifactPlace(output)
+        place = try ArtifactPlace(output, overwriting: overwriting)
         self.onProgress = onProgress
         reader = try FeatureReader(model)
         guard !options.domains.isEmpty, Set(options.domains).count == options.domains.count else {
@@ -151,10 +153,10 @@ public struct OfflineTraining {
     /// Runs the stages after the first, whose order of channels the model has.
     private func runRemainingStages(_ manifest: PruningArtifacts.Manifest) throws -> PruningArtifacts {
         let shape = ArtifactFiles.Shape(model.configuration, domains: options.domains.count)
-        let (probes, accuracy) = try stage(
+        let (probes, _) = try stage(
             .probes, read: { try ArtifactFiles.readProbes(in: partial, shape) }, make: trainProbes,
             write: { try ArtifactFiles.writeProbes($0.0, accuracy: $0.1, in: partial) })
-        let temperatures = try stage(
+        _ = try stage(
             .calibration,
             read: { try ArtifactFiles.readTemperatures(in: partial, layers: shape.layers) },
             make: { try calibrate(probes) },
@@ -169,8 +171,8 @@ public struct OfflineTraining {
                     make: { try measureCausal(measured, budget) },
                     write: { try ArtifactFiles.writeImportance($0, in: partial) })
             } ?? measured
-        let whitelist = try stage(
-            .whitelist, read: { try ArtifactFiles.readJSON(Whitelist.self, ArtifactFiles.whitelist, in: partial) },
+        _ = try stage(
+            .whitelist, read: { try ArtifactFiles.readWhitelist(in: partial, of: manifest, shape) },
             make: {
                 guard let energy = importance.heads.tables[.axisEnergy] else {
                     throw PruningError.unmeasuredCriterion(PruningCriterion.axisEnergy.rawValue, measured: [])
@@ -179,10 +181,10 @@ public struct OfflineTraining {
             },
             write: { try ArtifactFiles.writeJSON($0, ArtifactFiles.whitelist, in: partial) })
         try ArtifactFiles.remove(ArtifactFiles.causalState, in: partial)
+        // Before earlier artifacts give way to them.
+        let artifacts = try PruningArtifacts(contentsOf: partial, for: model)
         try place.finish()
-        return PruningArtifacts(
-            manifest: manifest, probes: probes, validationAccuracy: accuracy, temperatures: temperatures,
-            channelOrder: model.channelOrder!, importance: importance, whitelist: whitelist)
+        return artifacts
     }
 
     private func stage<Value>(

@@ -67,7 +67,7 @@ public struct PruningArtifacts: Sendable {
         temperatures = try ArtifactFiles.readTemperatures(in: directory, layers: shape.layers)
         channelOrder = try ArtifactFiles.readChannelOrder(in: directory)
         importance = try ArtifactFiles.readImportance(in: directory, shape)
-        whitelist = try ArtifactFiles.readWhitelist(in: directory, of: manifest)
+        whitelist = try ArtifactFiles.readWhitelist(in: directory, of: manifest, shape)
         try check(shape)
     }
 
@@ -119,8 +119,5 @@ public struct PruningArtifacts: Sendable {
         if let domain = domains.first(where: { manifest.poolDigests["answered/\($0)"] == nil }) {
             throw .inconsistentArtifacts("the domain \(domain) is none of those that they were made from")
         }
-        guard whitelist.heads.count == shape.layers,
-            whitelist.heads.allSatisfy({ $0.allSatisfy((0..<shape.heads).contains) })
-        else { throw .inconsistentArtifacts("the whitelist names heads the model does not have") }
     }
 }

@@ -15,6 +15,8 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
     case placeInUse(String)
     /// Artifacts would take the place of something else.
     case foreignFolder(String)
+    /// Artifacts would take the place of others.
+    case finishedArtifacts(String)
     case emptyDescription
     /// To be trained for, but not distinct or none.
     case domains([String])
@@ -45,6 +47,8 @@ public enum PruningError: Error, Equatable, Sendable, CustomStringConvertible {
             "another `train` is making artifacts at \(path); wait for it, or choose another --output-dir"
         case .foreignFolder(let path):
             "\(path) is there and is not a folder of artifacts alone; it is left as it is, choose another --output-dir"
+        case .finishedArtifacts(let path):
+            "\(path) holds finished artifacts; add --overwrite to replace them, or choose another --output-dir"
         case .unmeasuredCriterion(let name, let measured):
             "the artifacts hold no \(name) importance; measure it with `subspacepath train` (see its --importance, "
                 + "--causal-tokens and --feed-forward-tokens), or choose another --criterion"

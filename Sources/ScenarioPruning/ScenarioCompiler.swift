@@ -32,6 +32,8 @@ public struct CompiledScenario: Sendable {
     /// blocks were pruned as well.
     public let requestedFraction: Double
     public let reachedFraction: Double
+    /// Whether they are of the heads.
+    let countsHeads: Bool
     /// The largest of the shares of one unit: what is reached may be off by half of it.
     let largestShare: Double
     /// The fraction of heads that do not run.
@@ -48,17 +50,21 @@ public struct CompiledScenario: Sendable {
     /// From the description to the pathway.
     public var milliseconds: Double { diagnoseMilliseconds + compileMilliseconds }
 
-    /// What a user should know: a fallback, or a budget that was not reached.
+    /// What a user should know: that the artifacts tell little of this scenario, or a budget that was not reached.
     public var warnings: [String] {
         var warnings: [String] = []
         if diagnosis.isFallback {
             warnings.append("no domain is relevant to this scenario; what is pruned goes by the average over domains")
+        } else if diagnosis.regime == .outOfDomain {
+            warnings.append(
+                "the description looks like none of \(domains.joined(separator: ", ")); what is pruned goes by those "
+                    + "that it is most like")
         }
         if requestedFraction - reachedFraction > max(0.005, largestShare) {
             warnings.append(
-                formatted(
-                    "%.1f%% were to be pruned, %.1f%% could be: the rest is always kept",
-                    100 * requestedFraction, 100 * reachedFraction))
+                formatted("%.1f%% of the ", 100 * requestedFraction) + (countsHeads ? "heads" : "multiply-adds")
+                    + formatted(" were to be pruned, %.1f%% could be: the rest is always kept", 100 * reachedFraction)
+                    + (countsHeads ? "" : ", or not among what may be pruned"))
         }
         return warnings
     }
@@ -143,7 +149,7 @@ public final class ScenarioCompiler {
         let removed = PathwayCost(model, along: pathway).removed(from: dense)
         return CompiledScenario(
             pathway: pathway, domains: artifacts.domains, diagnosis: diagnosis, requestedFraction: fraction,
-            reachedFraction: options.units == [.heads] ? pruned : removed,
+            reachedFraction: options.units == [.heads] ? pruned : removed, countsHeads: options.units == [.heads],
             largestShare: (contests.flatMap(\.contest.costs).max() ?? 0) / whole, prunedFraction: pruned,
             multiplyAddsRemoved: removed, diagnoseMilliseconds: diagnoseMilliseconds,
             compileMilliseconds: 1000 * (clock.now - start).inSeconds,

@@ -16,18 +16,48 @@ struct SpecialTokens: Sendable {
     /// By their bytes: hashing strings takes time in the square of a run of combining marks.
     private let ids: [[UInt8]: Int]
     private let control: Set<Int>
-    /// Tokens by their first byte, longest first.
-    private let byFirstByte: [UInt8: [(bytes: [UInt8], id: Int)]]
+    /// A place in a token's text: the tokens that end there, and where each next byte leads.
+    private struct Node {
+        var ids: [Int] = []
+        var next: [UInt8: Int] = [:]
+    }
+
+    /// The tokens' texts as a tree, from the first node on.
+    private var nodes = [Node()]
 
     init(_ tokens: [Token]) {
         ids = Dictionary(tokens.map { (Array($0.text.utf8), $0.id) }, uniquingKeysWith: { first, _ in first })
         control = Set(tokens.filter(\.isControl).map(\.id))
-        var table: [UInt8: [(bytes: [UInt8], id: Int)]] = [:]
-        for token in tokens {
-            let bytes = Array(token.text.utf8)
-            table[bytes[0], default: []].append((bytes, token.id))
+        for token in tokens { add(token) }
+    }
+
+    private mutating func add(_ token: Token) {
+        var node = 0
+        for byte in token.text.utf8 {
+            if let next = nodes[node].next[byte] {
+                node = next
+            } else {
+                nodes.append(Node())
+                nodes[node].next[byte] = nodes.count - 1
+                node = nodes.count - 1
+            }
         }
-        byFirstByte = table.mapValues { $0.sorted { ($1.bytes.count, $0.id) < ($0.bytes.count, $1.id) } }
+        nodes[node].ids.append(token.id)
+    }
+
+    /// The longest token that `text` begins with, of several of one text the one with the smallest id.
+    private func longest(
+        at text: Substring.UTF8View, recognizingControl: Bool
+    ) -> (id: Int, end: Substring.UTF8View.Index)? {
+        var found: (Int, Substring.UTF8View.Index)?
+        var (node, index) = (0, text.startIndex)
+        while index < text.endIndex, let next = nodes[node].next[text[index]] {
+            node = next
+            text.formIndex(after: &index)
+            let ids = nodes[node].ids.lazy.filter { recognizingControl || !control.contains($0) }
+            if let id = ids.min() { found = (id, index) }
+        }
+        return found
     }
 
     func id(of text: String) -> Int? { ids[Array(text.utf8)] }
@@ -43,17 +73,13 @@ struct SpecialTokens: Sendable {
         var textStart = utf8.startIndex
         var index = utf8.startIndex
         while index < utf8.endIndex {
-            guard
-                let token = byFirstByte[utf8[index]]?.first(where: {
-                    (recognizingControl || !control.contains($0.id)) && utf8[index...].starts(with: $0.bytes)
-                })
-            else {
+            guard let token = longest(at: utf8[index...], recognizingControl: recognizingControl) else {
                 utf8.formIndex(after: &index)
                 continue
             }
             if textStart < index { pieces.append(.text(text[textStart..<index])) }
             pieces.append(.special(token.id))
-            index = utf8.index(index, offsetBy: token.bytes.count)
+            index = token.end
             textStart = index
         }
         if textStart < utf8.endIndex { pieces.append(.text(text[textStart...])) }

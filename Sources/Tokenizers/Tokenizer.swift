@@ -113,8 +113,12 @@ public struct Tokenizer: Sendable {
     }
 
     /// Token ids of a whole text, as the model expects one: after the beginning-of-text token where it wants that.
-    public func encodeText(_ text: String) -> [Int] {
-        (addsBeginningOfText ? [beginningOfText].compactMap(\.self) : []) + encode(text)
+    ///
+    /// - Parameter recognizingSpecialTokens: as in ``encode(_:recognizingSpecialTokens:)``.
+    public func encodeText(_ text: String, recognizingSpecialTokens: Bool = false) -> [Int] {
+        let ids = encode(text, recognizingSpecialTokens: recognizingSpecialTokens)
+        guard addsBeginningOfText, let first = beginningOfText, ids.first != first else { return ids }
+        return [first] + ids
     }
 
     private func encodePlain(_ text: Substring) -> [Int] {

@@ -12,7 +12,7 @@ public enum DecoderError: Error, Equatable, Sendable, CustomStringConvertible {
     case channelOrder(String)
     /// The worker threads could not be started.
     case noWorkers(String)
-    /// The model's predictions are no numbers.
+    /// What the model computes are no numbers.
     case notANumber
     /// The machine has too little memory.
     case outOfMemory(String)
@@ -32,7 +32,7 @@ public enum DecoderError: Error, Equatable, Sendable, CustomStringConvertible {
         case .noWorkers(let detail):
             "cannot start worker threads: \(detail)"
         case .notANumber:
-            "what the model predicts is not a number: its weights, or the pathway's biases, are damaged"
+            "what the model computes is not a number: its weights, or the pathway's biases, are damaged"
         case .outOfMemory(let what):
             "out of memory for \(what)"
         }

@@ -92,11 +92,16 @@ public final class InferenceSession {
     /// - Parameters:
     ///   - kinds: what to take the means of.
     ///   - layers: only these, the first ones, run; nil for all.
+    /// - Throws: as ``logits(after:)``.
     /// - Precondition: as many layers have read the text so far.
     public func taps(over tokens: [Int], of kinds: MeanTaps.Kinds, layers: Int? = nil) throws -> MeanTaps {
         var taps: MeanTaps? = MeanTaps(kinds, model.configuration)
         try process(tokens, logits: .none, layers: layers, tapping: &taps) { _, _ in }
-        return taps!
+        let result = taps!
+        guard result.isFinite(layer: min(layers ?? model.layers.count, model.layers.count) - 1) else {
+            throw DecoderError.notANumber
+        }
+        return result
     }
 
     private enum WantedLogits {

@@ -76,6 +76,11 @@ public struct MeanTaps: Sendable {
         channels?.add(layer, values.pointer, stride: values.stride, tokens: tokens)
     }
 
+    /// Whether all sums of a layer are numbers. What is none in one layer makes none of all that follows.
+    func isFinite(layer: Int) -> Bool {
+        [residuals, heads, channels].allSatisfy { $0?.sums[layer].allSatisfy(\.isFinite) ?? true }
+    }
+
     private func mean(_ sums: [Double]?) -> [Float] { (sums ?? []).map { Float($0 / Double(max(tokenCount, 1))) } }
 
     /// The mean post-attention residual of `layer`, `[width]`; empty where it was not asked for, as the others.

@@ -4,10 +4,6 @@ import Checkpoints
 /// A weight matrix `[rows, columns]`, quantised or not, repacked into tiles of 16 rows so that a head, or any
 /// run of 16 rows, is contiguous.
 public final class PackedMatrix: @unchecked Sendable {
-    /// How much larger than in its file a matrix may be, unless it is small.
-    private static let mostGrowth = 8
-    private static let alwaysAllowed = 1 << 20
-
     let matrix: sp_matrix
     /// Keeps the tiles alive.
     private let arena: WeightArena
@@ -52,7 +48,7 @@ public final class PackedMatrix: @unchecked Sendable {
             throw file.failure(.unsupported, tensor.name, "cannot be repacked: [\(rows), \(columns)] of \(tensor.type)")
         }
         // Narrow matrices are padded: a small file must not take a machine's memory.
-        guard bytes <= Self.mostGrowth * tensor.range.count + Self.alwaysAllowed else {
+        guard arena.allows(bytes, for: tensor.range.count) else {
             throw file.failure(
                 .unsupported, tensor.name,
                 "is too narrow: it would take \(bytes) bytes where the file has \(tensor.range.count)")

@@ -8,14 +8,24 @@ import CKernels
 final class WeightArena {
     private static let smallestSlab = 32 << 20
     private static let alignment = 64
+    /// How much larger than in its file a matrix may be, and by how much all together may be larger than that.
+    private static let mostGrowth = 8
+    private static let alwaysAllowed = 8 << 20
 
     private var slabs: [UnsafeMutablePointer<UInt8>] = []
     private var free = 0
     private var next: UnsafeMutablePointer<UInt8>?
     private let firstSlab: Int
+    private var beyondGrowth = 0
 
     /// - Parameter bytes: of the weights in their file; packed they take about as many, or more.
     init(expecting bytes: Int) { firstSlab = bytes + bytes / 32 }
+
+    /// Whether a matrix may take so many bytes for those of its source, beside those before it.
+    func allows(_ bytes: Int, for source: Int) -> Bool {
+        beyondGrowth += max(0, bytes - Self.mostGrowth * source)
+        return beyondGrowth <= Self.alwaysAllowed
+    }
 
     /// 64-byte aligned memory, or nil where there is none.
     func allocate(_ bytes: Int) -> UnsafeMutablePointer<UInt8>? {

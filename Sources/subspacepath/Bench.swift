@@ -27,7 +27,9 @@ struct Bench: ParsableCommand {
     @OptionGroup var artifacts: ArtifactsOptions
     @OptionGroup var criterion: CriterionOptions
 
-    @Option(parsing: .upToNextOption, help: "Tokens of the prompt; several lengths make a table. (default: 512)")
+    @Option(
+        parsing: .upToNextOption,
+        help: "Tokens of the prompt; several, separated by spaces, make a table. (default: 512)")
     var promptTokens: [Int] = []
 
     @Option(parsing: .unconditional, help: "Tokens to write.")
@@ -103,6 +105,10 @@ struct Bench: ParsableCommand {
         report.compilation = pruned?.compilation
         if json { try Console.printJSON(report) } else { Console.print(SpeedTable.text(report)) }
         // Last: what was measured is shown even where it cannot be written.
-        if let output { try WholeFile.write(try JSONLines.encode(report), to: URL(fileURLWithPath: output)) }
+        if let output {
+            let url = URL(fileURLWithPath: output)
+            try url.checkIsNone(of: [decoder.source], for: "the model")
+            try WholeFile.write(try JSONLines.encode(report), to: url)
+        }
     }
 }

@@ -41,7 +41,9 @@ struct Chat: ParsableCommand {
             if json {
                 try Console.printJSON(WrittenText(summary, by: decoder, along: pathway))
             } else {
-                Console.write("\n\n")
+                Console.write("\n")
+                writing.explain(summary)
+                Console.write("\n")
             }
             if conversation.forgottenTurns > forgotten {
                 forgotten = conversation.forgottenTurns

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Basics
+import DomainBasis
 import ScenarioPruning
 import Transformer
 
@@ -39,6 +40,7 @@ struct Compile: ParsableCommand {
         let domains: [String: Double]
         let breadth: Double
         let fallback: Bool
+        let regime: CalibrationRegime?
         let requestedFraction: Double
         let reachedFraction: Double
         let prunedFraction: Double
@@ -54,23 +56,41 @@ struct Compile: ParsableCommand {
         let decoder = try model.load(toPrune: criterion.prune, by: artifacts)
         let compiler = try ScenarioCompiler(decoder, try artifacts.load(for: decoder))
         let compiled = try compiler.compile(scenario, criterion.options(budget.budget, seed: seed))
-        if let output { try PathwayFile(compiled.pathway, for: decoder).write(to: URL(fileURLWithPath: output)) }
-        Console.warn(compiled.warnings)
-        let relevance = zip(compiled.domains, compiled.diagnosis.relevance)
-        if json {
-            return try Console.printJSON(
-                Output(
-                    domains: Dictionary(uniqueKeysWithValues: Array(relevance)), breadth: compiled.diagnosis.breadth,
-                    fallback: compiled.diagnosis.isFallback, requestedFraction: compiled.requestedFraction,
-                    reachedFraction: compiled.reachedFraction,
-                    prunedFraction: compiled.prunedFraction, multiplyAddsRemoved: compiled.multiplyAddsRemoved,
-                    keptHeads: compiled.pathway.keptHeads, keptBlocks: compiled.pathway.keptBlocks,
-                    mixture: Dictionary(
-                        uniqueKeysWithValues: zip(compiled.domains, compiled.diagnosis.mixture)),
-                    milliseconds: .init(
-                        diagnose: compiled.diagnoseMilliseconds, compile: compiled.compileMilliseconds,
-                        select: compiled.selectMilliseconds), warnings: compiled.warnings))
+        if let output {
+            guard output != "" else { throw ValidationError("--output is empty, expected a file's name") }
+            let url = URL(fileURLWithPath: output)
+            try url.checkIsNone(of: [decoder.source], for: "the model")
+            try PathwayFile(compiled.pathway, for: decoder).write(to: url)
         }
+        Console.warn(compiled.warnings)
+        if json { try printJSON(compiled) } else { show(compiled, of: decoder) }
+    }
+
+    private static func name(of regime: CalibrationRegime) -> String {
+        switch regime {
+        case .singleDomain: "a scenario of one domain"
+        case .crossDomain: "a scenario of several domains"
+        case .outOfDomain: "a scenario outside the domains"
+        }
+    }
+
+    private func printJSON(_ compiled: CompiledScenario) throws {
+        let (names, diagnosis) = (compiled.domains, compiled.diagnosis)
+        try Console.printJSON(
+            Output(
+                domains: Dictionary(uniqueKeysWithValues: zip(names, diagnosis.relevance)), breadth: diagnosis.breadth,
+                fallback: diagnosis.isFallback, regime: diagnosis.regime,
+                requestedFraction: compiled.requestedFraction, reachedFraction: compiled.reachedFraction,
+                prunedFraction: compiled.prunedFraction, multiplyAddsRemoved: compiled.multiplyAddsRemoved,
+                keptHeads: compiled.pathway.keptHeads, keptBlocks: compiled.pathway.keptBlocks,
+                mixture: Dictionary(uniqueKeysWithValues: zip(names, diagnosis.mixture)),
+                milliseconds: .init(
+                    diagnose: compiled.diagnoseMilliseconds, compile: compiled.compileMilliseconds,
+                    select: compiled.selectMilliseconds), warnings: compiled.warnings))
+    }
+
+    private func show(_ compiled: CompiledScenario, of decoder: DecoderModel) {
+        let relevance = zip(compiled.domains, compiled.diagnosis.relevance)
         Console.print("relevance  share")
         for ((domain, value), share) in zip(relevance, compiled.diagnosis.mixture).sorted(by: {
             ($1.0.1, $0.0.0) < ($0.0.1, $1.0.0)
@@ -79,6 +99,7 @@ struct Compile: ParsableCommand {
         }
         let heads = decoder.configuration.layers * decoder.configuration.heads
         let kept = compiled.pathway.keptHeads.reduce(0) { $0 + $1.count }
+        if let regime = compiled.diagnosis.regime { Console.print(Self.name(of: regime)) }
         Console.print(
             formatted(
                 "breadth %.3f; %.1f%% of the heads pruned: %d of %d run; %.1f%% of the multiply-adds removed",

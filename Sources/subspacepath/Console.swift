@@ -14,8 +14,14 @@ enum Console {
         }
     }
 
+    /// Whether standard error is a terminal that moves its cursor and wants colours (see no-color.org).
+    private static let isColored: Bool = {
+        let environment = ProcessInfo.processInfo.environment
+        return errorIsTerminal && environment["NO_COLOR", default: ""].isEmpty && environment["TERM"] != "dumb"
+    }()
+
     static func warn(_ messages: [String]) {
-        for message in messages { note((errorIsTerminal ? "\u{1B}[33mwarning:\u{1B}[0m " : "warning: ") + message) }
+        for message in messages { note((isColored ? "\u{1B}[33mwarning:\u{1B}[0m " : "warning: ") + message) }
     }
 
     /// A line on standard error.
@@ -28,7 +34,7 @@ enum Console {
         do throws(SystemError) {
             try FileDescriptor.standardOutput.write(Array(text.utf8))
         } catch {
-            note("error: cannot write standard output: \(error)")
+            note("Error: cannot write standard output: \(error)")
             exit(EXIT_FAILURE)
         }
     }

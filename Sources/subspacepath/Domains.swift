@@ -27,22 +27,22 @@ struct Domains: ParsableCommand {
     @Option(help: "A folder of candidate pools, instead.")
     var pools: String?
 
-    @Option(help: "How many domains to choose.")
+    @Option(parsing: .unconditional, help: "How many domains to choose.")
     var count = DomainSelection.Options().count
 
     @Option(parsing: .upToNextOption, help: "Domains that must be chosen.")
     var include: [String] = []
 
-    @Option(help: "Texts of each domain, drawn by the seed. (default: all)")
+    @Option(parsing: .unconditional, help: "Texts of each domain, drawn by the seed. (default: all)")
     var numSamplesPerDomain: Int?
 
-    @Option(help: "Principal components that axes are compared on.")
+    @Option(parsing: .unconditional, help: "Principal components that axes are compared on.")
     var dimensions = DomainSpace.defaultDimensions
 
-    @Option(help: "The weight of separation, in [0, 1]; coverage has the rest.")
+    @Option(parsing: .unconditional, help: "The weight of separation, in [0, 1]; coverage has the rest.")
     var balance = DomainSelection.Options().balance
 
-    @Option(help: "The same seed draws the same texts.")
+    @Option(parsing: .unconditional, help: "The same seed draws the same texts.")
     var seed: UInt64 = 42
 
     @Option(help: "Draw the matrix and the texts to this .svg file.")
@@ -91,9 +91,6 @@ struct Domains: ParsableCommand {
         let candidates = try readPools(options)
         let space = try DomainSpace(try embed(candidates), dimensions: dimensions, seed: seed)
         let selection = try DomainSelection(space, options)
-        if let output {
-            try WholeFile.write(Data(DomainPicture(space, selection).svg.utf8), to: URL(fileURLWithPath: output))
-        }
         let names = selection.candidates
         let result = Output(
             chosen: selection.chosen, objective: selection.objective, separation: selection.separation,
@@ -103,8 +100,16 @@ struct Domains: ParsableCommand {
             textsByCandidate: Dictionary(uniqueKeysWithValues: zip(names, space.coordinates.map(\.count))),
             dimensions: space.components.directions.count, explainedVariance: space.components.explainedVariance,
             output: output, seconds: (clock.now - start).inSeconds)
-        if json { return try Console.printJSON(result) }
-        show(result, order: selection.chosenIndices + names.indices.filter { !selection.chosenIndices.contains($0) })
+        if json {
+            try Console.printJSON(result)
+        } else {
+            let others = names.indices.filter { !selection.chosenIndices.contains($0) }
+            show(result, order: selection.chosenIndices + others)
+        }
+        // Last: what was chosen is shown even where it cannot be written.
+        if let output {
+            try WholeFile.write(Data(DomainPicture(space, selection).svg.utf8), to: URL(fileURLWithPath: output))
+        }
     }
 
     /// The candidates, held against the options before a model is read.

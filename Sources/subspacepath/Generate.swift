@@ -13,7 +13,7 @@ struct Generate: ParsableCommand {
               subspacepath generate --prompt "What is a base?"
               subspacepath generate --scenario "A chemistry tutor" --prompt "What is a base?"
               subspacepath generate --system "Answer in one sentence." --prompt "Why?"
-              subspacepath generate --prompt-file /dev/stdin < question.txt
+              subspacepath generate --prompt-file - < question.txt
             """)
 
     @OptionGroup var prompt: PromptOptions
@@ -32,7 +32,10 @@ struct Generate: ParsableCommand {
             if !json { Console.write(piece) }
             return true
         }
-        guard json else { return Console.write("\n") }
+        guard json else {
+            Console.write("\n")
+            return writing.explain(summary)
+        }
         try Console.printJSON(WrittenText(summary, by: decoder, along: pathway))
     }
 }

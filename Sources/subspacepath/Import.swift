@@ -27,13 +27,15 @@ struct Import: ParsableCommand {
     @Option(help: "The dataset's name. (default: the benchmark's)")
     var name: String?
 
-    @Option(help: "What all questions are about: pathways are compiled from it. (default: what the source says)")
+    @Option(
+        parsing: .unconditional,
+        help: "What all questions are about: pathways are compiled from it. (default: what the source says)")
     var scenario: String?
 
-    @Option(help: "Keep this many questions, drawn by the seed.")
+    @Option(parsing: .unconditional, help: "Keep this many questions, drawn by the seed.")
     var limit: Int?
 
-    @Option(help: "The same seed draws the same questions.")
+    @Option(parsing: .unconditional, help: "The same seed draws the same questions.")
     var seed: UInt64 = 42
 
     @Flag(help: "Print one JSON object.")
@@ -88,6 +90,8 @@ struct Import: ParsableCommand {
             questions: questions, scenarios: dataset.scenarios.count, output: path)
         if json { return try Console.printJSON(result) }
         Console.print("\(result.scenarios) of \(questions) questions (\(result.format.rawValue)) in \(path)")
-        Console.print("answer them with: subspacepath run --datasets \((output ?? folder).shellQuoted)")
+        Console.print(
+            "answer them with: subspacepath run --datasets \((output ?? folder).shellQuoted) "
+                + "--num-samples \(result.scenarios)")
     }
 }

@@ -11,14 +11,14 @@ struct PerplexityCommand: ParsableCommand {
         discussion: """
             Reads JSON lines {"text", "scenario", "group"}, the last two optional. With --pruning-strength or \
             --pruned-fraction, a line is read along the pathway of its own scenario, or of --scenario; without either, \
-            the dense model reads, whatever else is given. Every token after a text's first counts; no token is added \
+            the dense model reads. Every token after a text's first counts; no token is added \
             to a text.
             """)
 
     @OptionGroup var model: ModelOptions
     @OptionGroup var artifacts: ArtifactsOptions
 
-    @Option(help: "The file of JSON lines.")
+    @Option(help: "The file of JSON lines; - for standard input.")
     var input: String
 
     @OptionGroup var budget: BudgetOptions
@@ -40,7 +40,7 @@ struct PerplexityCommand: ParsableCommand {
         let tokens: Int
         let nll: Double
         let nllPerToken: Double
-        let perplexity: Double
+        let perplexity: Double?
         let prunedFraction: Double
         let multiplyAddsRemoved: Double
         let groups: [String: Likelihood]
@@ -49,6 +49,9 @@ struct PerplexityCommand: ParsableCommand {
     func validate() throws {
         if blind, scenario != nil { throw ValidationError("give --scenario or --blind, not both") }
         if blind, !budget.isGiven { throw ValidationError("--blind needs a pruning budget") }
+        if !budget.isGiven, artifacts.artifacts != nil || !criterion.isDefault {
+            throw ValidationError("options of how a pathway is compiled need --pruning-strength or --pruned-fraction")
+        }
     }
 
     func run() throws {
@@ -56,7 +59,7 @@ struct PerplexityCommand: ParsableCommand {
             Console.warn(["--scenario prunes nothing without --pruning-strength or --pruned-fraction"])
         }
         let decoder = budget.isGiven ? try model.load(toPrune: criterion.prune, by: artifacts) : try model.load()
-        let url = URL(fileURLWithPath: input)
+        let url = URL(inputPath: input)
         let texts = try EvaluationText.read(url)
         let evaluation = budget.isGiven ? try pruned(decoder, texts, url) : try dense(decoder, texts, url)
         let total = evaluation.total
@@ -66,7 +69,8 @@ struct PerplexityCommand: ParsableCommand {
         if json {
             return try Console.printJSON(
                 Output(
-                    tokens: total.tokens, nll: total.nll, nllPerToken: total.nllPerToken, perplexity: total.perplexity,
+                    tokens: total.tokens, nll: total.nll, nllPerToken: total.nllPerToken,
+                    perplexity: total.perplexity.isFinite ? total.perplexity : nil,
                     prunedFraction: evaluation.prunedFraction,
                     multiplyAddsRemoved: evaluation.multiplyAddsRemoved, groups: evaluation.groups))
         }

@@ -12,6 +12,10 @@ struct ArtifactsOptions: ParsableArguments {
     @Option(help: "The artifacts directory that `train` made. (default: artifacts/<model>)")
     var artifacts: String?
 
+    func validate() throws {
+        if artifacts == "" { throw ValidationError("--artifacts is empty, expected a folder") }
+    }
+
     func url(for model: ModelLocation, quantization: String) -> URL {
         URL(fileURLWithPath: artifacts ?? "artifacts/\(model.shortName(quantization: quantization))")
     }
@@ -31,7 +35,7 @@ struct PrunedKinds {
     private init(kinds: Set<UnitKind>) { self.kinds = kinds }
 
     init(_ argument: String) throws {
-        let names = argument.split(separator: ",").map(String.init)
+        let names = argument.split(separator: ",").map { String($0).trimmed }
         let kinds = names.compactMap(UnitKind.init(rawValue:))
         guard !names.isEmpty, kinds.count == names.count else {
             let known = UnitKind.allCases.map(\.rawValue).joined(separator: ", ")
@@ -89,6 +93,7 @@ struct CriterionOptions: ParsableArguments {
 /// How much is pruned.
 struct BudgetOptions: ParsableArguments {
     @Option(
+        parsing: .unconditional,
         help:
             """
             Eta in [0, 1]: higher prunes more; a broad scenario keeps more. (default where a scenario is compiled: \

@@ -48,15 +48,20 @@ struct ReportCommand: ParsableCommand {
         let (measurements, advice) = try measurements(in: folder, of: recorded)
         let page = try ReportPage(runs: recorded, measurements: measurements, advice: advice).html
         let url = URL(fileURLWithPath: output)
+        // Beside a run's files it may lie, but not in the place of one.
+        let inputs = runs.map { URL(fileURLWithPath: $0) } + [URL(fileURLWithPath: folder)]
+        if FileManager.default.isRegularFile(atPath: url.path) == true, url.pathExtension != "html" {
+            try url.checkIsNone(of: inputs, for: "a file of what is shown")
+        }
         try WholeFile.write(Data(page.utf8), to: url)
         let turns = recorded.reduce(0) { $0 + $1.results.count }
+        if measurements == nil { Console.warn([advice]) }
         if json {
             return try Console.printJSON(
                 Output(
                     output: output, bytes: page.utf8.count, runs: runs, turns: turns,
                     artifacts: measurements == nil ? nil : folder))
         }
-        if measurements == nil { Console.warn([advice]) }
         Console.print("\(output): \(page.utf8.count / 1000) kB about \(turns) turns of \(recorded.count) run(s)")
     }
 
@@ -78,7 +83,16 @@ struct ReportCommand: ParsableCommand {
 
     private func artifactsFolder(of recorded: [RecordedRun]) throws -> String {
         if let artifacts { return artifacts }
-        guard let model else { return "artifacts/\(recorded.first?.modelName ?? "")" }
+        guard let model else {
+            let place = "artifacts/\(recorded.first?.modelName ?? "")"
+            // Else beside results/, where `run` found them.
+            let beside = runs.first.map {
+                URL(fileURLWithPath: $0).appending(path: "../../../\(place)").standardizedFileURL.path
+            }
+            let files = FileManager.default
+            guard let beside, files.fileExists(atPath: beside), !files.fileExists(atPath: place) else { return place }
+            return beside
+        }
         let location = try ModelLocation(model)
         return "artifacts/\(location.shortName(quantization: try GGUFFile(contentsOf: location.file).quantization))"
     }

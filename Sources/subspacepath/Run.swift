@@ -22,12 +22,12 @@ struct Run: ParsableCommand {
     @OptionGroup var artifacts: ArtifactsOptions
     @OptionGroup var criterion: CriterionOptions
 
-    @Option(parsing: .upToNextOption, help: "Strengths in [0, 1]; higher prunes more.")
+    @Option(parsing: .upToNextOption, help: "Strengths in [0, 1], separated by spaces; higher prunes more.")
     var pruningStrengths = [0.2, 0.4, 0.6]
 
     @Option(
         parsing: .upToNextOption,
-        help: "Folders of <data-dir>/test, or paths of .json files of scenarios. (default: all folders)")
+        help: "Folders of <data-dir>/test by name, or paths of folders or .json files. (default: all folders)")
     var datasets: [String] = []
 
     @Option(help: "Write answers and compare them, measure the likelihood of the right ones, or both.")
@@ -36,7 +36,7 @@ struct Run: ParsableCommand {
     @Flag(help: "Also run, at each strength, a pathway that prunes as much knowing no scenario.")
     var compareBlind = false
 
-    @Option(parsing: .unconditional, help: "Scenarios of each dataset.")
+    @Option(parsing: .unconditional, help: "The most scenarios of each dataset, drawn by the seed.")
     var numSamples = 20
 
     @Flag(inversion: .prefixedNo, help: "Show each turn the scenario's earlier turns.")
@@ -111,6 +111,10 @@ struct Run: ParsableCommand {
             .appending(path: location.shortName(quantization: decoder.quantization))
         let folder = try ResultsFolder(in: parent, name: runName, configuration, resuming: resume)
         Console.note("results in \(folder.url.relativePath)")
+        for sample in sweep.sampled {
+            Console.note(
+                "\(sample.answered) of \(sample.scenarios) scenarios of \(sample.dataset.printable) (--num-samples)")
+        }
         if resume, !folder.isResumed {
             Console.note("no earlier run of these settings to go on with; this is a new one")
         }
@@ -119,6 +123,8 @@ struct Run: ParsableCommand {
         var logged = Set(earlierPathways.map(\.key))
         var results = earlier
         var warned: [String: Set<String>] = [:]
+        InterruptNote.set(
+            "stopped; to go on, give the same command with --resume --name \(folder.url.lastPathComponent)")
         let line = ProgressLine("turns")
         defer { line.finish() }
         try sweep.run(

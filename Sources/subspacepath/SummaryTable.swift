@@ -36,7 +36,7 @@ enum SummaryTable {
         columns.append(Column(title: "pruned") { formatted("%.1f%%", 100 * $0.prunedFraction) })
         if rows.contains(where: { $0.tokensPerSecond != nil }) {
             columns += [
-                Column(title: "tokens/s") { $0.tokensPerSecond.map { formatted("%.1f", $0) } ?? "-" },
+                Column(title: "tokens/s") { $0.tokensPerSecond.map { $0 > 0 ? formatted("%.1f", $0) : "-" } ?? "-" },
                 Column(title: "speedup") { $0.speedup.map { formatted("%.2fx", $0) } ?? "-" },
             ]
         }

@@ -13,7 +13,7 @@ struct Tokenize: ParsableCommand {
     @Option(parsing: .unconditional, help: "The text.")
     var text: String?
 
-    @Option(help: "A file of JSON lines {\"text\": ...}; one JSON object is printed for each.")
+    @Option(help: "A file of JSON lines {\"text\": ...}, - for standard input; one JSON object is printed for each.")
     var input: String?
 
     @Flag(help: "Recognise special tokens, such as <|im_start|>, in the text.")
@@ -26,14 +26,12 @@ struct Tokenize: ParsableCommand {
         let ids: [Int]
     }
 
-    func validate() throws {
-        guard (text == nil) != (input == nil) else { throw ValidationError("give either --text or --input") }
-    }
-
     func run() throws {
+        // Not before: an option that is unknown should be told first.
+        guard (text == nil) != (input == nil) else { throw ValidationError("give either --text or --input") }
         let tokenizer = try Tokenizer(try model.open())
         if let input {
-            for line in try EvaluationText.read(URL(fileURLWithPath: input)) {
+            for line in try EvaluationText.read(URL(inputPath: input)) {
                 try Console.printJSON(Output(ids: tokenizer.encode(line.text, recognizingSpecialTokens: special)))
             }
             return

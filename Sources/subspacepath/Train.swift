@@ -26,7 +26,7 @@ struct Train: ParsableCommand {
     @Option(help: "The folder of train/, val/ and answered/.")
     var dataDir = "data"
 
-    @Option(parsing: .upToNextOption, help: "The domains to train for.")
+    @Option(parsing: .upToNextOption, help: "The domains to train for, separated by spaces.")
     var selectedDomains = OfflineTraining.Options().domains
 
     @Option(parsing: .unconditional, help: "Epochs of probe training.")
@@ -44,6 +44,7 @@ struct Train: ParsableCommand {
     var causalTokens = CausalMeasurement.Budget().headTokens
 
     @Option(
+        parsing: .unconditional,
         help: "The same for feed-forward blocks, which are measured by layers and take little time; 0 leaves them out.")
     var feedForwardTokens = CausalMeasurement.Budget().feedForwardTokens
 
@@ -57,6 +58,9 @@ struct Train: ParsableCommand {
 
     @Option(help: "Where the artifacts go. (default: artifacts/<model>)")
     var outputDir: String?
+
+    @Flag(help: "Replace the finished artifacts that stand there.")
+    var overwrite = false
 
     @Flag(help: "Print one JSON object.")
     var json = false
@@ -115,6 +119,11 @@ struct Train: ParsableCommand {
         let clock = ContinuousClock()
         let start = clock.now
         let decoder = try model.load()
+        if let foundationLayers, foundationLayers >= decoder.configuration.layers {
+            throw ValidationError(
+                "--foundation-layers is \(foundationLayers), expected fewer than the model's "
+                    + "\(decoder.configuration.layers)")
+        }
         let name = try ModelLocation(model.model).shortName(quantization: decoder.quantization)
         let output = URL(fileURLWithPath: outputDir ?? "artifacts/\(name)")
         var options = OfflineTraining.Options()
@@ -131,19 +140,24 @@ struct Train: ParsableCommand {
             options.causalBudget = budget
         }
         options.seed = seed
+        let stages = OfflineTraining.Stage.allCases.filter { $0 != .causal || importance == .causal }
         var line = ProgressLine("")
         var current: OfflineTraining.Stage?
-        let training = try OfflineTraining(decoder, options, output: output) { progress in
+        let training = try OfflineTraining(decoder, options, output: output, overwriting: overwrite) {
+            progress in
             if progress.stage != current {
                 line.finish()
                 current = progress.stage
-                line = ProgressLine(progress.stage.rawValue)
+                line = ProgressLine(
+                    "stage \(stages.firstIndex(of: progress.stage)! + 1) of \(stages.count), \(progress.stage.rawValue)"
+                )
                 if progress.resumed { Console.note("\(progress.stage.rawValue): done by an earlier run") }
             }
             line.update(done: progress.done, total: progress.total)
         }
         defer { line.finish() }
         Console.warn(training.warnings)
+        InterruptNote.set("stopped; the same command goes on after what is finished")
         let artifacts = try training.run()
         line.finish()
         if importance != .causal {

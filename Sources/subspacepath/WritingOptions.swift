@@ -10,10 +10,14 @@ struct WritingOptions: ParsableArguments {
     @Option(parsing: .unconditional, help: "0 takes the most likely token; higher is more varied.")
     var temperature = 0.0
 
-    @Option(parsing: .unconditional, help: "Draw from the fewest tokens that reach this probability.")
+    @Option(
+        parsing: .unconditional,
+        help: "Draw from the fewest tokens that reach this probability; for a --temperature above 0.")
     var topP = 1.0
 
-    @Option(parsing: .unconditional, help: "Draw from this many of the most likely tokens; 0 for all.")
+    @Option(
+        parsing: .unconditional,
+        help: "Draw from this many of the most likely tokens, 0 for all; for a --temperature above 0.")
     var topK = 0
 
     @Option(parsing: .unconditional, help: "The same seed draws the same text.")
@@ -26,6 +30,12 @@ struct WritingOptions: ParsableArguments {
         }
         if !(topP > 0 && topP <= 1) { throw ValidationError("--top-p is \(topP), expected above 0, up to 1") }
         if topK < 0 { throw ValidationError("--top-k is \(topK), expected 0 or more") }
+    }
+
+    /// Tells a person why a text ends where it does.
+    func explain(_ summary: GenerationSummary) {
+        guard summary.stopReason == .maxNewTokens, Console.errorIsTerminal else { return }
+        Console.note("(cut after \(maxNewTokens) tokens: --max-new-tokens)")
     }
 
     var options: GenerationOptions {

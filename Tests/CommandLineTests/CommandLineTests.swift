@@ -336,6 +336,8 @@ private struct Tool {
             ["import", "--input", "x", "--limit", "0"], ["domains", "--count", "0"], ["domains", "--balance", "1.5"],
             ["train", "--output-dir", ""], ["train", "--selected-domains", "law", "law"],
             ["domains", "--output", "x.png"], ["domains", "--dimensions", "0"],
+            ["perplexity", "--input", "x", "--criterion", "random"], ["generate", "--prompt", "x", "--special"],
+            ["compile", "--scenario", "x", "--output", ""], ["generate", "--promt", "x"],
             ["import", "--input", "x", "--format", "riddles"], ["import", "--input", "x", "--output", "x.txt"],
         ] {
             let tool = try Tool(arguments)
@@ -351,7 +353,7 @@ private struct Tool {
     func resultsThatCannotBeWrittenAreAnError(arguments: [String]) throws {
         let tool = try Tool(arguments, writingTo: "/dev/full")
         #expect(tool.status == 1)
-        #expect(tool.errors == "error: cannot write standard output: No space left on device\n")
+        #expect(tool.errors == "Error: cannot write standard output: No space left on device\n")
     }
 
     /// One clear line and a non-zero status.
@@ -382,6 +384,17 @@ private struct Tool {
             try Data([0x63, 0x61, 0x66, 0xe9]).write(to: latin)
             let blank = folder.appending(path: "blank.jsonl")
             try Data(#"{"text": "one two", "scenario": " "}"#.utf8).write(to: blank)
+            let kind = inside.appending(path: "kind.json")
+            let essay = #"{"prompt": "Why?", "answer": "So.", "task_type": "essay"}"#
+            try Data(#"[{"scenario_id": "e", "topic_description": "Essays", "turns": [\#(essay)]}]"#.utf8).write(
+                to: kind)
+            let typed = folder.appending(path: "typed.jsonl")
+            try Data(#"{"text": "one two", "scenario": 3}"#.utf8).write(to: typed)
+            let open = folder.appending(path: "open.jsonl")
+            try Data(#"{"question": "q", "answer": ["a"]}"#.utf8).write(to: open)
+            let choices = folder.appending(path: "choices.jsonl")
+            let choice = #"{"stem": "q", "choices": [{"label": "A", "text": "a"}, {"label": "B", "text": "b"}]}"#
+            try Data(#"{"id": "1", "question": \#(choice), "answerKey": "A"}"#.utf8).write(to: choices)
             let cases: [([String], String)] = [
                 (["inspect", "--model", "no-such-model"], "no-such-model"),
                 (["inspect", "--model", junk.path], "not a GGUF file"),
@@ -423,6 +436,15 @@ private struct Tool {
                 (["compile", "--scenario", "x", "--output", folder.path], "is a folder"),
                 (["perplexity", "--input", empty.path], "two tokens"),
                 (["inspect", "--model", ""], "--model is empty"),
+                (["generate", "--promt", "x"], "Did you mean '--prompt'?"),
+                (["train", "--output-dir", "artifacts/smollm2-135m-instruct"], "--overwrite"),
+                (
+                    ["compile", "--scenario", "x", "--output", "models/SmolLM2-135M-Instruct.Q4_1.gguf"],
+                    "it is the model"
+                ),
+                (["run", "--datasets", kind.path], "scenario 1, turn 1, task_type is not one of multiple_choice"),
+                (["perplexity", "--input", typed.path], "line 1: its \"scenario\" is not a string"),
+                (["import", "--input", open.path, choices.path], "those before it of nq-open"),
                 (["generate", "--prompt", "x", "--criterion", "random"], "need a --scenario"),
                 (["import", "--input", questions.path, "--output", "overall.json"], "cannot be overall.json"),
                 (["run", "--datasets", wordless.path], "no word to find"),

@@ -8,7 +8,7 @@ import Transformer
 
 /// A small model trained on a few words, in a folder of its own.
 private struct TinyTraining {
-    let model: DecoderModel
+    var model: DecoderModel
     var options = OfflineTraining.Options()
 
     init(_ folder: URL, model name: String = "llama-tiny") throws {
@@ -34,10 +34,12 @@ private struct TinyTraining {
         options.causalBudget = budget
     }
 
-    func run(_ output: URL, onProgress: @escaping (OfflineTraining.Progress) -> Void = { _ in }) throws
-        -> PruningArtifacts
-    {
-        try OfflineTraining(model, options, output: output, onProgress: onProgress).run()
+    func run(
+        _ output: URL, overwriting: Bool = true, onProgress: @escaping (OfflineTraining.Progress) -> Void = { _ in }
+    ) throws -> PruningArtifacts {
+        try OfflineTraining(
+            model, options, output: output, overwriting: overwriting, onProgress: onProgress
+        ).run()
     }
 
     /// A whole training, and what one to `output` leaves that was stopped in the importance stage.
@@ -209,6 +211,54 @@ private struct TinyTraining {
             }
             #expect(try probes(texts.map { $0 + " zebra" }, "two") != artifacts.probes)
             #expect(try probes(texts + ["the quick brown fox"], "three") == artifacts.probes)
+        }
+    }
+
+    /// Neither finished artifacts nor other programs' files of the same names are lost without being asked for.
+    @Test func finishedArtifactsAreKept() throws {
+        try Fixtures.withTemporaryDirectory { folder in
+            let training = try TinyTraining(folder)
+            let output = folder.appending(path: "artifacts")
+            _ = try training.run(output)
+            #expect(throws: PruningError.finishedArtifacts(output.relativePath)) {
+                try training.run(output, overwriting: false)
+            }
+            let other = folder.appending(path: "extension")
+            try FileManager.default.createDirectory(at: other, withIntermediateDirectories: true)
+            try Data(#"{"name": "my extension"}"#.utf8).write(to: other.appending(path: "manifest.json"))
+            #expect(throws: PruningError.foreignFolder(other.relativePath)) { try training.run(other) }
+        }
+    }
+
+    /// A run that was killed while it removed what it made, or earlier artifacts, goes on.
+    @Test func whatWasBeingRemovedIsRemoved() throws {
+        try Fixtures.withTemporaryDirectory { folder in
+            let training = try TinyTraining(folder)
+            let output = folder.appending(path: "artifacts")
+            let whole = try training.run(output)
+            for place in ["artifacts.old", "artifacts.partial"] {
+                let left = folder.appending(path: place)
+                try FileManager.default.copyItem(at: output, to: left)
+                try FileManager.default.removeItem(at: left.appending(path: "manifest.json"))
+                #expect(try training.run(output).manifest == whole.manifest)
+                #expect(!FileManager.default.fileExists(atPath: left.path))
+            }
+        }
+    }
+
+    /// Artifacts of a model whose numbers are none would only be found out later.
+    @Test func modelsWithoutNumbersAreRefused() throws {
+        try Fixtures.withTemporaryDirectory { folder in
+            var training = try TinyTraining(folder)
+            let damaged = folder.appending(path: "damaged.gguf")
+            let url = Fixtures.url("models/llama-tiny.gguf")
+            let file = try GGUFFile(contentsOf: url)
+            var bytes = try Data(contentsOf: url)
+            let tensor = try #require(file.tensors.first { $0.name == "blk.1.ffn_down.weight" })
+            bytes.replaceSubrange(tensor.range.prefix(4), with: [0, 0, 0xc0, 0x7f])
+            try bytes.write(to: damaged)
+            training.model = try DecoderModel(contentsOf: damaged, precision: .float32, threads: 1)
+            #expect(throws: DecoderError.notANumber) { try training.run(folder.appending(path: "artifacts")) }
         }
     }
 

@@ -13,6 +13,8 @@ package struct Axis {
     ///   - range: what the axis must cover; it ends at round numbers outside.
     ///   - steps: about how many steps between ticks.
     package init(covering range: ClosedRange<Double>, from start: Double, to end: Double, steps: Int = 5) {
+        let most = 1e15
+        let range = max(range.lowerBound, -most)...min(range.upperBound, most)
         let span = range.upperBound - range.lowerBound
         // A single value, up to rounding, still needs an axis around it.
         let size = max(1, abs(range.lowerBound), abs(range.upperBound))

@@ -31,7 +31,10 @@ struct ReportRun {
             { $0.exitsEarly ? "early exit" : "whole diagnosis" },
             { $0.precision.rawValue },
             { "seed \($0.seed)" },
-            { $0.samples.map { "\($0) samples" } ?? "all scenarios" },
+            { $0.samples.map { "at most \($0) of each dataset" } ?? "all scenarios" },
+            { $0.datasets.joined(separator: " and ") },
+            { "temperature \(NumberText.short($0.temperature))" },
+            { "at most \($0.maxNewTokens) new tokens" },
         ]
         let telling = settings.filter { setting in Set(runs.map { setting($0.configuration) }).count > 1 }
         let labels = runs.map { run in

@@ -1,0 +1,43 @@
+import Basics
+import Foundation
+import TestSupport
+import Testing
+
+@Suite struct CombiningMarksTests {
+    /// Written out, escaped as JSON has it, and both; in the first plane of Unicode and beyond.
+    @Test(arguments: ["\u{301}", "\\u0301", "\u{1d165}", "\\ud834\\udd65", "\u{301}\\u0323", "\u{5b0}"])
+    func longRunsAreFound(marks: String) {
+        func text(_ count: Int) -> Data { Data("x\(String(repeating: marks, count: count))y".utf8) }
+        #expect(CombiningMarks.areTooMany(in: text(101)))
+        #expect(!CombiningMarks.areTooMany(in: text(50)))
+    }
+
+    @Test func otherTextIsNotOne() {
+        for text in [
+            String(repeating: "e\u{301}", count: 1000), String(repeating: "\u{4e2d}", count: 1000),
+            String(repeating: "\\u4e2d", count: 1000), String(repeating: "\\\\u0301", count: 1000), "",
+        ] {
+            #expect(!CombiningMarks.areTooMany(in: Data(text.utf8)))
+        }
+        #expect(!CombiningMarks.areTooMany(in: [UInt8](repeating: 0xcc, count: 1000)))
+    }
+}
+
+@Suite struct InputFileTests {
+    /// Opening a pipe would wait for somebody to write into it.
+    @Test func pipesAreNoFilesOfOurs() throws {
+        try Fixtures.withTemporaryDirectory { folder in
+            let pipe = folder.appending(path: "pipe")
+            #expect(mkfifo(pipe.path, 0o600) == 0)
+            #expect(throws: SystemError.self) { try InputFile.contentsIfPresent(of: pipe) }
+        }
+    }
+
+    @Test func linesAreNumberedFromOne() {
+        let lines = Array(JSONLines.lines(of: Data("a\n\n \t\r\nb\r\nc".utf8)))
+        #expect(lines.map(\.number) == [1, 4, 5])
+        #expect(lines.map { String(decoding: $0.text, as: UTF8.self) } == ["a", "b\r", "c"])
+        #expect(JSONLines.lines(of: Data()).map(\.number).isEmpty)
+        #expect(JSONLines.lines(of: Data("x\ny\n".utf8).dropFirst(2)).map(\.number) == [1])
+    }
+}
