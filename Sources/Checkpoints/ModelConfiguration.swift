@@ -1,5 +1,3 @@
-import Basics
-
 /// The hyperparameters of a decoder, read from a checkpoint's metadata and checked.
 public struct ModelConfiguration: Sendable, Equatable {
     /// The families of decoders this library runs.

@@ -1,5 +1,3 @@
-import Basics
-
 /// Temperature scaling (Guo et al., 2017) of one layer's probes, `p = sigmoid(z / T)`.
 public enum TemperatureCalibration {
     package static let range = 0.05...20.0

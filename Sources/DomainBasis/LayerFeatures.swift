@@ -1,4 +1,3 @@
-import Basics
 import Tokenizers
 import Transformer
 

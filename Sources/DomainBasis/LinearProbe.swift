@@ -1,5 +1,4 @@
 import Basics
-import Transformer
 
 /// One-vs-rest logistic probes of one layer: `z = P r + b`, `p_k = sigmoid(z_k)`.
 ///

@@ -1,5 +1,4 @@
 import Basics
-import Transformer
 
 /// The directions in which rows vary most: the leading eigenvectors of their covariance.
 ///

@@ -1,5 +1,4 @@
 import Basics
-import Transformer
 
 /// Texts of one domain.
 public struct TextPool: Sendable, Equatable {

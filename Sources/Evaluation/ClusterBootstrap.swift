@@ -1,5 +1,4 @@
 import Basics
-import Transformer
 
 /// A 95% interval of a mean.
 public struct ConfidenceInterval: Sendable, Codable, Equatable {

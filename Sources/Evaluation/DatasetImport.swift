@@ -1,5 +1,4 @@
 import Basics
-import Transformer
 
 /// Published benchmark files as scenarios: one for each question, so that questions are drawn and resampled one by one.
 public struct DatasetImport: Sendable {

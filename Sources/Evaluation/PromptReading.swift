@@ -1,4 +1,3 @@
-import Basics
 import Transformer
 
 /// A prompt that was read once, from which any number of continuations are scored.

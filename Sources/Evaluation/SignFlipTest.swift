@@ -1,5 +1,4 @@
 import Basics
-import Transformer
 
 /// The paired permutation test of a mean difference, two-sided, over clusters.
 ///

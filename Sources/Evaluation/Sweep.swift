@@ -1,5 +1,4 @@
 import Basics
-import DomainBasis
 import ScenarioPruning
 import Tokenizers
 import Transformer

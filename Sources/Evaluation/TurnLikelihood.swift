@@ -1,5 +1,3 @@
-import Basics
-
 /// How likely the right answer of a turn is along a pathway, and which option of a multiple choice is likeliest.
 ///
 /// Options are scored in the two ways of the LM Evaluation Harness (Gao et al., 2024). Their *texts*, as in its ARC

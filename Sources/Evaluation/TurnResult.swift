@@ -1,5 +1,3 @@
-import Transformer
-
 /// What a turn is answered along.
 public enum PathwayKind: String, Sendable, Codable, CaseIterable {
     /// All heads.

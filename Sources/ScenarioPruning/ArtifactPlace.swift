@@ -1,5 +1,4 @@
 import Basics
-import Checkpoints
 
 /// The folder where artifacts are made: stages leave their files in `<folder>.partial`, which takes the folder's place
 /// when it is whole.

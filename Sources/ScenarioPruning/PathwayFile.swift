@@ -1,5 +1,4 @@
 import Basics
-import Checkpoints
 import Transformer
 
 /// A compiled pathway as a file: JSON, for one model.

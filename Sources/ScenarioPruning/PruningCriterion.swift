@@ -1,5 +1,4 @@
 import Basics
-import Transformer
 
 /// How heads and feed-forward blocks are scored for a scenario. Higher scores are kept.
 public enum PruningCriterion: String, Sendable, CaseIterable, Codable, CodingKeyRepresentable {

@@ -1,5 +1,4 @@
 import Basics
-import Transformer
 
 /// Texts that say again what they have said before, made from questions and their answers.
 ///

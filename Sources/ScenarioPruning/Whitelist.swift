@@ -1,5 +1,3 @@
-import Basics
-
 /// The backbone: heads that every domain needs, not pruned where ``AlwaysKeep/whitelist`` asks for it.
 public struct Whitelist: Sendable, Codable, Equatable {
     /// All heads of the layers 0 ..< foundationLayers belong to it.

@@ -1,5 +1,3 @@
-import Basics
-
 /// A byte-level byte-pair tokenizer: text to token ids and back.
 ///
 /// Any text survives encoding and decoding byte for byte, with two exceptions that the original tokenizers make:

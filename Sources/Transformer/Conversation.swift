@@ -1,4 +1,3 @@
-import Basics
 import Tokenizers
 
 /// A conversation of several turns in one session. What earlier turns left in the cache is not read again.

@@ -1,4 +1,3 @@
-import CKernels
 import Checkpoints
 
 /// The weights of one decoder layer.

@@ -1,7 +1,5 @@
-import Basics
 import CKernels
 import Checkpoints
-import Tokenizers
 
 /// One text being read or written by a model along a pathway. It owns its key/value cache.
 ///

@@ -1,5 +1,4 @@
 import Basics
-import Transformer
 
 /// Standard output for results, standard error for everything else.
 enum Console {

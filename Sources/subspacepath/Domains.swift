@@ -1,7 +1,6 @@
 import ArgumentParser
 import Basics
 import DomainBasis
-import Evaluation
 
 struct Domains: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Basics
-import Checkpoints
 import Evaluation
 import Tokenizers
 import Transformer

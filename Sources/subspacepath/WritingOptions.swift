@@ -1,5 +1,4 @@
 import ArgumentParser
-import Basics
 import Transformer
 
 /// How text is written.

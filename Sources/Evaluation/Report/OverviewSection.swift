@@ -1,5 +1,3 @@
-import Basics
-
 /// What was run, and what came out of it in one table.
 struct OverviewSection {
     let runs: [ReportRun]

@@ -1,5 +1,3 @@
-import ScenarioPruning
-
 /// What the probes take scenarios for, and which heads their pathways keep.
 struct ScenarioSection {
     let runs: [ReportRun]
