@@ -67,16 +67,28 @@ public struct SpeedBenchmark: Sendable {
         return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
     }
 
-    /// The most memory this process has had resident, in bytes.
-    public static var peakResidentBytes: Int {
+    private static var usage: rusage {
         var usage = rusage()
         #if canImport(Darwin)
             getrusage(RUSAGE_SELF, &usage)
-            return Int(usage.ru_maxrss)
+        #else
+            getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        #endif
+        return usage
+    }
+
+    /// The most memory this process has had resident, in bytes.
+    public static var peakResidentBytes: Int {
+        #if canImport(Darwin)
+            Int(usage.ru_maxrss)
         #else
             // Linux counts in KiB.
-            getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-            return Int(usage.ru_maxrss) * 1024
+            Int(usage.ru_maxrss) * 1024
         #endif
+    }
+
+    /// Seconds that this process has had of processors.
+    static var processorSeconds: Double {
+        [usage.ru_utime, usage.ru_stime].reduce(0) { $0 + Double($1.tv_sec) + Double($1.tv_usec) / 1e6 }
     }
 }

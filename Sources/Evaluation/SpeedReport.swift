@@ -54,6 +54,8 @@ public struct SpeedReport: Sendable, Codable {
     public var loadSeconds: Double
     /// The most memory resident before the machine's limits were measured.
     public var peakResidentBytes: Int
+    /// What other programs used of all processors meanwhile, in [0, 1]; nil where the system does not say.
+    public var otherProgramsShare: Double?
     /// Medians over all repetitions.
     public var limits: MachineLimits
     public var lengths: [Length]
@@ -77,6 +79,7 @@ public struct SpeedReport: Sendable, Codable {
         }
         peakResidentBytes = SpeedBenchmark.peakResidentBytes
         let meter = try MachineLimitsMeter(model.pool)
+        let others = OtherPrograms()
         let benchmarks = try promptTokens.enumerated().map { index, tokens in
             try SpeedBenchmark(
                 model, along: pathways, promptTokens: tokens, generateTokens: generateTokens,
@@ -86,6 +89,7 @@ public struct SpeedReport: Sendable, Codable {
                     promptTokens.count + index * (repetitions + 1) + $0 + 1, promptTokens.count * (repetitions + 2))
             }
         }
+        otherProgramsShare = others.share
         let measured = benchmarks.flatMap(\.limits)
         func median(_ limit: KeyPath<MachineLimits, Double>) -> Double {
             SpeedBenchmark.median(measured.map { $0[keyPath: limit] })

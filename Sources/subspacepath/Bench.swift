@@ -55,6 +55,9 @@ struct Bench: ParsableCommand {
     @Flag(help: "Print one JSON object.")
     var json = false
 
+    /// What other programs may use of the processors without a word.
+    private static let disturbance = 0.05
+
     mutating func validate() throws {
         if promptTokens.isEmpty { promptTokens = [512] }
         if let bad = promptTokens.first(where: { $0 < 1 }) {
@@ -104,6 +107,11 @@ struct Bench: ParsableCommand {
         line.finish()
         report.compilation = pruned?.compilation
         if json { try Console.printJSON(report) } else { Console.print(SpeedTable.text(report)) }
+        if let share = report.otherProgramsShare, share > Self.disturbance {
+            Console.warn([
+                formatted("other programs used %.0f%% of the processors meanwhile: speeds are too low", 100 * share)
+            ])
+        }
         // Last: what was measured is shown even where it cannot be written.
         if let output {
             let url = URL(fileURLWithPath: output)

@@ -22,6 +22,7 @@ struct SubspacePath: ParsableCommand {
 
     static func main() {
         Console.occupyStandardDescriptors()
+        TruncatedFile.explain()
         do {
             try checkArguments()
             var command = try parseAsRoot()

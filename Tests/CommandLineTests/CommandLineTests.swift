@@ -202,6 +202,7 @@ private struct Tool {
             #expect(limits.count == 3 && limits.values.allSatisfy { $0 > 1e9 })
             #expect(try #require(json["peakResidentBytes"] as? Int) > 50_000_000)
             #expect(try #require(json["threads"] as? Int) > 0)
+            #expect((json["otherProgramsShare"] as? Double).map((0...1).contains) ?? true)
             let compilation = try #require(json["compilation"] as? [String: Any])
             #expect(try #require(compilation["tokens"] as? Int) > 1)
             for way in ["whole", "earlyExit"] {
