@@ -273,6 +273,39 @@ private struct Tool {
     }
 
     /// From a published file to measured likelihoods, in a folder and by path.
+    /// By Ctrl-C, which says how to go on.
+    @Test func aStoppedRunGoesOn() throws {
+        try Fixtures.withTemporaryDirectory { folder in
+            let arguments = [
+                "run", "--pruning-strengths", "0.4", "--datasets", "selected_domain", "--num-samples", "4",
+                "--max-new-tokens", "64", "--results-dir", folder.path, "--name", "one", "--resume",
+            ]
+            let process = Process()
+            (process.executableURL, process.arguments) = (Tool.url, arguments)
+            process.currentDirectoryURL = Fixtures.root
+            let errors = Pipe()
+            (process.standardOutput, process.standardError) = (FileHandle.nullDevice, errors)
+            // Tests run on threads that take no signals, which a process that they start inherits.
+            var (none, before) = (sigset_t(), sigset_t())
+            sigemptyset(&none)
+            pthread_sigmask(SIG_SETMASK, &none, &before)
+            try process.run()
+            pthread_sigmask(SIG_SETMASK, &before, nil)
+            let turns = folder.appending(path: "smollm2-135m-instruct/one/turns.jsonl")
+            while process.isRunning, ((try? Data(contentsOf: turns)) ?? Data()).isEmpty { usleep(2000) }
+            process.interrupt()
+            process.waitUntilExit()
+            let said = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+            #expect(process.terminationReason == .uncaughtSignal)
+            #expect(said.contains("--resume --name one"))
+            let earlier = try Data(contentsOf: turns)
+            let resumed = try Tool(arguments)
+            #expect(resumed.status == 0)
+            let whole = earlier.prefix(through: try #require(earlier.lastIndex(of: UInt8(ascii: "\n"))))
+            #expect(try Data(contentsOf: turns).starts(with: whole))
+        }
+    }
+
     @Test func importedQuestionsAreMeasured() throws {
         try Fixtures.withTemporaryDirectory { folder in
             let published = folder.appending(path: "made_up_sums_test.csv")
