@@ -39,6 +39,10 @@ package struct SystemError: Error, CustomStringConvertible {
     /// That of the call that failed just now.
     package static var last: SystemError { SystemError(code: errno) }
 
+    /// See ``CombiningMarks``.
+    static let tooManyMarks = SystemError(
+        code: EINVAL, words: "it has letters with more than a hundred combining marks")
+
     /// In words.
     package var description: String { words ?? String(cString: strerror(code)) }
 }

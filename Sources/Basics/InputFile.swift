@@ -30,7 +30,7 @@ package enum InputFile {
         }
         let data = try readToEnd(descriptor)
         guard !CombiningMarks.areTooMany(in: data) else {
-            throw SystemError(code: EINVAL, words: "it has letters with more than a hundred combining marks")
+            throw .tooManyMarks
         }
         return data
     }

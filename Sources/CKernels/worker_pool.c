@@ -14,11 +14,11 @@
 #include <unistd.h>
 
 enum {
-    // About 50 microseconds: longer than the serial code between two steps, short enough to burn nothing
-    // while no text is being processed.
+    // About 50 microseconds, of a worker between steps and of the caller at a step's end: longer than the serial code
+    // between two steps, short enough to burn nothing while no text is being processed.
     SPINS_BEFORE_PARK = 2000,
-    // A step that keeps its caller waiting this long, and as long as so many of the caller's own tasks, waits for a
-    // worker that has lost its processor to another program.
+    // A step that keeps its caller waiting for so many nanoseconds, and as long as so many of the caller's own tasks,
+    // waits for a worker that has lost its processor to another program.
     STALL = 300000,
     STALL_TASKS = 4,
     // Steps are the caller's alone for a while then, in nanoseconds: for twice as long where the last time was just
@@ -26,6 +26,7 @@ enum {
     SHORTEST_SOLO = 4000000,
     LONGEST_SOLO = 256000000,
     SOLOS_APART = 32000000,
+    RENEWED_AFTER_STEPS = 1 << 30,
 };
 
 typedef void (*work_function)(void *context, int task, int worker);
@@ -124,14 +125,18 @@ static numbered wait_for_step(sp_pool *pool, numbered seen) {
         if (step != seen) return step;
         pause_briefly();
     }
+    numbered step = seen;
     pthread_mutex_lock(&pool->parking);
-    // Either this look at the step sees a new one, or who raised it sees this worker parked.
-    atomic_fetch_add_explicit(&pool->parked, 1, memory_order_seq_cst);
-    numbered step = atomic_load_explicit(&pool->step, memory_order_seq_cst);
-    if (step != seen) atomic_fetch_sub_explicit(&pool->parked, 1, memory_order_relaxed);
-    while (!pool->stop && step == seen) {
+    while (!pool->stop) {
+        // Either this look at the step sees a new one, or who raised it sees this worker parked. Each time anew: who
+        // wakes workers counts none of them any more, and may have meant an earlier step.
+        atomic_fetch_add_explicit(&pool->parked, 1, memory_order_seq_cst);
+        step = atomic_load_explicit(&pool->step, memory_order_seq_cst);
+        if (step != seen) {
+            atomic_fetch_sub_explicit(&pool->parked, 1, memory_order_relaxed);
+            break;
+        }
         pthread_cond_wait(&pool->wake, &pool->parking);
-        step = atomic_load_explicit(&pool->step, memory_order_acquire);
     }
     pthread_mutex_unlock(&pool->parking);
     return step;
@@ -208,7 +213,7 @@ const sp_kernels *sp_pool_kernels(const sp_pool *pool) { return pool->kernels; }
 const char *sp_pool_instruction_set(const sp_pool *pool) { return pool->kernels->name; }
 
 // Waits until the step's tasks are done. A worker that took none is not waited for: it may not have a processor.
-// Returns when the wait began, in nanoseconds of the clock, or 0 where it was short.
+// Returns when it went to sleep, in nanoseconds of the clock, or 0 where it did not.
 static uint64_t wait_for_others(sp_pool *pool) {
     for (int spin = 0; spin < SPINS_BEFORE_PARK; spin++) {
         if (atomic_load_explicit(&pool->left, memory_order_acquire) == 0) return 0;
@@ -244,6 +249,13 @@ static void wake_workers(sp_pool *pool) {
     pthread_mutex_unlock(&pool->parking);
 }
 
+// Runs that no step has had tasks for keep an old number, which would be a later one when numbers start over.
+static void renew_runs(sp_pool *pool, uint32_t number) {
+    for (int worker = 0; worker < pool->threads; worker++)
+        atomic_store_explicit(
+            &pool->runs[worker].next, numbered_count(number - 1, INT32_MAX), memory_order_relaxed);
+}
+
 static void do_alone(int tasks, work_function work, void *context) {
     for (int task = 0; task < tasks; task++) work(context, task, 0);
 }
@@ -261,8 +273,9 @@ void sp_pool_run(sp_pool *pool, int tasks, work_function work, void *context) {
     pool->work = work;
     pool->context = context;
     atomic_store_explicit(&pool->left, tasks, memory_order_relaxed);
-    const numbered last = atomic_load_explicit(&pool->step, memory_order_relaxed);
-    const numbered step = numbered_count(number_of(last) + 1, tasks);
+    const uint32_t number = number_of(atomic_load_explicit(&pool->step, memory_order_relaxed)) + 1;
+    const numbered step = numbered_count(number, tasks);
+    if (number % RENEWED_AFTER_STEPS == 0) renew_runs(pool, number);
     atomic_store_explicit(&pool->step, step, memory_order_seq_cst);
     uint64_t begun = start;
     if (atomic_load_explicit(&pool->parked, memory_order_seq_cst) > 0) {

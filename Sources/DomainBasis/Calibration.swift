@@ -37,14 +37,15 @@ public enum TemperatureCalibration {
 }
 
 /// Expected calibration error (Naeini et al., 2015) of binary probabilities: over ten equal bins of probability,
-/// the mean distance between the mean probability and the mean label, weighted by how many fall in the bin.
+/// the mean distance between the mean probability and the mean label, weighted by how many fall in the bin. What is no
+/// probability falls in the nearest bin.
 public func expectedCalibrationError(probabilities: [Double], labels: [Double]) -> Double {
     let bins = 10
     var counts = [Double](repeating: 0, count: bins)
     var probabilitySums = counts
     var labelSums = counts
     for (probability, label) in zip(probabilities, labels) {
-        let bin = min(Int(min(max(probability, 0), 1) * Double(bins)), bins - 1)
+        let bin = min(Int(min(max(0, probability), 1) * Double(bins)), bins - 1)
         counts[bin] += 1
         probabilitySums[bin] += probability
         labelSums[bin] += label

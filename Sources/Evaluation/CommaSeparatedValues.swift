@@ -22,7 +22,8 @@ enum CommaSeparatedValues {
     ///
     /// - Parameters:
     ///   - bytes: UTF-8; empty lines are skipped.
-    ///   - body: returns whether to go on.
+    ///   - body: returns whether to go on; what follows is not looked at where it does not.
+    /// - Throws: ``Malformed``, and what `body` throws.
     static func forEachRecord(of bytes: Data, _ body: (Record) throws -> Bool) throws {
         enum State {
             case fieldStart, plain, quoted, quoteEnded

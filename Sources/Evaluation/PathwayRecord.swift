@@ -76,7 +76,7 @@ extension PathwayRecord {
     /// Whether every domain has its numbers, and the model the heads that run, of which a page can draw all.
     var isConsistent: Bool {
         relevance.count == domains.count && mixture.count == domains.count && (1...4096).contains(heads)
-            && heads * keptHeads.count <= UnitTable.mostDrawn
+            && heads * keptHeads.count <= ModelMeasurements.mostHeads
             && keptHeads.allSatisfy { kept in
                 kept.allSatisfy((0..<heads).contains) && zip(kept, kept.dropFirst()).allSatisfy(<)
             }

@@ -95,6 +95,9 @@ public struct ScenarioSet: Sendable {
             }
             scenarios += list
         }
+        guard !urls.isEmpty || !name.contains("/") else {
+            throw .malformed(file: folder.path, detail: "is no folder of .json files")
+        }
         guard !scenarios.isEmpty else {
             if let file = urls.first { throw .malformed(file: file.path, detail: "holds no scenarios") }
             throw .unknownDataset(name, directory: directory.path, known: Self.names(in: directory))

@@ -16,6 +16,9 @@ public struct ModelMeasurements: Sendable {
         }
     }
 
+    /// The most heads of all layers together: of more than any model has no picture can be drawn.
+    package static let mostHeads = 1 << 16
+
     public let manifest: PruningArtifacts.Manifest
     /// Of the probes on the validation pools, `[layers]`.
     public let validationAccuracy: [Double]
@@ -38,7 +41,7 @@ public struct ModelMeasurements: Sendable {
         let temperatures = try ArtifactFiles.readTemperatures(in: directory, layers: accuracy.count)
         self.init(
             manifest: manifest, validationAccuracy: accuracy.map(Double.init), temperatures: temperatures,
-            importances: Self.importances(
+            importances: try Self.importances(
                 of: try ArtifactFiles.tensors(ArtifactFiles.importance, in: directory), layers: accuracy.count,
                 domains: manifest.domains.count),
             whitelist: try ArtifactFiles.readWhitelist(in: directory, of: manifest))
@@ -58,16 +61,21 @@ public struct ModelMeasurements: Sendable {
     /// The heads' tables, `[layers, heads, domains]`, of whatever criteria the artifacts hold.
     static func importances(
         of tensors: [String: SafetensorsFile.Tensor], layers: Int, domains: Int
-    ) -> [Importance] {
-        PruningCriterion.allCases.compactMap { criterion in
+    ) throws(PruningError) -> [Importance] {
+        var importances: [Importance] = []
+        for criterion in PruningCriterion.allCases {
             guard let tensor = tensors[ArtifactFiles.tensorName(.heads, criterion)], tensor.shape.count == 3,
-                tensor.shape[0] == layers, tensor.shape[2] == domains, tensor.values.allSatisfy(\.isFinite),
-                layers * tensor.shape[1] <= UnitTable.mostDrawn
-            else { return nil }
-            return Importance(
-                criterion: criterion.rawValue,
-                table: UnitTable(
-                    layers: layers, units: tensor.shape[1], domains: domains, values: tensor.values))
+                tensor.shape[0] == layers, tensor.shape[2] == domains, tensor.values.allSatisfy(\.isFinite)
+            else { continue }
+            guard layers * tensor.shape[1] <= mostHeads else {
+                throw .inconsistentArtifacts("they are of \(layers) layers of \(tensor.shape[1]) heads")
+            }
+            importances.append(
+                Importance(
+                    criterion: criterion.rawValue,
+                    table: UnitTable(
+                        layers: layers, units: tensor.shape[1], domains: domains, values: tensor.values)))
         }
+        return importances
     }
 }

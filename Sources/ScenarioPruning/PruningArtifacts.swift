@@ -93,20 +93,6 @@ public struct PruningArtifacts: Sendable {
         return hash.hexadecimal
     }
 
-    init(
-        manifest: Manifest, probes: [LinearProbe], validationAccuracy: [Double],
-        temperatures: [CalibrationRegime: RegimeCalibration], channelOrder: ChannelOrder,
-        importance: ModelImportance, whitelist: Whitelist
-    ) {
-        self.manifest = manifest
-        self.probes = probes
-        self.validationAccuracy = validationAccuracy
-        self.temperatures = temperatures
-        self.channelOrder = channelOrder
-        self.importance = importance
-        self.whitelist = whitelist
-    }
-
     private func check(_ shape: ArtifactFiles.Shape) throws(PruningError) {
         guard !domains.isEmpty, Set(domains).count == domains.count else {
             throw .inconsistentArtifacts("the domains are \(domains)")

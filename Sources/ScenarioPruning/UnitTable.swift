@@ -1,8 +1,5 @@
 /// A number for every head, or every feed-forward block, and domain, `[layers, units, domains]`.
 public struct UnitTable: Sendable, Equatable {
-    /// The most units of all layers together of which a picture is drawn.
-    package static let mostDrawn = 1 << 16
-
     public let layers: Int
     /// Units of one layer.
     public let units: Int

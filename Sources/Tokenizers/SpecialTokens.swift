@@ -16,16 +16,25 @@ struct SpecialTokens: Sendable {
     /// By their bytes: hashing strings takes time in the square of a run of combining marks.
     private let ids: [[UInt8]: Int]
     private let control: Set<Int>
-    /// A place in a token's text: the tokens that end there, and where each next byte leads.
+    /// A place in a token's text: where each next byte leads, and the token that ends there, of several the one with
+    /// the smallest id: of all, and of those that are text.
     private struct Node {
-        var ids: [Int] = []
+        var id: Int?
+        var textId: Int?
         var next: [UInt8: Int] = [:]
     }
+
+    /// Bytes of all texts together: some ten times as many as the models have that have the most.
+    private static let mostBytes = 1 << 18
 
     /// The tokens' texts as a tree, from the first node on.
     private var nodes = [Node()]
 
-    init(_ tokens: [Token]) {
+    init(_ tokens: [Token]) throws(TokenizerError) {
+        let bytes = tokens.reduce(0) { $0 + $1.text.utf8.count }
+        guard bytes <= Self.mostBytes else {
+            throw .malformedVocabulary("its special tokens have \(bytes) bytes, more than \(Self.mostBytes)")
+        }
         ids = Dictionary(tokens.map { (Array($0.text.utf8), $0.id) }, uniquingKeysWith: { first, _ in first })
         control = Set(tokens.filter(\.isControl).map(\.id))
         for token in tokens { add(token) }
@@ -42,7 +51,8 @@ struct SpecialTokens: Sendable {
                 node = nodes.count - 1
             }
         }
-        nodes[node].ids.append(token.id)
+        nodes[node].id = min(nodes[node].id ?? token.id, token.id)
+        if !token.isControl { nodes[node].textId = min(nodes[node].textId ?? token.id, token.id) }
     }
 
     /// The longest token that `text` begins with, of several of one text the one with the smallest id.
@@ -54,8 +64,7 @@ struct SpecialTokens: Sendable {
         while index < text.endIndex, let next = nodes[node].next[text[index]] {
             node = next
             text.formIndex(after: &index)
-            let ids = nodes[node].ids.lazy.filter { recognizingControl || !control.contains($0) }
-            if let id = ids.min() { found = (id, index) }
+            if let id = recognizingControl ? nodes[node].id : nodes[node].textId { found = (id, index) }
         }
         return found
     }

@@ -80,7 +80,7 @@ public struct Tokenizer: Sendable {
             }
         }
         self.texts = texts
-        specialTokens = SpecialTokens(specials)
+        specialTokens = try SpecialTokens(specials)
         merger = try BytePairMerger(vocabulary, wholeWords: preTokenizer == .llamaBPE)
         beginningOfText = vocabulary.beginningOfText
         addsBeginningOfText = vocabulary.addsBeginningOfText && vocabulary.beginningOfText != nil
@@ -110,7 +110,8 @@ public struct Tokenizer: Sendable {
         }
     }
 
-    /// Token ids of a whole text, as the model expects one: after the beginning-of-text token where it wants that.
+    /// Token ids of a whole text, as the model expects one: after the beginning-of-text token where it wants that,
+    /// which is not written twice.
     ///
     /// - Parameter recognizingSpecialTokens: as in ``encode(_:recognizingSpecialTokens:)``.
     public func encodeText(_ text: String, recognizingSpecialTokens: Bool = false) -> [Int] {

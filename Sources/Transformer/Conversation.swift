@@ -1,6 +1,7 @@
 import Tokenizers
 
-/// A conversation of several turns in one session. What earlier turns left in the cache is not read again.
+/// A conversation of several turns in one session. What earlier turns left in the cache is not read again while all of
+/// the conversation has room.
 public final class Conversation {
     private let session: InferenceSession
     private let system: ChatMessage?
@@ -23,18 +24,22 @@ public final class Conversation {
     /// Asks a question and writes its answer, which both join the conversation.
     ///
     /// Where the context has no room for all that was said and `options.maxNewTokens` more (or a quarter of the
-    /// context, if that is less), the earliest turns are forgotten.
+    /// context, if that is less), the earliest turns are forgotten until half of it is free, and what stays is read
+    /// once more.
     ///
     /// - Parameter onText: as in ``InferenceSession/generate(after:options:onText:)``.
-    /// - Throws: what that throws; the conversation is then as it was before, but for what was forgotten.
+    /// - Throws: what that throws; ``messages`` are then as they were before. A question that does not fit even alone
+    ///   is ``DecoderError/contextExceeded(needed:limit:)``, and nothing is forgotten for it.
     public func answer(
         _ question: String, options: GenerationOptions = GenerationOptions(),
         onText: (String) -> Bool = { _ in true }
     ) throws -> GenerationSummary {
         let question = ChatMessage(.user, question)
-        let prompt = makeRoom(for: question, and: options.maxNewTokens)
+        let forgotten = try turnsToForget(for: question, and: options.maxNewTokens)
+        let shown = Array(messages[(2 * forgotten)...])
+        let prompt = tokens(shown + [question])
         // One token at least is read, for what follows it.
-        let shared = min(zip(cached, prompt).prefix { $0 == $1 }.count, prompt.count - 1)
+        let shared = max(0, min(zip(cached, prompt).prefix { $0 == $1 }.count, prompt.count - 1))
         session.rewind(to: shared)
         cached.removeLast(cached.count - shared)
         let summary: GenerationSummary
@@ -45,19 +50,22 @@ public final class Conversation {
             throw error
         }
         cached = Array((prompt + summary.tokens).prefix(session.position))
-        messages += [question, ChatMessage(.assistant, summary.text)]
+        messages = shown + [question, ChatMessage(.assistant, summary.text)]
+        forgottenTurns += forgotten
         return summary
     }
 
-    /// The tokens of the conversation with a question at its end, without the turns that there is no room for.
-    private func makeRoom(for question: ChatMessage, and newTokens: Int) -> [Int] {
-        let most = session.contextLimit - min(newTokens, session.contextLimit / 4)
-        while true {
-            let shown = (system.map { [$0] } ?? []) + messages + [question]
-            let prompt = session.model.chatTemplate.encode(shown, with: session.model.tokenizer)
-            if messages.isEmpty || prompt.count <= most { return prompt }
-            messages.removeFirst(2)
-            forgottenTurns += 1
-        }
+    private func tokens(_ messages: [ChatMessage]) -> [Int] {
+        session.model.chatTemplate.encode((system.map { [$0] } ?? []) + messages, with: session.model.tokenizer)
+    }
+
+    /// How many of the earliest turns to leave out so that a question and its answer have room.
+    private func turnsToForget(for question: ChatMessage, and newTokens: Int) throws(DecoderError) -> Int {
+        let limit = session.contextLimit
+        let alone = tokens([question]).count
+        guard alone + 1 <= limit else { throw .contextExceeded(needed: alone + 1, limit: limit) }
+        guard tokens(messages + [question]).count > limit - min(newTokens, limit / 4) else { return 0 }
+        let turns = messages.count / 2
+        return (0..<turns).first { tokens(Array(messages[(2 * $0)...]) + [question]).count <= limit / 2 } ?? turns
     }
 }

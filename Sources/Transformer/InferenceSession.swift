@@ -91,7 +91,7 @@ public final class InferenceSession {
     ///   - kinds: what to take the means of.
     ///   - layers: only these, the first ones, run; nil for all.
     /// - Throws: as ``logits(after:)``.
-    /// - Precondition: as many layers have read the text so far.
+    /// - Precondition: `layers` is at least 1, and as many have read the text so far.
     public func taps(over tokens: [Int], of kinds: MeanTaps.Kinds, layers: Int? = nil) throws -> MeanTaps {
         var taps: MeanTaps? = MeanTaps(kinds, model.configuration)
         try process(tokens, logits: .none, layers: layers, tapping: &taps) { _, _ in }

@@ -48,10 +48,11 @@ public final class PackedMatrix: @unchecked Sendable {
             throw file.failure(.unsupported, tensor.name, "cannot be repacked: [\(rows), \(columns)] of \(tensor.type)")
         }
         // Narrow matrices are padded: a small file must not take a machine's memory.
-        guard arena.allows(bytes, for: tensor.range.count) else {
+        guard arena.reserveGrowth(to: bytes, from: tensor.range.count) else {
             throw file.failure(
                 .unsupported, tensor.name,
-                "is too narrow: it would take \(bytes) bytes where the file has \(tensor.range.count)")
+                "is too narrow, as are those before it: it would take \(bytes) bytes where the file has "
+                    + "\(tensor.range.count)")
         }
         guard let memory = arena.allocate(bytes) else {
             throw file.failure(.outOfMemory, tensor.name, "needs \(bytes) bytes of memory")

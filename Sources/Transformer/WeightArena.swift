@@ -21,8 +21,9 @@ final class WeightArena {
     /// - Parameter bytes: of the weights in their file; packed they take about as many, or more.
     init(expecting bytes: Int) { firstSlab = bytes + bytes / 32 }
 
-    /// Whether a matrix may take so many bytes for those of its source, beside those before it.
-    func allows(_ bytes: Int, for source: Int) -> Bool {
+    /// Counts what a matrix takes beyond what may be of the bytes of its source; whether there was room for that,
+    /// beside what those before it took.
+    func reserveGrowth(to bytes: Int, from source: Int) -> Bool {
         beyondGrowth += max(0, bytes - Self.mostGrowth * source)
         return beyondGrowth <= Self.alwaysAllowed
     }

@@ -60,6 +60,7 @@ struct Bench: ParsableCommand {
 
     mutating func validate() throws {
         if promptTokens.isEmpty { promptTokens = [512] }
+        if output == "" { throw ValidationError("--output is empty, expected a file's name") }
         if let bad = promptTokens.first(where: { $0 < 1 }) {
             throw ValidationError("--prompt-tokens holds \(bad), expected at least 1")
         }
@@ -96,6 +97,7 @@ struct Bench: ParsableCommand {
         let decoder =
             prunedFraction == nil ? try model.load() : try model.load(toPrune: criterion.prune, by: artifacts)
         let loadSeconds = (clock.now - start).inSeconds
+        try output.map { try URL(fileURLWithPath: $0).checkIsNone(of: [decoder.source], for: "the model") }
         let pruned = try prunedFraction.map { try pathway(decoder, prunedFraction: $0) }
         let line = ProgressLine("repetitions")
         defer { line.finish() }
@@ -109,14 +111,12 @@ struct Bench: ParsableCommand {
         if json { try Console.printJSON(report) } else { Console.print(SpeedTable.text(report)) }
         if let share = report.otherProgramsShare, share > Self.disturbance {
             Console.warn([
-                formatted("other programs used %.0f%% of the processors meanwhile: speeds are too low", 100 * share)
+                formatted("other programs used %.0f%% of the processors meanwhile: speeds may be too low", 100 * share)
             ])
         }
         // Last: what was measured is shown even where it cannot be written.
         if let output {
-            let url = URL(fileURLWithPath: output)
-            try url.checkIsNone(of: [decoder.source], for: "the model")
-            try WholeFile.write(try JSONLines.encode(report), to: url)
+            try WholeFile.write(try JSONLines.encode(report), to: URL(fileURLWithPath: output))
         }
     }
 }

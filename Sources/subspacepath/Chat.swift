@@ -7,7 +7,8 @@ struct Chat: ParsableCommand {
         abstract: "Hold a conversation, along a scenario's pathway where one is given.",
         discussion: """
             Each line of standard input is a question. The pathway is compiled once and serves every turn; a turn \
-            reads only what is new. Where the context is full, the earliest turns are forgotten.
+            reads only what is new. Where the context is full, the earliest turns are forgotten and what stays is read \
+            once more.
 
             EXAMPLES
               subspacepath chat --scenario "A chemistry tutor"
@@ -33,9 +34,17 @@ struct Chat: ParsableCommand {
         var forgotten = 0
         var options = writing.options
         while let question = try nextQuestion(&lines, askingFor: isTerminal) {
-            let summary = try conversation.answer(question, options: options) { piece in
-                if !json { Console.write(piece) }
-                return true
+            let summary: GenerationSummary
+            do {
+                summary = try conversation.answer(question, options: options) { piece in
+                    if !json { Console.write(piece) }
+                    return true
+                }
+            } catch DecoderError.contextExceeded(let needed, let limit) {
+                Console.warn([
+                    "this question was left out: \(DecoderError.contextExceeded(needed: needed, limit: limit))"
+                ])
+                continue
             }
             options.sampling.seed &+= 1
             if json {

@@ -52,16 +52,16 @@ struct Compile: ParsableCommand {
         let warnings: [String]
     }
 
+    func validate() throws {
+        if output == "" { throw ValidationError("--output is empty, expected a file's name") }
+    }
+
     func run() throws {
         let decoder = try model.load(toPrune: criterion.prune, by: artifacts)
+        try output.map { try URL(fileURLWithPath: $0).checkIsNone(of: [decoder.source], for: "the model") }
         let compiler = try ScenarioCompiler(decoder, try artifacts.load(for: decoder))
         let compiled = try compiler.compile(scenario, criterion.options(budget.budget, seed: seed))
-        if let output {
-            guard output != "" else { throw ValidationError("--output is empty, expected a file's name") }
-            let url = URL(fileURLWithPath: output)
-            try url.checkIsNone(of: [decoder.source], for: "the model")
-            try PathwayFile(compiled.pathway, for: decoder).write(to: url)
-        }
+        if let output { try PathwayFile(compiled.pathway, for: decoder).write(to: URL(fileURLWithPath: output)) }
         Console.warn(compiled.warnings)
         if json { try printJSON(compiled) } else { show(compiled, of: decoder) }
     }

@@ -10,12 +10,16 @@ enum InterruptNote {
         // Below what a terminal shows of the progress and the keys.
         guard note == nil, let copy = strdup("\n\(text)\n") else { return }
         note = (copy, strlen(copy))
-        for signal in [SIGINT, SIGTERM] {
-            _ = Basics.signal(signal) { number in
+        for number in [SIGINT, SIGTERM] {
+            let before = signal(number) { number in
                 // Only what is safe in a handler.
-                if let note = InterruptNote.note { _ = Basics.write(STDERR_FILENO, note.text, note.length) }
-                _ = Basics.signal(number, SIG_DFL)
+                if let note = InterruptNote.note { _ = write(STDERR_FILENO, note.text, note.length) }
+                _ = signal(number, SIG_DFL)
                 raise(number)
+            }
+            // As a shell starts what runs in its background.
+            if unsafeBitCast(before, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self) {
+                _ = signal(number, SIG_IGN)
             }
         }
     }

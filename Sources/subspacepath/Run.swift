@@ -124,7 +124,7 @@ struct Run: ParsableCommand {
         var results = earlier
         var warned: [String: Set<String>] = [:]
         InterruptNote.set(
-            "stopped; to go on, give the same command with --resume --name \(folder.url.lastPathComponent)")
+            "stopped; to go on, give the same command with --resume --name \(folder.url.lastPathComponent.shellQuoted)")
         let line = ProgressLine("turns")
         defer { line.finish() }
         try sweep.run(

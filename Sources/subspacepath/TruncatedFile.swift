@@ -1,9 +1,10 @@
 import Basics
 
-/// A model file is mapped: where somebody cuts it short while it is read, as a download that starts over does, the
-/// system ends the process by a signal.
+/// A model file is mapped: where it cannot be read any more, because its disk failed or somebody cut it short, as a
+/// download that starts over does, the system ends the process by a signal.
 enum TruncatedFile {
-    private static let message: StaticString = "Error: a model file became shorter while it was read; start again\n"
+    private static let message: StaticString =
+        "Error: the model file became shorter while it was read, or its disk failed\n"
 
     /// Says so from now on, with the status of an error.
     static func explain() {

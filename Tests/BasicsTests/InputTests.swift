@@ -23,6 +23,47 @@ import Testing
     }
 }
 
+@Suite struct LineReaderTests {
+    /// What `bytes` are as lines, where they come in pieces of so many.
+    private func lines(_ bytes: [UInt8], piece: Int) throws -> [String] {
+        // A reader that refuses a line leaves the writer behind.
+        signal(SIGPIPE, SIG_IGN)
+        var ends: [Int32] = [0, 0]
+        #expect(pipe(&ends) == 0)
+        let (output, input) = (ends[0], ends[1])
+        defer { close(output) }
+        Thread.detachNewThread {
+            for start in stride(from: 0, to: bytes.count, by: piece) {
+                _ = Array(bytes[start..<min(start + piece, bytes.count)]).withUnsafeBytes {
+                    write(input, $0.baseAddress, $0.count)
+                }
+            }
+            close(input)
+        }
+        var reader = LineReader(output)
+        var lines: [String] = []
+        while let line = try reader.next() { lines.append(line) }
+        return lines
+    }
+
+    @Test(arguments: [1, 2, 3, 7, 100])
+    func linesComeWhole(piece: Int) throws {
+        #expect(
+            try lines(Array("\u{FEFF}one\r\ntwo \u{e9}\n\n\u{FEFF}last".utf8), piece: piece)
+                == ["one", "two \u{e9}", "", "\u{FEFF}last"])
+        #expect(try lines([], piece: piece) == [])
+        #expect(try lines(Array("\n".utf8), piece: piece) == [""])
+    }
+
+    @Test func whatIsNoLineIsRefused() throws {
+        #expect(throws: SystemError.self) { try lines([0x61, 0xff, 0x0a], piece: 3) }
+        #expect(throws: SystemError.self) { try lines(Array(repeating: 0x61, count: 17 << 20), piece: 1 << 16) }
+        #expect(throws: SystemError.self) {
+            try lines(Array(("a" + String(repeating: "\u{301}", count: 200)).utf8), piece: 1000)
+        }
+    }
+}
+
 @Suite struct InputFileTests {
     /// Opening a pipe would wait for somebody to write into it.
     @Test func pipesAreNoFilesOfOurs() throws {

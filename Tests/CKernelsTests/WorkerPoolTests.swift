@@ -40,6 +40,38 @@ import Testing
         }
     }
 
+    /// A step waits for the tasks that a worker has begun, however long it takes, and goes on without workers after
+    /// that; but not for good.
+    @Test func stepsEndWithTheirTasks() {
+        let pool = sp_pool_create(3, nil)!
+        defer { sp_pool_destroy(pool) }
+        /// Who did each of 30 tasks; one that is not the caller's takes a while, if it is to.
+        func workers(stalling: Bool) -> [Int32] {
+            var workers = [Int32](repeating: -1, count: 31)
+            workers[30] = stalling ? 1 : 0
+            workers.withUnsafeMutableBufferPointer { workers in
+                sp_pool_run(
+                    pool, 30,
+                    { context, task, worker in
+                        let workers = context!.assumingMemoryBound(to: Int32.self)
+                        workers[Int(task)] = worker
+                        usleep(worker > 0 && workers[30] == 1 ? 20_000 : 50)
+                    }, workers.baseAddress)
+            }
+            return Array(workers.prefix(30))
+        }
+        var isAlone = false
+        for _ in 0..<20 where !isAlone {
+            let stalled = workers(stalling: true)
+            #expect(!stalled.contains(-1))
+            if stalled.contains(where: { $0 > 0 }) { isAlone = workers(stalling: false).allSatisfy { $0 == 0 } }
+        }
+        #expect(isAlone)
+        var hasWorkers = false
+        for _ in 0..<2000 where !hasWorkers { hasWorkers = workers(stalling: false).contains { $0 > 0 } }
+        #expect(hasWorkers)
+    }
+
     @Test func unknownInstructionSetsAreRefused() {
         #expect(sp_pool_create(1, "no-such-set") == nil)
     }

@@ -23,6 +23,11 @@ private struct Reference: Decodable {
 }
 
 @Suite struct CalibrationTests {
+    @Test func whatIsNoProbabilityFallsInTheNearestBin() {
+        #expect(expectedCalibrationError(probabilities: [-1, 2], labels: [0, 1]) == 1)
+        #expect(expectedCalibrationError(probabilities: [.nan], labels: [0]).isNaN)
+    }
+
     @Test func calibrationErrorAgreesWithNumPy() throws {
         for item in try Reference.read().calibrationError {
             let error = expectedCalibrationError(probabilities: item.probabilities, labels: item.labels)

@@ -119,6 +119,8 @@ import Testing
                 let file = folder.appending(path: "test/mine/part.json")
                 try found.write(to: file)
                 #expect(try ScenarioSet("mine", in: folder.appending(path: "test")).scenarios == found.scenarios)
+                let byPath = try ScenarioSet(folder.appending(path: "test/mine").path + "/", in: folder)
+                #expect(byPath.scenarios == found.scenarios && byPath.name == "mine")
                 let alone = try ScenarioSet(file.path, in: folder)
                 #expect(alone.scenarios == found.scenarios)
                 #expect(alone.name == "part")

@@ -152,6 +152,12 @@ import Transformer
                     [.modificationDate: Date(timeIntervalSinceNow: -age)],
                     ofItemAtPath: run.url.appending(path: "configuration.json").path)
             }
+            // A run that was killed before it had a configuration.
+            let bare = folder.appending(path: "bare")
+            try FileManager.default.createDirectory(at: bare, withIntermediateDirectories: true)
+            #expect(!(try ResultsFolder(in: folder, name: "bare", configuration(), resuming: true).isResumed))
+            #expect(try ResultsFolder(in: folder, name: "bare", configuration(), resuming: true).isResumed)
+            try FileManager.default.removeItem(at: bare)
             let last = try ResultsFolder(in: folder, name: nil, configuration(), resuming: true)
             #expect(last.isResumed && last.url.lastPathComponent == "mine")
             #expect(throws: EvaluationError.self) {

@@ -131,10 +131,31 @@ private struct SmallVocabulary: Decodable {
                     beginningOfText: 2, addsBeginningOfText: adds))
             #expect(tokenizer.encodeText("ab") == (adds ? [2, 0, 1] : [0, 1]))
             #expect(tokenizer.encode("ab") == [0, 1])
+            // A text that has it already does not get it twice.
+            #expect(tokenizer.encodeText("<s>ab", recognizingSpecialTokens: true) == [2, 0, 1])
         }
         // What is none of the original tokenizers' rules is not guessed.
         #expect(throws: TokenizerError.self) {
             try Tokenizer(.init(tokens: ["a"], merges: [], preTokenizer: "default"))
+        }
+    }
+
+    /// Of tokens with one text the first counts, of those that begin alike the longest.
+    @Test func specialTokensMayShareTheirText() throws {
+        let tokenizer = try Tokenizer(
+            .init(
+                tokens: ["a", "<", ">", "<x>", "<x>", "<x>a", "<x>"], merges: [],
+                kinds: [.normal, .normal, .normal, .control, .userDefined, .control, .userDefined],
+                preTokenizer: "gpt2"))
+        #expect(tokenizer.encode("<x>") == [4])
+        #expect(tokenizer.encode("<x>a<x", recognizingSpecialTokens: true) == [5, 1])
+        #expect(tokenizer.encode("<x><", recognizingSpecialTokens: true) == [3, 1])
+        let long = (0..<3).map { String(repeating: "y", count: 100_000) + "\($0)" }
+        #expect(throws: TokenizerError.self) {
+            try Tokenizer(
+                .init(
+                    tokens: ["a"] + long, merges: [], kinds: [.normal, .control, .control, .control],
+                    preTokenizer: "gpt2"))
         }
     }
 

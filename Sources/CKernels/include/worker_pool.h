@@ -23,7 +23,9 @@ const char *sp_instruction_set_name(int index);
 // Calls work(context, task, worker) once for each task in 0..<tasks and returns when all are done. A worker starts with
 // its own share of the tasks, side by side: where those of several steps lie in the same order, a thread finds in its
 // caches what it has written. Then it takes what others have left, so a result must not depend on who took a task.
-// Callers take turns, but for a step of a single task, which its caller runs at once.
+// Callers take turns, but for a step of a single task, which its caller runs at once. A worker that another program
+// keeps from running is not waited for, unless it has begun a task; then the caller does without workers for some
+// milliseconds, up to a quarter of a second where it happens again and again.
 void sp_pool_run(sp_pool *pool, int tasks, void (*work)(void *context, int task, int worker), void *context);
 
 // The number of threads this process may run at once.
