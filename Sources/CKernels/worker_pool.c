@@ -21,11 +21,11 @@ enum {
     // waits for a worker that has lost its processor to another program.
     STALL = 300000,
     STALL_TASKS = 4,
-    // Steps are the caller's alone for a while then, in nanoseconds: for twice as long where the last time was just
-    // before, up to the most.
+    // Where one follows another within so many nanoseconds, steps are the caller's alone for a while, and for twice as
+    // long each time it goes on, up to the most.
+    STALLS_APART = 32000000,
     SHORTEST_SOLO = 4000000,
     LONGEST_SOLO = 256000000,
-    SOLOS_APART = 32000000,
     RENEWED_AFTER_STEPS = 1 << 30,
 };
 
@@ -59,9 +59,9 @@ struct sp_pool {
     void *context;
     task_run *runs;            // [threads]
     uint64_t solo_end;         // in nanoseconds of the clock: until then steps are the caller's alone
-    uint64_t solo_length;
+    uint64_t solo_length;      // 0 after the first stall
     _Alignas(64) _Atomic numbered step;
-    _Alignas(64) _Atomic int left;         // tasks of the step that are not done
+    _Alignas(64) _Atomic int done;         // tasks of the step that others than the caller have done
     _Atomic bool is_awaited;               // the caller waits for `finished`, or is about to
     _Alignas(64) _Atomic int parked;       // workers that wait for `wake`, or are about to, and nobody wakes
 };
@@ -149,8 +149,8 @@ static void *worker_main(void *argument) {
     for (numbered seen = 0, step; (step = wait_for_step(pool, seen)) != seen; seen = step) {
         const int done = do_tasks(pool, step, start.worker);
         if (done == 0) continue;
-        const bool is_last = atomic_fetch_sub_explicit(&pool->left, done, memory_order_seq_cst) == done;
-        if (is_last && atomic_load_explicit(&pool->is_awaited, memory_order_seq_cst)) {
+        atomic_fetch_add_explicit(&pool->done, done, memory_order_seq_cst);
+        if (atomic_load_explicit(&pool->is_awaited, memory_order_seq_cst)) {
             pthread_mutex_lock(&pool->parking);
             pthread_cond_signal(&pool->finished);
             pthread_mutex_unlock(&pool->parking);
@@ -212,18 +212,18 @@ const sp_kernels *sp_pool_kernels(const sp_pool *pool) { return pool->kernels; }
 
 const char *sp_pool_instruction_set(const sp_pool *pool) { return pool->kernels->name; }
 
-// Waits until the step's tasks are done. A worker that took none is not waited for: it may not have a processor.
+// Waits until others have done so many tasks. A worker that took none is not waited for: it may not have a processor.
 // Returns when it went to sleep, in nanoseconds of the clock, or 0 where it did not.
-static uint64_t wait_for_others(sp_pool *pool) {
+static uint64_t wait_for_others(sp_pool *pool, int tasks) {
     for (int spin = 0; spin < SPINS_BEFORE_PARK; spin++) {
-        if (atomic_load_explicit(&pool->left, memory_order_acquire) == 0) return 0;
+        if (atomic_load_explicit(&pool->done, memory_order_acquire) == tasks) return 0;
         pause_briefly();
     }
     const uint64_t start = nanoseconds();
     // Without this thread there may be a processor for a worker that has none.
     pthread_mutex_lock(&pool->parking);
     atomic_store_explicit(&pool->is_awaited, true, memory_order_seq_cst);
-    while (atomic_load_explicit(&pool->left, memory_order_seq_cst) > 0)
+    while (atomic_load_explicit(&pool->done, memory_order_seq_cst) < tasks)
         pthread_cond_wait(&pool->finished, &pool->parking);
     atomic_store_explicit(&pool->is_awaited, false, memory_order_relaxed);
     pthread_mutex_unlock(&pool->parking);
@@ -231,12 +231,13 @@ static uint64_t wait_for_others(sp_pool *pool) {
 }
 
 // After a step in which the caller did some tasks in `own` nanoseconds and waited for others in `stall`: goes on alone
-// for a while where that was for a worker without a processor.
+// for a while where that was, again, for a worker without a processor.
 static void notice_stall(sp_pool *pool, uint64_t start, uint64_t own, uint64_t stall, int done) {
     if (stall < STALL || stall * (uint64_t)done < STALL_TASKS * own) return;
-    const bool is_again = start < pool->solo_end + SOLOS_APART;
-    const uint64_t longer = 2 * pool->solo_length < LONGEST_SOLO ? 2 * pool->solo_length : LONGEST_SOLO;
-    pool->solo_length = is_again ? longer : SHORTEST_SOLO;
+    // Any system has a single stall now and then.
+    const bool is_again = start < pool->solo_end + STALLS_APART;
+    const uint64_t longer = pool->solo_length > 0 ? 2 * pool->solo_length : SHORTEST_SOLO;
+    pool->solo_length = !is_again ? 0 : longer < LONGEST_SOLO ? longer : LONGEST_SOLO;
     pool->solo_end = start + own + stall + pool->solo_length;
 }
 
@@ -272,7 +273,7 @@ void sp_pool_run(sp_pool *pool, int tasks, work_function work, void *context) {
     }
     pool->work = work;
     pool->context = context;
-    atomic_store_explicit(&pool->left, tasks, memory_order_relaxed);
+    atomic_store_explicit(&pool->done, 0, memory_order_relaxed);
     const uint32_t number = number_of(atomic_load_explicit(&pool->step, memory_order_relaxed)) + 1;
     const numbered step = numbered_count(number, tasks);
     if (number % RENEWED_AFTER_STEPS == 0) renew_runs(pool, number);
@@ -283,8 +284,7 @@ void sp_pool_run(sp_pool *pool, int tasks, work_function work, void *context) {
         begun = nanoseconds();
     }
     const int done = do_tasks(pool, step, 0);
-    uint64_t wait = 0;
-    if (atomic_fetch_sub_explicit(&pool->left, done, memory_order_acq_rel) != done) wait = wait_for_others(pool);
+    const uint64_t wait = wait_for_others(pool, tasks - done);
     if (wait > 0 || begun - start > STALL) {
         const uint64_t end = nanoseconds(), own = (wait > 0 ? wait : end) - begun;
         notice_stall(pool, start, own, end - start - own, done);

@@ -24,8 +24,8 @@ const char *sp_instruction_set_name(int index);
 // its own share of the tasks, side by side: where those of several steps lie in the same order, a thread finds in its
 // caches what it has written. Then it takes what others have left, so a result must not depend on who took a task.
 // Callers take turns, but for a step of a single task, which its caller runs at once. A worker that another program
-// keeps from running is not waited for, unless it has begun a task; then the caller does without workers for some
-// milliseconds, up to a quarter of a second where it happens again and again.
+// keeps from running is not waited for, unless it has begun a task; where that happens again and again, the caller does
+// without workers for some milliseconds, up to a quarter of a second.
 void sp_pool_run(sp_pool *pool, int tasks, void (*work)(void *context, int task, int worker), void *context);
 
 // The number of threads this process may run at once.
