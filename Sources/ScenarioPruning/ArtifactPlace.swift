@@ -3,7 +3,7 @@ import Basics
 /// The folder where artifacts are made: stages leave their files in `<folder>.partial`, which takes the folder's place
 /// when it is whole.
 final class ArtifactPlace {
-    private let output: URL
+    let output: URL
     /// Where stages leave their files.
     let partial: URL
     /// Where earlier artifacts are while new ones take their place.
@@ -12,17 +12,34 @@ final class ArtifactPlace {
     private var lock: FileLock?
 
     /// - Throws: ``PruningError/foreignFolder(_:)`` where something stands there that is not artifacts: it would be
-    ///   lost; ``PruningError/finishedArtifacts(_:)`` where artifacts do and may not be replaced.
-    init(_ place: URL, overwriting: Bool) throws(PruningError) {
+    ///   lost.
+    init(_ place: URL) throws(PruningError) {
         output = place.resolvingSymlinksInPath()
         partial = URL(fileURLWithPath: output.path + ".partial")
         old = URL(fileURLWithPath: output.path + ".old")
         for place in [output, partial, old] where !Self.mayBeReplaced(place, isFinished: place == output) {
             throw .foreignFolder(place.relativePath)
         }
-        let manifest = output.appending(path: ArtifactFiles.manifest).path
-        guard overwriting || !FileManager.default.fileExists(atPath: manifest) else {
-            throw .finishedArtifacts(place.relativePath)
+    }
+
+    /// Whether artifacts stand there that were made from the same inputs.
+    ///
+    /// - Throws: ``PruningError/finishedArtifacts(_:)`` where others do, and as ``prepare(for:)``.
+    func holdsArtifacts(of manifest: PruningArtifacts.Manifest) throws(PruningError) -> Bool {
+        let path = output.appending(path: ArtifactFiles.manifest).path
+        guard FileManager.default.fileExists(atPath: path) else { return false }
+        try checkModel(of: manifest)
+        guard let standing = try? ArtifactFiles.readManifest(in: output), standing == manifest else {
+            throw .finishedArtifacts(output.relativePath)
+        }
+        return true
+    }
+
+    private func checkModel(of manifest: PruningArtifacts.Manifest) throws(PruningError) {
+        if let standing = try? ArtifactFiles.readManifest(in: output), standing.model != manifest.model {
+            throw .otherModelsArtifacts(
+                output.relativePath,
+                model: "\(standing.modelName ?? "unnamed") in \(standing.quantization) (\(standing.model))")
         }
     }
 
@@ -55,11 +72,7 @@ final class ArtifactPlace {
     ///   ``PruningError/otherModelsArtifacts(_:model:)`` where those of another model stand; `FileWriteError`.
     func prepare(for manifest: PruningArtifacts.Manifest) throws {
         let files = FileManager.default
-        if let standing = try? ArtifactFiles.readManifest(in: output), standing.model != manifest.model {
-            throw PruningError.otherModelsArtifacts(
-                output.relativePath,
-                model: "\(standing.modelName ?? "unnamed") in \(standing.quantization) (\(standing.model))")
-        }
+        try checkModel(of: manifest)
         do {
             try files.createDirectory(at: partial, withIntermediateDirectories: true)
             lock = try FileLock(partial.path)

@@ -47,6 +47,7 @@ public struct OfflineTraining {
     private var model: DecoderModel
     private let options: Options
     private let place: ArtifactPlace
+    private let overwriting: Bool
     private let onProgress: (Progress) -> Void
     private var reader: FeatureReader
     /// Inputs alone, for probes.
@@ -58,7 +59,8 @@ public struct OfflineTraining {
     private let validation: [TextPool]
     private let heldOut: [TextPool]
 
-    /// - Parameter overwriting: whether finished artifacts that stand at `output` give way to new ones.
+    /// - Parameter overwriting: whether finished artifacts that stand at `output` give way to new ones. Else they are
+    ///   the result where they were made from the same inputs, and ``run()`` refuses where not.
     /// - Throws: ``TextPoolError`` where a pool is missing or malformed; ``PruningError`` where something stands at
     ///   `output` that may not be replaced, or the domains repeat or are none.
     public init(
@@ -67,7 +69,8 @@ public struct OfflineTraining {
     ) throws {
         self.model = model
         self.options = options
-        place = try ArtifactPlace(output, overwriting: overwriting)
+        place = try ArtifactPlace(output)
+        self.overwriting = overwriting
         self.onProgress = onProgress
         reader = try FeatureReader(model)
         guard !options.domains.isEmpty, Set(options.domains).count == options.domains.count else {
@@ -133,8 +136,15 @@ public struct OfflineTraining {
     }
 
     /// Runs every stage that is not yet done and moves the artifacts into place.
+    ///
+    /// - Throws: ``PruningError/finishedArtifacts(_:)`` where other artifacts would be lost; where the work cannot be
+    ///   done, why.
     public func run() throws -> PruningArtifacts {
         let manifest = manifest
+        if !overwriting, try place.holdsArtifacts(of: manifest) {
+            for stage in Stage.allCases { onProgress(Progress(stage: stage, done: 1, total: 1, resumed: true)) }
+            return try PruningArtifacts(contentsOf: place.output, for: model)
+        }
         try place.prepare(for: manifest)
         let order = try stage(
             .channelOrder, read: { try ArtifactFiles.readChannelOrder(in: partial) }, make: measureChannelOrder,

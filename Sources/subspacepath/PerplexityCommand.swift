@@ -11,7 +11,7 @@ struct PerplexityCommand: ParsableCommand {
         discussion: """
             Reads JSON lines {"text", "scenario", "group"}, the last two optional. With --pruning-strength or \
             --pruned-fraction, a line is read along the pathway of its own scenario, or of --scenario; without either, \
-            the dense model reads. Every token after a text's first counts; no token is added \
+            the dense model reads, whatever else is given. Every token after a text's first counts; no token is added \
             to a text.
             """)
 
@@ -49,14 +49,13 @@ struct PerplexityCommand: ParsableCommand {
     func validate() throws {
         if blind, scenario != nil { throw ValidationError("give --scenario or --blind, not both") }
         if blind, !budget.isGiven { throw ValidationError("--blind needs a pruning budget") }
-        if !budget.isGiven, artifacts.artifacts != nil || !criterion.isDefault {
-            throw ValidationError("options of how a pathway is compiled need --pruning-strength or --pruned-fraction")
-        }
     }
 
     func run() throws {
-        if scenario != nil, !budget.isGiven {
-            Console.warn(["--scenario prunes nothing without --pruning-strength or --pruned-fraction"])
+        if !budget.isGiven, scenario != nil || artifacts.artifacts != nil || !criterion.isDefault {
+            Console.warn([
+                "the dense model reads: nothing is pruned without --pruning-strength or --pruned-fraction"
+            ])
         }
         let decoder = budget.isGiven ? try model.load(toPrune: criterion.prune, by: artifacts) : try model.load()
         let url = URL(inputPath: input)

@@ -59,7 +59,7 @@ struct Train: ParsableCommand {
     @Option(help: "Where the artifacts go. (default: artifacts/<model>)")
     var outputDir: String?
 
-    @Flag(help: "Replace the finished artifacts that stand there.")
+    @Flag(help: "Make finished artifacts that stand there anew, or replace them by these.")
     var overwrite = false
 
     @Flag(help: "Print one JSON object.")

@@ -372,7 +372,7 @@ private struct Tool {
             ["import", "--input", "x", "--limit", "0"], ["domains", "--count", "0"], ["domains", "--balance", "1.5"],
             ["train", "--output-dir", ""], ["train", "--selected-domains", "law", "law"],
             ["domains", "--output", "x.png"], ["domains", "--dimensions", "0"],
-            ["perplexity", "--input", "x", "--criterion", "random"], ["generate", "--prompt", "x", "--special"],
+            ["generate", "--prompt", "x", "--special"],
             ["compile", "--scenario", "x", "--output", ""], ["generate", "--promt", "x"],
             ["import", "--input", "x", "--format", "riddles"], ["import", "--input", "x", "--output", "x.txt"],
         ] {
@@ -474,7 +474,7 @@ private struct Tool {
                 (["perplexity", "--input", empty.path], "two tokens"),
                 (["inspect", "--model", ""], "--model is empty"),
                 (["generate", "--promt", "x"], "Did you mean '--prompt'?"),
-                (["train", "--output-dir", "artifacts/smollm2-135m-instruct"], "--overwrite"),
+                (["train", "--seed", "1", "--output-dir", "artifacts/smollm2-135m-instruct"], "--overwrite"),
                 (
                     ["compile", "--scenario", "x", "--output", "models/SmolLM2-135M-Instruct.Q4_1.gguf"],
                     "it is the model"

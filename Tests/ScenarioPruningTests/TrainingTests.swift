@@ -217,9 +217,15 @@ private struct TinyTraining {
     /// Neither finished artifacts nor other programs' files of the same names are lost without being asked for.
     @Test func finishedArtifactsAreKept() throws {
         try Fixtures.withTemporaryDirectory { folder in
-            let training = try TinyTraining(folder)
+            var training = try TinyTraining(folder)
             let output = folder.appending(path: "artifacts")
-            _ = try training.run(output)
+            let artifacts = try training.run(output)
+            var work = 0
+            #expect(
+                try training.run(output, overwriting: false, onProgress: { work += $0.resumed ? 0 : 1 }).manifest
+                    == artifacts.manifest)
+            #expect(work == 0, "what is asked for is there")
+            training.options.seed += 1
             #expect(throws: PruningError.finishedArtifacts(output.relativePath)) {
                 try training.run(output, overwriting: false)
             }
