@@ -21,6 +21,9 @@ public struct OfflineTraining {
         public var causalBudget: CausalMeasurement.Budget? = CausalMeasurement.Budget()
         public var seed: UInt64 = 42
 
+        /// What these options take, in its order.
+        public var stages: [Stage] { Stage.allCases.filter { $0 != .causal || causalBudget != nil } }
+
         public init() {}
     }
 
@@ -142,7 +145,7 @@ public struct OfflineTraining {
     public func run() throws -> PruningArtifacts {
         let manifest = manifest
         if !overwriting, try place.holdsArtifacts(of: manifest) {
-            for stage in Stage.allCases { onProgress(Progress(stage: stage, done: 1, total: 1, resumed: true)) }
+            for stage in options.stages { onProgress(Progress(stage: stage, done: 1, total: 1, resumed: true)) }
             return try PruningArtifacts(contentsOf: place.output, for: model)
         }
         try place.prepare(for: manifest)

@@ -140,7 +140,7 @@ struct Train: ParsableCommand {
             options.causalBudget = budget
         }
         options.seed = seed
-        let stages = OfflineTraining.Stage.allCases.filter { $0 != .causal || importance == .causal }
+        let stages = options.stages
         var line = ProgressLine("")
         var current: OfflineTraining.Stage?
         let training = try OfflineTraining(decoder, options, output: output, overwriting: overwrite) {

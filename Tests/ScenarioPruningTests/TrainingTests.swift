@@ -236,6 +236,24 @@ private struct TinyTraining {
         }
     }
 
+    /// Also where causal importance is left out, which is then no stage.
+    @Test func onlyWhatIsAskedForIsAStage() throws {
+        try Fixtures.withTemporaryDirectory { folder in
+            var training = try TinyTraining(folder)
+            training.options.causalBudget = nil
+            // The whitelist is made at once, without progress.
+            #expect(try stages(of: training, folder).union([.whitelist]) == Set(training.options.stages))
+            #expect(try stages(of: training, folder) == Set(training.options.stages), "what is there already")
+            #expect(!training.options.stages.contains(.causal))
+        }
+    }
+
+    private func stages(of training: TinyTraining, _ folder: URL) throws -> Set<OfflineTraining.Stage> {
+        var stages: Set<OfflineTraining.Stage> = []
+        _ = try training.run(folder.appending(path: "brief"), overwriting: false) { stages.insert($0.stage) }
+        return stages
+    }
+
     /// A run that was killed while it removed what it made, or earlier artifacts, goes on.
     @Test func whatWasBeingRemovedIsRemoved() throws {
         try Fixtures.withTemporaryDirectory { folder in
