@@ -7,6 +7,19 @@ package struct FileDescriptor: Sendable {
 
     package init(_ number: Int32) { self.number = number }
 
+    /// Adds what the system has at once, at most 64 KiB, to the end of `bytes`.
+    /// Returns how many there were: none at the end.
+    ///
+    /// - Throws: `SystemError` where it cannot be read.
+    package func read(appendingTo bytes: inout some RangeReplaceableCollection<UInt8>) throws(SystemError) -> Int {
+        var chunk = [UInt8](repeating: 0, count: 1 << 16)
+        var count: Int
+        repeat { count = Basics.read(number, &chunk, chunk.count) } while count < 0 && errno == EINTR
+        guard count >= 0 else { throw .last }
+        bytes.append(contentsOf: chunk[..<count])
+        return count
+    }
+
     /// Writes all of `bytes`, however often the system stops in between.
     ///
     /// - Throws: `SystemError` where the system takes no more of them; some may be written.

@@ -25,31 +25,25 @@ package enum InputFile {
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw .last }
+        // A folder says what it is when it is read.
         guard allowingPipes || [S_IFREG, S_IFDIR].contains(status.st_mode & S_IFMT) else {
             throw SystemError(code: EINVAL, words: "it is not a regular file")
         }
-        let data = try readToEnd(descriptor)
-        guard !CombiningMarks.areTooMany(in: data) else {
-            throw .tooManyMarks
-        }
+        let data = try readToEnd(FileDescriptor(descriptor))
+        guard !CombiningMarks.areTooMany(in: data) else { throw .tooManyMarks }
         return data
     }
 
-    private static func readToEnd(_ descriptor: Int32) throws(SystemError) -> Data {
+    private static func readToEnd(_ file: FileDescriptor) throws(SystemError) -> Data {
         var data = Data()
-        var buffer = [UInt8](repeating: 0, count: 1 << 16)
-        while true {
-            let count = read(descriptor, &buffer, buffer.count)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw .last }
-            if count == 0 { return data }
-            guard data.count + count <= mostBytes else { throw SystemError(code: EFBIG) }
-            data.append(contentsOf: buffer[..<count])
+        while try file.read(appendingTo: &data) > 0 {
+            guard data.count <= mostBytes else { throw SystemError(code: EFBIG) }
         }
+        return data
     }
 }
 
-extension Data {
+extension Collection<UInt8> {
     /// Without the byte order mark that some editors put first.
-    package var withoutByteOrderMark: Data { starts(with: [0xef, 0xbb, 0xbf]) ? Data(dropFirst(3)) : self }
+    package var withoutByteOrderMark: SubSequence { starts(with: [0xef, 0xbb, 0xbf]) ? dropFirst(3) : self[...] }
 }

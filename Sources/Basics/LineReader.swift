@@ -3,12 +3,12 @@ package struct LineReader {
     /// A stream may have no end, nor a line break in it.
     private static let mostBytes = 1 << 24
 
-    private let descriptor: Int32
+    private let file: FileDescriptor
     private var buffer: [UInt8] = []
     private var isAtStart = true
     private var isAtEnd = false
 
-    package init(_ descriptor: Int32 = STDIN_FILENO) { self.descriptor = descriptor }
+    package init(_ descriptor: Int32 = STDIN_FILENO) { file = FileDescriptor(descriptor) }
 
     /// The next line without its line break, the first without a byte order mark; nil at the end.
     ///
@@ -29,22 +29,13 @@ package struct LineReader {
                 throw SystemError(code: EFBIG, words: "it has a line of more than 16 MiB")
             }
             searched = buffer.count
-            try readMore()
+            isAtEnd = try file.read(appendingTo: &buffer) == 0
         }
-    }
-
-    private mutating func readMore() throws(SystemError) {
-        var chunk = [UInt8](repeating: 0, count: 1 << 16)
-        var count: Int
-        repeat { count = read(descriptor, &chunk, chunk.count) } while count < 0 && errno == EINTR
-        guard count >= 0 else { throw .last }
-        isAtEnd = count == 0
-        buffer += chunk[..<count]
     }
 
     private mutating func text(_ bytes: ArraySlice<UInt8>) throws(SystemError) -> String {
         var bytes = bytes.last == UInt8(ascii: "\r") ? bytes.dropLast() : bytes
-        if isAtStart, bytes.starts(with: [0xef, 0xbb, 0xbf]) { bytes = bytes.dropFirst(3) }
+        if isAtStart { bytes = bytes.withoutByteOrderMark }
         isAtStart = false
         guard let text = String(validating: bytes, as: UTF8.self) else { throw SystemError(code: EILSEQ) }
         guard !CombiningMarks.areTooMany(in: bytes) else { throw .tooManyMarks }

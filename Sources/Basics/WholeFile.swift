@@ -35,6 +35,9 @@ package enum WholeFile {
         }
     }
 
+    /// Whether a file of this name is what a killed process was writing.
+    package static func isLeftOver(_ name: String) -> Bool { name.hasPrefix(".dat.nosync") }
+
     /// Writes `value` as JSON for people to read: indented, keys in order.
     package static func write(json value: some Encodable, to url: URL) throws {
         let encoder = JSONEncoder()

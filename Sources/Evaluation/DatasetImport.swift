@@ -11,13 +11,13 @@ public struct DatasetImport: Sendable {
     /// - Throws: ``EvaluationError`` with file and line for the first record that is no question, and for a file that
     ///   cannot be read, is of no known format or holds no questions.
     public init(_ files: [URL], format: DatasetFormat? = nil, description: String? = nil) throws(EvaluationError) {
+        let named = format
         var format = format
-        var detectedFormat: DatasetFormat?
         var ids: Set<String> = []
         for file in files {
             let data = try EvaluationError.contents(of: file, allowingPipes: true).withoutByteOrderMark
-            let detected = DatasetFormat(detectedIn: data, fileExtension: file.pathExtension)
-            if let first = detectedFormat, let detected, detected != first {
+            let detected = named ?? DatasetFormat(detectedIn: data, fileExtension: file.pathExtension)
+            if let first = format, let detected, detected != first {
                 throw .malformed(
                     file: file.path,
                     detail: "is of \(detected.rawValue), those before it of \(first.rawValue); import them apart")
@@ -29,7 +29,6 @@ public struct DatasetImport: Sendable {
                         + DatasetFormat.allCases.map(\.rawValue).joined(separator: ", ")
                         + "; name the format by --format to see what is wrong")
             }
-            if format == nil { detectedFormat = known }
             format = known
             let stem = file.deletingPathExtension().lastPathComponent
             let subject = known == .mmlu ? Self.subject(ofFile: stem) : nil

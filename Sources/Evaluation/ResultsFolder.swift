@@ -20,16 +20,11 @@ public struct ResultsFolder {
         try Self.makeFolder(parent)
         if let name {
             url = parent.appending(path: name)
-            if try !Self.isMade(url) {
+            if try !Self.isMade(url), !(resuming && Self.isBarelyMade(url)) {
                 guard resuming else {
                     throw EvaluationError.unusableRun(
                         folder: url.relativePath,
                         detail: "a run of this name exists; add --resume or choose another name")
-                }
-                if Self.isBarelyMade(url) {
-                    isResumed = false
-                    try WholeFile.write(json: configuration, to: url.appending(path: Self.configurationFile))
-                    return
                 }
                 guard let earlier = Self.configuration(of: url) else {
                     throw EvaluationError.unusableRun(
@@ -58,7 +53,7 @@ public struct ResultsFolder {
     /// Whether a run was stopped before its configuration was in its folder.
     private static func isBarelyMade(_ folder: URL) -> Bool {
         let names = try? FileManager.default.contentsOfDirectory(atPath: folder.path)
-        return names?.allSatisfy { $0.hasPrefix(".dat.nosync") } ?? false
+        return names?.allSatisfy(WholeFile.isLeftOver) ?? false
     }
 
     /// Writes the summary whole or not at all.

@@ -68,13 +68,12 @@ public struct ScenarioSet: Sendable {
     /// path of such a folder, one that ends in `.json` the path of a single such file, wherever they are; the set is
     /// then named after folder or file.
     public init(_ name: String, in directory: URL) throws(EvaluationError) {
-        let files = FileManager.default
-        let isFile = name.hasSuffix(".json")
-        let folder = name.contains("/") ? URL(fileURLWithPath: name) : directory.appending(path: name)
-        guard isFile || !name.hasPrefix(".") || name.contains("/") else {
+        let (isFile, isPath) = (name.hasSuffix(".json"), name.contains("/"))
+        let folder = isPath ? URL(fileURLWithPath: name) : directory.appending(path: name)
+        guard isFile || isPath || !name.hasPrefix(".") else {
             throw .unknownDataset(name, directory: directory.relativePath, known: Self.names(in: directory))
         }
-        let urls = isFile ? [URL(fileURLWithPath: name)] : files.jsonFiles(in: folder)
+        let urls = isFile ? [URL(fileURLWithPath: name)] : FileManager.default.jsonFiles(in: folder)
         var scenarios: [Scenario] = []
         var seen: Set<String> = []
         for url in urls {
@@ -95,7 +94,7 @@ public struct ScenarioSet: Sendable {
             }
             scenarios += list
         }
-        guard !urls.isEmpty || !name.contains("/") else {
+        guard !urls.isEmpty || !isPath else {
             throw .malformed(file: folder.path, detail: "is no folder of .json files")
         }
         guard !scenarios.isEmpty else {

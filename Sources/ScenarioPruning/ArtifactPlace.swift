@@ -57,7 +57,7 @@ final class ArtifactPlace {
         }
         guard type == .typeDirectory, let all = try? files.contentsOfDirectory(atPath: place.path) else { return false }
         // Beside them may lie what a killed process was writing, and what a Mac remembers of the folder.
-        let names = all.filter { !$0.hasPrefix(".dat.nosync") && $0 != ".DS_Store" }
+        let names = all.filter { !WholeFile.isLeftOver($0) && $0 != ".DS_Store" }
         guard Set(names).isSubset(of: ArtifactFiles.names),
             names.allSatisfy({ files.isRegularFile(atPath: place.appending(path: $0).path) == true })
         else { return false }

@@ -35,9 +35,7 @@ public final class Conversation {
         onText: (String) -> Bool = { _ in true }
     ) throws -> GenerationSummary {
         let question = ChatMessage(.user, question)
-        let forgotten = try turnsToForget(for: question, and: options.maxNewTokens)
-        let shown = Array(messages[(2 * forgotten)...])
-        let prompt = tokens(shown + [question])
+        let (forgotten, prompt) = try prompt(for: question, leavingRoomFor: options.maxNewTokens)
         // One token at least is read, for what follows it.
         let shared = max(0, min(zip(cached, prompt).prefix { $0 == $1 }.count, prompt.count - 1))
         session.rewind(to: shared)
@@ -50,22 +48,29 @@ public final class Conversation {
             throw error
         }
         cached = Array((prompt + summary.tokens).prefix(session.position))
-        messages = shown + [question, ChatMessage(.assistant, summary.text)]
+        messages = messages[(2 * forgotten)...] + [question, ChatMessage(.assistant, summary.text)]
         forgottenTurns += forgotten
         return summary
     }
 
-    private func tokens(_ messages: [ChatMessage]) -> [Int] {
-        session.model.chatTemplate.encode((system.map { [$0] } ?? []) + messages, with: session.model.tokenizer)
-    }
-
-    /// How many of the earliest turns to leave out so that a question and its answer have room.
-    private func turnsToForget(for question: ChatMessage, and newTokens: Int) throws(DecoderError) -> Int {
-        let limit = session.contextLimit
-        let alone = tokens([question]).count
-        guard alone + 1 <= limit else { throw .contextExceeded(needed: alone + 1, limit: limit) }
-        guard tokens(messages + [question]).count > limit - min(newTokens, limit / 4) else { return 0 }
-        let turns = messages.count / 2
-        return (0..<turns).first { tokens(Array(messages[(2 * $0)...]) + [question]).count <= limit / 2 } ?? turns
+    /// How many of the earliest turns to leave out so that a question and its answer have room, and the tokens of the
+    /// others with the question.
+    private func prompt(
+        for question: ChatMessage, leavingRoomFor newTokens: Int
+    ) throws(DecoderError) -> (forgottenTurns: Int, tokens: [Int]) {
+        let (limit, turns) = (session.contextLimit, messages.count / 2)
+        func tokens(without forgotten: Int) -> [Int] {
+            let shown = (system.map { [$0] } ?? []) + messages[(2 * forgotten)...] + [question]
+            return session.model.chatTemplate.encode(shown, with: session.model.tokenizer)
+        }
+        let whole = tokens(without: 0)
+        if whole.count <= limit - min(newTokens, limit / 4) { return (0, whole) }
+        let alone = tokens(without: turns)
+        guard alone.count + 1 <= limit else { throw .contextExceeded(needed: alone.count + 1, limit: limit) }
+        for forgotten in 0..<turns {
+            let rest = tokens(without: forgotten)
+            if rest.count <= limit / 2 { return (forgotten, rest) }
+        }
+        return (turns, alone)
     }
 }

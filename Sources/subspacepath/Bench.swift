@@ -97,7 +97,7 @@ struct Bench: ParsableCommand {
         let decoder =
             prunedFraction == nil ? try model.load() : try model.load(toPrune: criterion.prune, by: artifacts)
         let loadSeconds = (clock.now - start).inSeconds
-        try output.map { try URL(fileURLWithPath: $0).checkIsNone(of: [decoder.source], for: "the model") }
+        if let output { try URL(fileURLWithPath: output).checkIsNone(of: [decoder.source], for: "the model") }
         let pruned = try prunedFraction.map { try pathway(decoder, prunedFraction: $0) }
         let line = ProgressLine("repetitions")
         defer { line.finish() }
@@ -115,8 +115,6 @@ struct Bench: ParsableCommand {
             ])
         }
         // Last: what was measured is shown even where it cannot be written.
-        if let output {
-            try WholeFile.write(try JSONLines.encode(report), to: URL(fileURLWithPath: output))
-        }
+        if let output { try WholeFile.write(try JSONLines.encode(report), to: URL(fileURLWithPath: output)) }
     }
 }

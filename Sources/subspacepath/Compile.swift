@@ -58,7 +58,7 @@ struct Compile: ParsableCommand {
 
     func run() throws {
         let decoder = try model.load(toPrune: criterion.prune, by: artifacts)
-        try output.map { try URL(fileURLWithPath: $0).checkIsNone(of: [decoder.source], for: "the model") }
+        if let output { try URL(fileURLWithPath: output).checkIsNone(of: [decoder.source], for: "the model") }
         let compiler = try ScenarioCompiler(decoder, try artifacts.load(for: decoder))
         let compiled = try compiler.compile(scenario, criterion.options(budget.budget, seed: seed))
         if let output { try PathwayFile(compiled.pathway, for: decoder).write(to: URL(fileURLWithPath: output)) }

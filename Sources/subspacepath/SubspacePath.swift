@@ -9,8 +9,8 @@ struct SubspacePath: ParsableCommand {
         discussion: """
             Offline, once per model, `domains` chooses what to tell apart and `train` measures the model's heads. \
             Online, once per scenario, `compile` reads the scenario's description and chooses the heads worth running; \
-            `generate`, `chat`, `run`, `perplexity` and `bench` then run the model along that pathway. Pruned heads are never \
-            computed.
+            `generate`, `chat`, `run`, `perplexity` and `bench` then run the model along that pathway. Pruned heads \
+            are never computed.
 
             Every command that prints results takes --json. Progress and warnings go to standard error.
             """,
