@@ -53,6 +53,20 @@ static row_block find_block(const attention_step *step, int index) {
     return (row_block){group, first_token * group->head_count + first, rows, base};
 }
 
+// A query or a key of a token as it is multiplied: its norm, where it has one, then its rotation. Both vectors hold
+// head_stride floats.
+static void turn(const attention_step *step, const float *head, const float *norm, size_t token, float *destination) {
+    const sp_attention *a = step->attention;
+    float normed[SP_LARGEST_HEAD];
+    if (norm) {
+        step->kernels->rms_norm(head, norm, a->head_size, a->norm_epsilon, normed);
+        for (int i = a->head_size; i < a->head_stride; i++) normed[i] = 0;
+        head = normed;
+    }
+    const size_t angle = token * (size_t)a->pairs;
+    step->kernels->rotate(head, a->cosines + angle, a->sines + angle, a->pairs, a->head_stride, destination);
+}
+
 // The queries of a block, ready for the kernels, and how many positions each sees. Returns the most of them, 0 for a
 // block of no rows.
 static int prepare_rows(
@@ -63,10 +77,8 @@ static int prepare_rows(
         const int index = block->first_row + row;
         const size_t token = (size_t)(index / block->group->head_count);
         const size_t head = (size_t)block->group->heads[index % block->group->head_count];
-        const size_t angle = token * (size_t)a->pairs;
-        step->kernels->rotate(
-            a->queries + a->query_stride * token + head * (size_t)a->head_stride, a->cosines + angle, a->sines + angle,
-            a->pairs, a->head_stride, rotated);
+        const float *query = a->queries + a->query_stride * token + head * (size_t)a->head_stride;
+        turn(step, query, a->query_norm, token, rotated);
         step->kernels->prepare_query(rotated, a->scale, a->head_stride, a->format, queries + row * a->head_stride);
         positions[row] = a->first_position + (int)token + 1;
     }
@@ -167,11 +179,10 @@ static void append_task(void *context, int task, int worker) {
     const int start = block * SP_KEY_BLOCK - a->first_position, end = start + SP_KEY_BLOCK;
     float key[SP_LARGEST_HEAD];
     for (int token = start > 0 ? start : 0; token < (end < a->tokens ? end : a->tokens); token++) {
-        const size_t angle = (size_t)token * (size_t)a->pairs;
         for (int i = 0; i < a->group_count; i++) {
             const sp_attention_group *group = &a->groups[i];
             const size_t at = a->key_stride * (size_t)token + (size_t)group->index * (size_t)a->head_stride;
-            step->kernels->rotate(a->keys + at, a->cosines + angle, a->sines + angle, a->pairs, a->head_stride, key);
+            turn(step, a->keys + at, a->key_norm, (size_t)token, key);
             step->kernels->append(group, a->format, a->first_position + token, a->head_stride, key, a->values + at);
         }
     }

@@ -4,6 +4,7 @@ public struct ModelConfiguration: Sendable, Equatable {
     public enum Architecture: String, Sendable, CaseIterable {
         case llama
         case qwen2
+        case qwen3
     }
 
     public var architecture: Architecture

@@ -15,6 +15,9 @@ public final class DecoderLayer: @unchecked Sendable {
     let queryBias: AlignedBuffer<Float>?
     let keyBias: AlignedBuffer<Float>?
     let valueBias: AlignedBuffer<Float>?
+    /// Qwen 3 norms every query and key before it is rotated, `[headSize]`.
+    let queryNorm: AlignedBuffer<Float>?
+    let keyNorm: AlignedBuffer<Float>?
     public let feedForwardNorm: [Float]
     public let gate: PackedMatrix
     public let up: PackedMatrix
@@ -28,7 +31,7 @@ public final class DecoderLayer: @unchecked Sendable {
         let (width, headSize) = (configuration.width, configuration.headSize)
         let queryRows = configuration.heads * headSize
         let groupRows = configuration.keyValueHeads * headSize
-        // llama files store the rows of queries and keys with rotary pairs side by side; qwen2 files do not.
+        // llama files store the rows of queries and keys with rotary pairs side by side; those of Qwen do not.
         let pairs = configuration.architecture == .llama ? configuration.rotaryDimensions / 2 : 0
         attentionNorm = try loader.vector(prefix + "attn_norm.weight", count: width)
         query = try loader.matrix(
@@ -41,6 +44,12 @@ public final class DecoderLayer: @unchecked Sendable {
         queryBias = try loader.headBias(prefix + "attn_q.bias", of: query, rotaryPairs: pairs)
         keyBias = try loader.headBias(prefix + "attn_k.bias", of: key, rotaryPairs: pairs)
         valueBias = try loader.headBias(prefix + "attn_v.bias", of: value, rotaryPairs: 0)
+        func headNorm(_ name: String) throws -> AlignedBuffer<Float>? {
+            guard configuration.architecture == .qwen3 else { return nil }
+            return try AlignedBuffer(loader.vector(prefix + name, count: headSize), for: prefix + name)
+        }
+        queryNorm = try headNorm("attn_q_norm.weight")
+        keyNorm = try headNorm("attn_k_norm.weight")
         feedForwardNorm = try loader.vector(prefix + "ffn_norm.weight", count: width)
         let channels = configuration.feedForwardWidth
         let rows = FeedForwardLayout(width: channels).rows(of: channelOrder ?? Array(0..<channels))

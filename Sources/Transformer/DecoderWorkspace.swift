@@ -125,6 +125,9 @@ final class DecoderWorkspace {
         let groups: [sp_attention_group]
         let queryStride: Int
         let keyStride: Int
+        /// Norms of every query and key, or nil.
+        let queryNorm: AlignedBuffer<Float>?
+        let keyNorm: AlignedBuffer<Float>?
         /// Of the batch's first token.
         let position: Int
         let tokens: Int
@@ -142,8 +145,10 @@ final class DecoderWorkspace {
             var parameters = sp_attention(
                 queries: queries.pointer, query_stride: attention.queryStride, keys: keys.pointer,
                 values: values.pointer, key_stride: attention.keyStride, cosines: cosines.pointer,
-                sines: sines.pointer, pairs: Int32(rotaryPairs), output: heads.pointer, output_stride: heads.stride,
-                tokens: Int32(attention.tokens), first_position: Int32(attention.position),
+                sines: sines.pointer, pairs: Int32(rotaryPairs), query_norm: attention.queryNorm?.pointer,
+                key_norm: attention.keyNorm?.pointer, norm_epsilon: configuration.normEpsilon,
+                output: heads.pointer, output_stride: heads.stride, tokens: Int32(attention.tokens),
+                first_position: Int32(attention.position),
                 head_size: Int32(configuration.headSize), head_stride: Int32(headStride),
                 scale: 1 / Float(configuration.headSize).squareRoot(), format: attention.format,
                 groups: groups.baseAddress, group_count: Int32(groups.count), partials: partials.pointer)

@@ -243,15 +243,16 @@ public final class InferenceSession {
     }
 
     private func attention(_ index: Int, tokens: Int) -> DecoderWorkspace.Attention {
-        DecoderWorkspace.Attention(
+        let layer = model.layers[index]
+        return DecoderWorkspace.Attention(
             groups: plan.layers[index].groups.map { group in
                 let store = cache.stores[index][group.index]!
                 return sp_attention_group(
                     keys: store.keys.pointer, values: store.values.pointer, index: Int32(group.index),
                     heads: group.heads.pointer, head_count: Int32(group.heads.count))
             },
-            queryStride: model.layers[index].query.outputStride, keyStride: model.layers[index].key.outputStride,
-            position: position, tokens: tokens, format: cache.format)
+            queryStride: layer.query.outputStride, keyStride: layer.key.outputStride, queryNorm: layer.queryNorm,
+            keyNorm: layer.keyNorm, position: position, tokens: tokens, format: cache.format)
     }
 
     private func addBias(_ bias: AlignedBuffer<Float>?, tokens: Int) {

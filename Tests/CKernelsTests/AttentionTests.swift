@@ -13,11 +13,16 @@ private struct AttentionCase {
     var format: sp_cache_format
     /// The query heads that run, by group.
     var running: [[Int]]
+    /// Whether queries and keys have norms before they are rotated.
+    var hasNorms: Bool
 
     let queries: [Float]
     let keys: [Float]
     let values: [Float]
     let angles: [Float]
+    /// Weights of the norms of queries, then of keys, `[2][headSize]`.
+    let normWeights: [Float]
+    let epsilon: Float = 1e-5
     let scale: Float = 0.125
 
     var stride: Int { (headSize + 15) / 16 * 16 }
@@ -25,7 +30,7 @@ private struct AttentionCase {
 
     init(
         headSize: Int, headsPerGroup: Int, groups: Int, tokens: Int, pairs: Int, format: sp_cache_format,
-        running: [[Int]]? = nil
+        running: [[Int]]? = nil, hasNorms: Bool = false
     ) {
         self.headSize = headSize
         self.headsPerGroup = headsPerGroup
@@ -33,6 +38,7 @@ private struct AttentionCase {
         self.tokens = tokens
         self.pairs = pairs
         self.format = format
+        self.hasNorms = hasNorms
         self.running = running ?? (0..<groups).map { group in (0..<headsPerGroup).map { group * headsPerGroup + $0 } }
         var random = MatrixProductTests.SplitMix(state: 21)
         let padded = (headSize + 15) / 16 * 16
@@ -43,6 +49,7 @@ private struct AttentionCase {
         // Large keys make a peaked softmax, which a careless one would overflow on.
         keys = vectors(tokens * groups, 20)
         values = vectors(tokens * groups, 1)
+        normWeights = (0..<2 * headSize).map { _ in 0.5 + Float(random.unit()) }
         angles = (0..<tokens * pairs).map { _ in Float(random.unit() * 6.28) }
     }
 
@@ -79,30 +86,35 @@ private struct AttentionCase {
             repeating: .nan, count: sp_attention_partials(Int32(tokens), Int32(heads), Int32(stride)))
         var first = 0
         for batch in batches {
-            queries.withUnsafeBufferPointer { queries in
-                keys.withUnsafeBufferPointer { keys in
-                    values.withUnsafeBufferPointer { values in
-                        cosines.withUnsafeBufferPointer { cosines in
-                            sines.withUnsafeBufferPointer { sines in
-                                output.withUnsafeMutableBufferPointer { output in
-                                    partials.withUnsafeMutableBufferPointer { partials in
-                                        live.withUnsafeBufferPointer { live in
-                                            let queryStride = heads * stride, keyStride = groups * stride
-                                            var attention = sp_attention(
-                                                queries: queries.baseAddress! + first * queryStride,
-                                                query_stride: queryStride,
-                                                keys: keys.baseAddress! + first * keyStride,
-                                                values: values.baseAddress! + first * keyStride, key_stride: keyStride,
-                                                cosines: cosines.baseAddress.map { $0 + first * pairs },
-                                                sines: sines.baseAddress.map { $0 + first * pairs },
-                                                pairs: Int32(pairs),
-                                                output: output.baseAddress! + first * heads * headSize,
-                                                output_stride: heads * headSize, tokens: Int32(batch),
-                                                first_position: Int32(first), head_size: Int32(headSize),
-                                                head_stride: Int32(stride), scale: scale, format: format,
-                                                groups: live.baseAddress, group_count: Int32(live.count),
-                                                partials: partials.baseAddress)
-                                            sp_attend(pool, &attention)
+            normWeights.withUnsafeBufferPointer { weights in
+                let norms = hasNorms ? weights.baseAddress : nil
+                queries.withUnsafeBufferPointer { queries in
+                    keys.withUnsafeBufferPointer { keys in
+                        values.withUnsafeBufferPointer { values in
+                            cosines.withUnsafeBufferPointer { cosines in
+                                sines.withUnsafeBufferPointer { sines in
+                                    output.withUnsafeMutableBufferPointer { output in
+                                        partials.withUnsafeMutableBufferPointer { partials in
+                                            live.withUnsafeBufferPointer { live in
+                                                let queryStride = heads * stride, keyStride = groups * stride
+                                                var attention = sp_attention(
+                                                    queries: queries.baseAddress! + first * queryStride,
+                                                    query_stride: queryStride,
+                                                    keys: keys.baseAddress! + first * keyStride,
+                                                    values: values.baseAddress! + first * keyStride,
+                                                    key_stride: keyStride,
+                                                    cosines: cosines.baseAddress.map { $0 + first * pairs },
+                                                    sines: sines.baseAddress.map { $0 + first * pairs },
+                                                    pairs: Int32(pairs), query_norm: norms,
+                                                    key_norm: norms.map { $0 + headSize }, norm_epsilon: epsilon,
+                                                    output: output.baseAddress! + first * heads * headSize,
+                                                    output_stride: heads * headSize, tokens: Int32(batch),
+                                                    first_position: Int32(first), head_size: Int32(headSize),
+                                                    head_stride: Int32(stride), scale: scale, format: format,
+                                                    groups: live.baseAddress, group_count: Int32(live.count),
+                                                    partials: partials.baseAddress)
+                                                sp_attend(pool, &attention)
+                                            }
                                         }
                                     }
                                 }
@@ -126,8 +138,14 @@ private struct AttentionCase {
     /// The most that an integer of a key or a query is: their products must add up in 32 bits.
     private var keyLimit: Double { headSize <= 128 ? 4095 : 2047 }
 
-    private func rotated(_ vector: ArraySlice<Float>, _ token: Int) -> [Float] {
+    /// A query or a key as it is multiplied. The norm is taken in double precision.
+    private func turned(_ vector: ArraySlice<Float>, norm: ArraySlice<Float>, _ token: Int) -> [Float] {
         var result = Array(vector)
+        if hasNorms {
+            let squares = result.reduce(0.0) { $0 + Double($1) * Double($1) }
+            let scale = 1 / (squares / Double(headSize) + Double(epsilon)).squareRoot()
+            result = zip(result, norm).map { Float(Double($0) * scale * Double($1)) }
+        }
         for i in 0..<pairs {
             let (c, s) = (cos(angles[token * pairs + i]), sin(angles[token * pairs + i]))
             let (a, b) = (result[i], result[pairs + i])
@@ -142,7 +160,8 @@ private struct AttentionCase {
         let plainKeys = (0..<groups).map { group in
             (0..<tokens).map { token in
                 let start = (token * groups + group) * stride
-                return stored(rotated(keys[start..<start + headSize], token), limit: keyLimit)
+                return stored(
+                    turned(keys[start..<start + headSize], norm: normWeights[headSize...], token), limit: keyLimit)
             }
         }
         let plainValues = (0..<groups).map { group in
@@ -156,7 +175,9 @@ private struct AttentionCase {
             for head in members {
                 for token in 0..<tokens {
                     let start = (token * heads + head) * stride
-                    let query = stored(rotated(queries[start..<start + headSize], token), limit: keyLimit)
+                    let query = stored(
+                        turned(queries[start..<start + headSize], norm: normWeights[..<headSize], token),
+                        limit: keyLimit)
                     let scores = plainKeys[group][...token].map {
                         zip(query, $0).reduce(0) { $0 + $1.0 * $1.1 } * Double(scale)
                     }
@@ -190,6 +211,8 @@ private struct AttentionCase {
                 headSize: 32, headsPerGroup: 4, groups: 3, tokens: 143, pairs: 16, format: format,
                 running: [[1], [], [8, 9, 10, 11]]),
             AttentionCase(headSize: 16, headsPerGroup: 9, groups: 1, tokens: 20, pairs: 0, format: format),
+            AttentionCase(
+                headSize: 40, headsPerGroup: 2, groups: 2, tokens: 150, pairs: 20, format: format, hasNorms: true),
             AttentionCase(headSize: 200, headsPerGroup: 2, groups: 1, tokens: 19, pairs: 100, format: format),
         ]
     }

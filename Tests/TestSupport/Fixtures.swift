@@ -16,6 +16,9 @@ public enum Fixtures {
         try SafetensorsFile(contentsOf: url(path)).tensors
     }
 
+    /// A random model of each family and each way to rotate.
+    public static let tinyModels = ["llama-tiny", "qwen2-tiny", "qwen3-tiny", "llama-rope-scaled-tiny"]
+
     public static func tinyModel(
         _ name: String, precision: DecoderModel.Precision = .float32, threads: Int? = 1, instructionSet: String? = nil
     ) throws -> DecoderModel {

@@ -6,7 +6,7 @@ import Transformer
 
 @Suite struct LogitTests {
     /// transformers in float32 on the same weights. Both sum in single precision in different orders.
-    @Test(arguments: ["llama-tiny", "qwen2-tiny", "llama-rope-scaled-tiny"])
+    @Test(arguments: Fixtures.tinyModels)
     func tinyModelsAgreeWithTransformers(name: String) throws {
         let reference = try Fixtures.tensors("models/\(name).reference.safetensors")
         let model = try Fixtures.tinyModel(name)

@@ -4,7 +4,7 @@ import Testing
 import Transformer
 
 @Suite struct MeanTapsTests {
-    @Test(arguments: PathwayTests.names)
+    @Test(arguments: Fixtures.tinyModels)
     func tapsAgreeWithTransformers(name: String) throws {
         let reference = try Fixtures.tensors("models/\(name).reference.safetensors")
         let model = try Fixtures.tinyModel(name)

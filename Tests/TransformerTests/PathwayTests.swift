@@ -6,14 +6,12 @@ import Tokenizers
 import Transformer
 
 @Suite struct PathwayTests {
-    static let names = ["llama-tiny", "qwen2-tiny", "llama-rope-scaled-tiny"]
-
     private func kept(_ pruned: SafetensorsFile.Tensor) -> [[Int]] {
         let heads = pruned.shape[1]
         return (0..<pruned.shape[0]).map { layer in (0..<heads).filter { pruned.values[layer * heads + $0] == 0 } }
     }
 
-    @Test(arguments: names)
+    @Test(arguments: Fixtures.tinyModels)
     func prunedHeadsEqualZeroedHeads(name: String) throws {
         let reference = try Fixtures.tensors("models/\(name).reference.safetensors")
         let model = try Fixtures.tinyModel(name)
@@ -24,7 +22,7 @@ import Transformer
         #expect(relativeError(logits, try #require(reference["logits"]).values) > 1e-2)
     }
 
-    @Test(arguments: names)
+    @Test(arguments: Fixtures.tinyModels)
     func biasesEqualHeadsSetToTheirMeans(name: String) throws {
         let reference = try Fixtures.tensors("models/\(name).reference.safetensors")
         let model = try Fixtures.tinyModel(name)
@@ -46,7 +44,7 @@ import Transformer
         kept(try #require(reference["pruned_blocks"]))
     }
 
-    @Test(arguments: names, WorkerPool.instructionSets)
+    @Test(arguments: Fixtures.tinyModels, WorkerPool.instructionSets)
     func prunedBlocksEqualZeroedChannels(name: String, instructionSet: String) throws {
         let reference = try Fixtures.tensors("models/\(name).reference.safetensors")
         let model = try Fixtures.tinyModel(name, instructionSet: instructionSet)
@@ -58,7 +56,7 @@ import Transformer
         #expect(relativeError(logits, try #require(reference["logits"]).values) > 1e-2)
     }
 
-    @Test(arguments: names)
+    @Test(arguments: Fixtures.tinyModels)
     func biasesEqualChannelsSetToTheirMeans(name: String) throws {
         let reference = try Fixtures.tensors("models/\(name).reference.safetensors")
         let model = try Fixtures.tinyModel(name)

@@ -107,7 +107,7 @@ import Transformer
 
 @Suite struct RewindTests {
     /// Whatever was read after the position is as if it had never been.
-    @Test(arguments: ["llama-tiny", "qwen2-tiny"], [1, 7, 16, 17])
+    @Test(arguments: ["llama-tiny", "qwen2-tiny", "qwen3-tiny"], [1, 7, 16, 17])
     func aRewoundSessionReadsAsAFreshOne(name: String, position: Int) throws {
         let model = try Fixtures.tinyModel(name)
         let vocabulary = model.configuration.vocabularySize

@@ -169,6 +169,9 @@ typedef struct {
     const float *cosines;    // [tokens][pairs]: the first 2 * pairs values of a head are rotated, halves apart,
     const float *sines;      // (x[i], x[pairs + i])
     int32_t pairs;
+    const float *query_norm; // [head_size]: weights of an RMS norm of every query before it is rotated, NULL for none
+    const float *key_norm;   // likewise of every key
+    float norm_epsilon;
     float *output;           // [tokens][output_stride], head h at h * head_size
     size_t output_stride;
     int32_t tokens;

@@ -4,7 +4,8 @@ import gguf
 import numpy as np
 import torch
 from safetensors.numpy import save_file
-from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
+from transformers import (
+    LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM)
 
 from tokenizer_cases import train_vocabulary
 
@@ -59,6 +60,8 @@ def gguf_tensors(model, architecture):
             "self_attn.q_proj.bias": "attn_q.bias",
             "self_attn.k_proj.bias": "attn_k.bias",
             "self_attn.v_proj.bias": "attn_v.bias",
+            "self_attn.q_norm.weight": "attn_q_norm.weight",
+            "self_attn.k_norm.weight": "attn_k_norm.weight",
             "mlp.gate_proj.weight": "ffn_gate.weight",
             "mlp.up_proj.weight": "ffn_up.weight",
             "mlp.down_proj.weight": "ffn_down.weight",
@@ -97,9 +100,9 @@ def write_header(writer, config, architecture, vocabulary=None):
     writer.add_token_list(vocabulary["tokens"])
     writer.add_token_types(vocabulary["token_type"])
     writer.add_token_merges(vocabulary["merges"])
-    # As the families' own files have it: Llama 3 begins texts with a token, Qwen2 does not and ends turns with <|im_end|>.
+    # As the families' own files have it: Llama 3 begins texts with a token, Qwen does not and ends turns with <|im_end|>.
     writer.add_bos_token_id(0)
-    writer.add_eos_token_id(2 if architecture == "qwen2" else 1)
+    writer.add_eos_token_id(1 if architecture == "llama" else 2)
     if vocabulary["pre"] != "gpt2":
         writer.add_add_bos_token(vocabulary["pre"] == "llama-bpe")
 
@@ -211,3 +214,8 @@ def make(folder):
     plain = 10000.0 ** (-np.arange(0, 32, 2) / 32)
     factors = (plain / model.model.rotary_emb.inv_freq.numpy()).astype(np.float32)
     write_model(folder, "llama-rope-scaled-tiny", model, "llama", {"rope_freqs.weight": factors}, seed=3)
+
+    normed = Qwen3Config(
+        **shape, head_dim=32, tie_word_embeddings=True,
+        rope_parameters={"rope_type": "default", "rope_theta": 1000000.0})
+    write_model(folder, "qwen3-tiny", randomize(Qwen3ForCausalLM(normed), 4), "qwen3", seed=4)
