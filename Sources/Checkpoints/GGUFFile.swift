@@ -239,6 +239,12 @@ extension GGUFFile {
         return integers
     }
 
+    public func numbers(_ key: String) throws(CheckpointError) -> [Double]? {
+        guard let value = metadata[key] else { return nil }
+        guard case .floats(let numbers) = value else { throw failure(.malformed, key, "is not an array of numbers") }
+        return numbers
+    }
+
     /// As the accessor for the key's type, but a key that is not there is an error.
     public func required<Value>(_ key: String, _ value: Value?) throws(CheckpointError) -> Value {
         guard let value else { throw failure(.missing, key, "is missing from the metadata") }

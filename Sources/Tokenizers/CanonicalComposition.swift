@@ -16,7 +16,7 @@ extension String {
         var result = UnicodeScalarView()
         var marks: [Unicode.Scalar] = []
         func appendMarks() {
-            result.append(contentsOf: marks.count < 2 ? marks : Self.inCanonicalOrder(marks))
+            for mark in marks.count < 2 ? marks : Self.inCanonicalOrder(marks) { result.append(mark) }
             marks.removeAll(keepingCapacity: true)
         }
         for scalar in unicodeScalars {

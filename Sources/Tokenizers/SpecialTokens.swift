@@ -16,12 +16,28 @@ struct SpecialTokens: Sendable {
     /// By their bytes: hashing strings takes time in the square of a run of combining marks.
     private let ids: [[UInt8]: Int]
     private let control: Set<Int>
-    /// A place in a token's text: where each next byte leads, and the token that ends there, of several the one with
-    /// the smallest id: of all, and of those that are text.
+    /// Which tokens a text is cut at.
+    struct Kinds: OptionSet {
+        let rawValue: Int
+        static let control = Kinds(rawValue: 1)
+        /// Those that are text.
+        static let text = Kinds(rawValue: 2)
+        static let all: Kinds = [.control, .text]
+    }
+
+    /// A place in a token's text: where each next byte leads, and the token that ends there, of several of a kind the
+    /// one with the smallest id.
     private struct Node {
-        var id: Int?
+        var controlId: Int?
         var textId: Int?
         var next: [UInt8: Int] = [:]
+
+        func id(of kinds: Kinds) -> Int? {
+            let control = kinds.contains(.control) ? controlId : nil
+            let text = kinds.contains(.text) ? textId : nil
+            guard let control, let text else { return control ?? text }
+            return min(control, text)
+        }
     }
 
     /// Bytes of all texts together: some ten times as many as the models have that have the most.
@@ -51,20 +67,20 @@ struct SpecialTokens: Sendable {
                 node = nodes.count - 1
             }
         }
-        nodes[node].id = min(nodes[node].id ?? token.id, token.id)
-        if !token.isControl { nodes[node].textId = min(nodes[node].textId ?? token.id, token.id) }
+        let place = token.isControl ? \Node.controlId : \Node.textId
+        nodes[node][keyPath: place] = min(nodes[node][keyPath: place] ?? token.id, token.id)
     }
 
     /// The longest token that `text` begins with, of several of one text the one with the smallest id.
     private func longest(
-        at text: Substring.UTF8View, recognizingControl: Bool
+        at text: Substring.UTF8View, of kinds: Kinds
     ) -> (id: Int, end: Substring.UTF8View.Index)? {
         var found: (Int, Substring.UTF8View.Index)?
         var (node, index) = (0, text.startIndex)
         while index < text.endIndex, let next = nodes[node].next[text[index]] {
             node = next
             text.formIndex(after: &index)
-            if let id = recognizingControl ? nodes[node].id : nodes[node].textId { found = (id, index) }
+            if let id = nodes[node].id(of: kinds) { found = (id, index) }
         }
         return found
     }
@@ -73,16 +89,14 @@ struct SpecialTokens: Sendable {
 
     func isControl(_ id: Int) -> Bool { control.contains(id) }
 
-    /// Cuts `text` at the tokens in it: the leftmost first, the longest of those that start together.
-    ///
-    /// - Parameter recognizingControl: whether control tokens count; else their text is like any other.
-    func split(_ text: String, recognizingControl: Bool) -> [Piece] {
+    /// Cuts `text` at the tokens of some kinds in it: the leftmost first, the longest of those that start together.
+    func split(_ text: String, at kinds: Kinds) -> [Piece] {
         var pieces: [Piece] = []
         let utf8 = text.utf8
         var textStart = utf8.startIndex
         var index = utf8.startIndex
         while index < utf8.endIndex {
-            guard let token = longest(at: utf8[index...], recognizingControl: recognizingControl) else {
+            guard let token = longest(at: utf8[index...], of: kinds) else {
                 utf8.formIndex(after: &index)
                 continue
             }

@@ -1,9 +1,9 @@
-/// A byte-level byte-pair tokenizer: text to token ids and back.
+/// A byte-pair tokenizer, of bytes or of SentencePiece's kind: text to token ids and back.
 ///
-/// Any text survives encoding and decoding byte for byte, with two exceptions that the original tokenizers make:
-/// Qwen 2 first composes characters (Unicode normal form C), and a byte that the vocabulary has no token for is
-/// dropped (SmolLM2 lacks six control characters, U+0004 and U+0006 among them, and the bytes that begin code
-/// points of the unassigned planes 4 to 11).
+/// Any text survives encoding and decoding byte for byte, with exceptions that the original tokenizers make: Qwen 2
+/// first composes characters (Unicode normal form C), a byte that a byte-level vocabulary has no token for is dropped
+/// (SmolLM2 lacks six control characters, U+0004 and U+0006 among them, and the bytes that begin code points of the
+/// unassigned planes 4 to 11), and to SentencePiece U+2581 is a space.
 public struct Tokenizer: Sendable {
     /// What a checkpoint says of its tokenizer.
     public struct Vocabulary: Sendable {
@@ -13,40 +13,58 @@ public struct Tokenizer: Sendable {
             case unknown, control, userDefined, unused, byte
         }
 
-        /// Token texts by id, in the byte alphabet of GPT-2 (special tokens as plain text).
+        /// How text becomes tokens.
+        public enum Algorithm: Sendable {
+            /// Bytes merge within words. Tokens are written in the byte alphabet of GPT-2.
+            ///
+            /// - Parameters:
+            ///   - merges: pairs that merge, most urgent first, each as `left right`.
+            ///   - preTokenizer: the name of what cuts text into words, as in `tokenizer.ggml.pre`.
+            case byteLevel(merges: [String], preTokenizer: String)
+            /// SentencePiece's byte-pair encoding: characters merge, spaces among them, which tokens write as U+2581.
+            ///
+            /// - Parameters:
+            ///   - scores: one for each token: the highest merges first.
+            ///   - addsSpacePrefix: whether a text begins with a space that is not written.
+            case sentencePiece(scores: [Float], addsSpacePrefix: Bool)
+        }
+
+        /// Token texts by id (special tokens as plain text).
         public var tokens: [String]
-        /// Pairs that merge, most urgent first, each as `left right`.
-        public var merges: [String]
+        public var algorithm: Algorithm
         /// One for each token, or empty where all are normal.
         public var kinds: [Kind]
-        /// The name of the pre-tokenizer, as in `tokenizer.ggml.pre`.
-        public var preTokenizer: String
         public var beginningOfText: Int?
         public var endOfText: Int?
         /// Whether the model expects the beginning-of-text token before every text.
         public var addsBeginningOfText: Bool
 
         public init(
-            tokens: [String], merges: [String], kinds: [Kind] = [], preTokenizer: String, beginningOfText: Int? = nil,
+            tokens: [String], algorithm: Algorithm, kinds: [Kind] = [], beginningOfText: Int? = nil,
             endOfText: Int? = nil, addsBeginningOfText: Bool = false
         ) {
             self.tokens = tokens
-            self.merges = merges
+            self.algorithm = algorithm
             self.kinds = kinds
-            self.preTokenizer = preTokenizer
             self.beginningOfText = beginningOfText
             self.endOfText = endOfText
             self.addsBeginningOfText = addsBeginningOfText
         }
+
+        func kind(of id: Int) -> Kind { kinds.isEmpty ? .normal : kinds[id] }
     }
 
-    public let preTokenizer: PreTokenizer
+    private enum Encoder {
+        case byteLevel(ByteLevelEncoder)
+        case sentencePiece(SentencePieceEncoder)
+    }
+
     public let beginningOfText: Int?
     /// Whether the model expects the beginning-of-text token before every text.
     public let addsBeginningOfText: Bool
     /// Tokens after which an answer is complete.
     public let endTokens: Set<Int>
-    let merger: BytePairMerger
+    private let encoder: Encoder
     private let texts: TokenTexts
     private let specialTokens: SpecialTokens
 
@@ -63,25 +81,37 @@ public struct Tokenizer: Sendable {
                 throw .malformedVocabulary("the \(name) token is \(id), the vocabulary has \(count) tokens")
             }
         }
-        preTokenizer = try PreTokenizer(named: vocabulary.preTokenizer)
+        encoder =
+            switch vocabulary.algorithm {
+            case .byteLevel(let merges, let preTokenizer):
+                .byteLevel(try ByteLevelEncoder(vocabulary, merges: merges, preTokenizer: preTokenizer))
+            case .sentencePiece(let scores, let addsSpacePrefix):
+                .sentencePiece(
+                    try SentencePieceEncoder(vocabulary, scores: scores, addsSpacePrefix: addsSpacePrefix))
+            }
         var texts = try TokenTexts(roomFor: vocabulary.tokens)
         var specials: [SpecialTokens.Token] = []
         for (id, token) in vocabulary.tokens.enumerated() {
-            let kind = vocabulary.kinds.isEmpty ? .normal : vocabulary.kinds[id]
-            if kind == .control || kind == .userDefined || kind == .unknown {
-                texts.append(Array(token.utf8))
-                if !token.isEmpty {
-                    // Some converters call the marks of turns user-defined; a message must not be able to write them.
-                    let isMark = token.utf8.starts(with: "<|".utf8) && token.utf8.suffix(2).elementsEqual("|>".utf8)
-                    specials.append(SpecialTokens.Token(text: token, id: id, isControl: kind != .userDefined || isMark))
-                }
-            } else {
-                texts.append(ByteAlphabet.decode(token) ?? Array(token.utf8))
+            let kind = vocabulary.kind(of: id)
+            let isSpecial = kind == .control || kind == .userDefined || kind == .unknown
+            let text: String
+            switch encoder {
+            case .byteLevel:
+                text = token
+                texts.append((isSpecial ? nil : ByteAlphabet.decode(token)) ?? Array(token.utf8))
+            case .sentencePiece:
+                text = SentencePieceEncoder.text(of: token)
+                let byte = kind == .byte ? SentencePieceEncoder.byte(token) : nil
+                texts.append(byte.map { [$0] } ?? Array(text.utf8))
+            }
+            if isSpecial, !text.isEmpty {
+                // Some converters call the marks of turns user-defined; a message must not be able to write them.
+                let isMark = text.utf8.starts(with: "<|".utf8) && text.utf8.suffix(2).elementsEqual("|>".utf8)
+                specials.append(SpecialTokens.Token(text: text, id: id, isControl: kind != .userDefined || isMark))
             }
         }
         self.texts = texts
         specialTokens = try SpecialTokens(specials)
-        merger = try BytePairMerger(vocabulary, wholeWords: preTokenizer == .llamaBPE)
         beginningOfText = vocabulary.beginningOfText
         addsBeginningOfText = vocabulary.addsBeginningOfText && vocabulary.beginningOfText != nil
         let endTexts: Set<String> = ["<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|eom_id|>"]
@@ -101,13 +131,29 @@ public struct Tokenizer: Sendable {
     /// - Parameter recognizingSpecialTokens: whether text such as `<|im_start|>` becomes the control token of
     ///   that name; otherwise it is text like any other.
     public func encode(_ text: String, recognizingSpecialTokens: Bool = false) -> [Int] {
-        let composed = preTokenizer == .qwen2 ? text.canonicallyComposed : text
-        return specialTokens.split(composed, recognizingControl: recognizingSpecialTokens).flatMap { piece in
+        switch encoder {
+        case .byteLevel(let encoder):
+            let composed = encoder.preTokenizer == .qwen2 ? text.canonicallyComposed : text
+            return ids(of: specialTokens.split(composed, at: recognizingSpecialTokens ? .all : .text), encoder.encode)
+        case .sentencePiece(let encoder):
+            guard recognizingSpecialTokens else { return encode(text, encoder) }
+            return ids(of: specialTokens.split(text, at: .control)) { encode($0, encoder) }
+        }
+    }
+
+    private func ids(of pieces: [SpecialTokens.Piece], _ encode: (Substring) -> [Int]) -> [Int] {
+        pieces.flatMap { piece in
             switch piece {
             case .special(let id): [id]
-            case .text(let text): encodePlain(text)
+            case .text(let text): encode(text)
             }
         }
+    }
+
+    /// What stands between control tokens is a text of its own, as in the families' own code.
+    private func encode(_ text: some StringProtocol, _ encoder: SentencePieceEncoder) -> [Int] {
+        guard !text.isEmpty else { return [] }
+        return ids(of: specialTokens.split((encoder.addsSpacePrefix ? " " : "") + text, at: .text), encoder.encode)
     }
 
     /// Token ids of a whole text, as the model expects one: after the beginning-of-text token where it wants that,
@@ -120,26 +166,6 @@ public struct Tokenizer: Sendable {
         return [first] + ids
     }
 
-    private func encodePlain(_ text: Substring) -> [Int] {
-        let scalars = ScalarText(text)
-        var ids: [Int] = []
-        ids.reserveCapacity(scalars.bytes.count / 3)
-        var known: [ArraySlice<UInt8>: Range<Int>] = [:]
-        preTokenizer.forEachWord(in: scalars) { word in
-            let bytes = scalars.bytes[scalars.offsets[word.lowerBound]..<scalars.offsets[word.upperBound]]
-            // Words repeat; where one was seen before, its ids stand further up in the output.
-            if let seen = known[bytes] {
-                // One by one: a slice of the output would make appending to it copy the whole.
-                for index in seen { ids.append(ids[index]) }
-            } else {
-                let start = ids.count
-                merger.appendTokens(of: bytes, to: &ids)
-                known[bytes] = start..<ids.count
-            }
-        }
-        return ids
-    }
-
     /// The id of the special token written as `text`, or nil.
     public func specialToken(_ text: String) -> Int? { specialTokens.id(of: text) }
 
@@ -149,9 +175,12 @@ public struct Tokenizer: Sendable {
     /// The bytes that a token stands for; none for an id outside the vocabulary.
     public func bytes(of id: Int) -> [UInt8] { (0..<texts.count).contains(id) ? Array(texts[id]) : [] }
 
-    /// The text of `ids`. Bytes that are not valid UTF-8 become U+FFFD.
+    /// The text of `ids`, without the space that encoding begins it with. Bytes that are not valid UTF-8 become U+FFFD.
     public func decode(_ ids: some Sequence<Int>, skippingSpecialTokens: Bool = false) -> String {
-        let bytes = ids.filter { !skippingSpecialTokens || !isSpecial($0) }.flatMap(bytes(of:))
+        var bytes = ids.filter { !skippingSpecialTokens || !isSpecial($0) }.flatMap(bytes(of:))
+        if case .sentencePiece(let encoder) = encoder, encoder.addsSpacePrefix, bytes.first == UInt8(ascii: " ") {
+            bytes.removeFirst()
+        }
         return String(decoding: bytes, as: UTF8.self)
     }
 }

@@ -17,18 +17,38 @@ private struct Case: Decodable {
 }
 
 private struct SmallVocabulary: Decodable {
-    let pre: String
     let tokens: [String]
-    let merges: [String]
     let token_type: [Int]
+    let pre: String?
+    let merges: [String]?
+    let scores: [Float]?
+    let adds_space_prefix: Bool?
 
     static func tokenizer(_ name: String) throws -> Tokenizer {
         let data = try Data(contentsOf: Fixtures.url("tokenizers/\(name).json"))
         let small = try JSONDecoder().decode(SmallVocabulary.self, from: data)
+        let algorithm: Tokenizer.Vocabulary.Algorithm =
+            if let scores = small.scores {
+                .sentencePiece(scores: scores, addsSpacePrefix: small.adds_space_prefix!)
+            } else {
+                .byteLevel(merges: small.merges!, preTokenizer: small.pre!)
+            }
         return try Tokenizer(
             Tokenizer.Vocabulary(
-                tokens: small.tokens, merges: small.merges,
-                kinds: small.token_type.map { Tokenizer.Vocabulary.Kind(rawValue: $0)! }, preTokenizer: small.pre))
+                tokens: small.tokens, algorithm: algorithm,
+                kinds: small.token_type.map { Tokenizer.Vocabulary.Kind(rawValue: $0)! }))
+    }
+}
+
+extension Tokenizer.Vocabulary {
+    /// A byte-level one.
+    fileprivate init(
+        _ tokens: [String], merges: [String] = [], kinds: [Kind] = [], preTokenizer: String = "gpt2",
+        beginningOfText: Int? = nil, endOfText: Int? = nil, addsBeginningOfText: Bool = false
+    ) {
+        self.init(
+            tokens: tokens, algorithm: .byteLevel(merges: merges, preTokenizer: preTokenizer), kinds: kinds,
+            beginningOfText: beginningOfText, endOfText: endOfText, addsBeginningOfText: addsBeginningOfText)
     }
 }
 
@@ -39,7 +59,7 @@ private struct SmallVocabulary: Decodable {
         name == "smollm" ? try smollm.get() : try SmallVocabulary.tokenizer(name)
     }
 
-    @Test(arguments: ["smollm", "gpt2", "qwen2", "llama-bpe"])
+    @Test(arguments: ["smollm", "gpt2", "qwen2", "llama-bpe", "sentencepiece", "sentencepiece-unknown"])
     func idsEqualTheOriginalTokenizers(name: String) throws {
         let tokenizer = try Self.tokenizer(name)
         let cases = try Case.read(name)
@@ -50,11 +70,12 @@ private struct SmallVocabulary: Decodable {
         }
     }
 
-    @Test(arguments: ["smollm", "gpt2", "qwen2", "llama-bpe"])
+    @Test(arguments: ["smollm", "gpt2", "qwen2", "llama-bpe", "sentencepiece"])
     func anyTextSurvivesARoundTrip(name: String) throws {
         let tokenizer = try Self.tokenizer(name)
         for item in try Case.read(name) {
-            let text = name == "qwen2" ? item.text.precomposedStringWithCanonicalMapping : item.text
+            var text = name == "qwen2" ? item.text.precomposedStringWithCanonicalMapping : item.text
+            if name == "sentencepiece" { text = text.replacing("\u{2581}", with: " ") }
             #expect(tokenizer.decode(tokenizer.encode(text)).utf8.elementsEqual(text.utf8), "\(text.debugDescription)")
         }
         var state: UInt64 = 9
@@ -76,9 +97,10 @@ private struct SmallVocabulary: Decodable {
         }
     }
 
-    @Test(.timeLimit(.minutes(1))) func wordsWithoutSpacesStayFast() throws {
+    @Test(.timeLimit(.minutes(1)), arguments: ["smollm", "sentencepiece"])
+    func wordsWithoutSpacesStayFast(name: String) throws {
         // Quadratic merging would take hours here.
-        let tokenizer = try Self.smollm.get()
+        let tokenizer = try Self.tokenizer(name)
         let text = String(repeating: "ab", count: 200_000)
         #expect(tokenizer.decode(tokenizer.encode(text)) == text)
     }
@@ -127,7 +149,7 @@ private struct SmallVocabulary: Decodable {
         for adds in [false, true] {
             let tokenizer = try Tokenizer(
                 .init(
-                    tokens: ["a", "b", "<s>"], merges: [], kinds: [.normal, .normal, .control], preTokenizer: "gpt2",
+                    ["a", "b", "<s>"], kinds: [.normal, .normal, .control],
                     beginningOfText: 2, addsBeginningOfText: adds))
             #expect(tokenizer.encodeText("ab") == (adds ? [2, 0, 1] : [0, 1]))
             #expect(tokenizer.encode("ab") == [0, 1])
@@ -136,7 +158,7 @@ private struct SmallVocabulary: Decodable {
         }
         // What is none of the original tokenizers' rules is not guessed.
         #expect(throws: TokenizerError.self) {
-            try Tokenizer(.init(tokens: ["a"], merges: [], preTokenizer: "default"))
+            try Tokenizer(.init(["a"], preTokenizer: "default"))
         }
     }
 
@@ -144,9 +166,8 @@ private struct SmallVocabulary: Decodable {
     @Test func specialTokensMayShareTheirText() throws {
         let tokenizer = try Tokenizer(
             .init(
-                tokens: ["a", "<", ">", "<x>", "<x>", "<x>a", "<x>"], merges: [],
-                kinds: [.normal, .normal, .normal, .control, .userDefined, .control, .userDefined],
-                preTokenizer: "gpt2"))
+                ["a", "<", ">", "<x>", "<x>", "<x>a", "<x>"],
+                kinds: [.normal, .normal, .normal, .control, .userDefined, .control, .userDefined]))
         #expect(tokenizer.encode("<x>") == [4])
         #expect(tokenizer.encode("<x>a<x", recognizingSpecialTokens: true) == [5, 1])
         #expect(tokenizer.encode("<x><", recognizingSpecialTokens: true) == [3, 1])
@@ -154,8 +175,7 @@ private struct SmallVocabulary: Decodable {
         #expect(throws: TokenizerError.self) {
             try Tokenizer(
                 .init(
-                    tokens: ["a"] + long, merges: [], kinds: [.normal, .control, .control, .control],
-                    preTokenizer: "gpt2"))
+                    ["a"] + long, kinds: [.normal, .control, .control, .control]))
         }
     }
 
@@ -164,8 +184,8 @@ private struct SmallVocabulary: Decodable {
         let letters = ["a", "b", "<", ">", "e", "n", "d", "|"]
         let tokenizer = try Tokenizer(
             .init(
-                tokens: letters + ["<tool>", "<end>", "<|end|>"], merges: [],
-                kinds: letters.map { _ in .normal } + [.userDefined, .control, .userDefined], preTokenizer: "gpt2"))
+                letters + ["<tool>", "<end>", "<|end|>"],
+                kinds: letters.map { _ in .normal } + [.userDefined, .control, .userDefined]))
         #expect(tokenizer.encode("a<tool>b") == [0, 8, 1])
         #expect(tokenizer.encode("<end>") == [2, 4, 5, 6, 3])
         // The mark of a turn is none, whatever its kind says.
@@ -195,12 +215,46 @@ private struct SmallVocabulary: Decodable {
         #expect(cut.finish() == "\u{FFFD}")
     }
 
+    /// What a checkpoint says of a SentencePiece tokenizer is what the fixture was made of.
+    @Test func sentencePieceIsReadFromMetadata() throws {
+        let tokenizer = try Tokenizer(try GGUFFile(contentsOf: Fixtures.url("tokenizers/sentencepiece.gguf")))
+        for item in try Case.read("sentencepiece") {
+            #expect(tokenizer.encode(item.text, recognizingSpecialTokens: item.special) == item.ids)
+        }
+        #expect(tokenizer.endTokens == [2])
+        // Models with such a tokenizer expect the beginning of a text where their files say nothing of it.
+        #expect(tokenizer.encodeText("a") == [1] + tokenizer.encode("a"))
+    }
+
+    /// A space stands before the first word of a text, but not in it; what is written token by token keeps it.
+    @Test func sentencePieceTextsBeginWithASpaceThatIsNotWritten() throws {
+        let tokenizer = try Self.tokenizer("sentencepiece")
+        let ids = tokenizer.encode("the dog")
+        #expect(tokenizer.bytes(of: ids[0]) == Array(" the".utf8))
+        #expect(tokenizer.decode(ids) == "the dog")
+        #expect(tokenizer.decode(tokenizer.encode("  the")) == "  the")
+        var decoder = StreamingDecoder(tokenizer)
+        #expect(ids.map { decoder.append($0) }.joined() == " the dog")
+        let newline = tokenizer.encode("\n").last!
+        #expect(tokenizer.bytes(of: newline) == [0x0A])
+    }
+
     @Test func malformedVocabulariesAreRefused() {
         func refused(_ vocabulary: Tokenizer.Vocabulary) -> Bool { (try? Tokenizer(vocabulary)) == nil }
-        #expect(refused(.init(tokens: ["a"], merges: [], preTokenizer: "unheard-of")))
-        #expect(refused(.init(tokens: ["a"], merges: ["a b"], preTokenizer: "gpt2")))
-        #expect(refused(.init(tokens: ["a"], merges: ["a"], preTokenizer: "gpt2")))
-        #expect(refused(.init(tokens: ["a"], merges: [], kinds: [.normal, .normal], preTokenizer: "gpt2")))
-        #expect(refused(.init(tokens: ["a"], merges: [], preTokenizer: "gpt2", endOfText: 7)))
+        #expect(refused(.init(["a"], preTokenizer: "unheard-of")))
+        #expect(refused(.init(["a"], merges: ["a b"])))
+        #expect(refused(.init(["a"], merges: ["a"])))
+        #expect(refused(.init(["a"], kinds: [.normal, .normal])))
+        #expect(refused(.init(["a"], endOfText: 7)))
+        func pieces(_ tokens: [String], scores: [Float], kinds: [Tokenizer.Vocabulary.Kind] = []) -> Bool {
+            refused(
+                Tokenizer.Vocabulary(
+                    tokens: tokens, algorithm: .sentencePiece(scores: scores, addsSpacePrefix: true), kinds: kinds))
+        }
+        #expect(!pieces(["a", "<0x41>"], scores: [0, 0], kinds: [.normal, .byte]))
+        #expect(pieces(["a"], scores: []))
+        #expect(pieces(["a"], scores: [.nan]))
+        #expect(pieces(["a"], scores: [0], kinds: [.byte]))
+        #expect(pieces([String(repeating: "a", count: 1000)], scores: [0]))
     }
 }
