@@ -17,10 +17,22 @@ public struct ChatMessage: Sendable, Equatable, Codable {
 
 /// How a model family writes a conversation as text.
 public enum ChatTemplate: Sendable, Equatable {
-    /// `<|im_start|>role\ncontent<|im_end|>\n`, with the system message that is used where there is none.
-    case chatML(defaultSystemMessage: String?)
+    /// `<|im_start|>role\ncontent<|im_end|>\n`.
+    ///
+    /// - Parameters:
+    ///   - defaultSystemMessage: the system message where there is none.
+    ///   - skipsThinking: whether an answer begins with an empty thought, after which the model answers at once
+    ///     (Qwen 3).
+    case chatML(defaultSystemMessage: String?, skipsThinking: Bool = false)
     /// `<|start_header_id|>role<|end_header_id|>\n\ncontent<|eot_id|>`.
     case llama3
+    /// `<s>[INST] <<SYS>>\nsystem\n<</SYS>>\n\nquestion [/INST] answer </s>`.
+    case llama2
+    /// `<s>[INST] system\n\nquestion [/INST] answer</s>[INST] question [/INST]`, for the first two versions of Mistral
+    /// 7B, and `<s>[INST]question[/INST]answer</s>[INST]system\n\nquestion[/INST]` where `[INST]` is a token.
+    case mistral(marksAreTokens: Bool)
+    /// `<|role|>\ncontent</s>\n` (Zephyr, TinyLlama).
+    case zephyr
     /// For models that were not trained on conversations: the contents, a line each.
     case plain
 
@@ -31,6 +43,8 @@ public enum ChatTemplate: Sendable, Equatable {
     public static let qwen15 = ChatTemplate.chatML(defaultSystemMessage: "You are a helpful assistant")
     public static let qwen25 = ChatTemplate.chatML(
         defaultSystemMessage: "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.")
+    /// Qwen 3 where thinking can be switched off.
+    public static let qwen3 = ChatTemplate.chatML(defaultSystemMessage: nil, skipsThinking: true)
 
     /// Recognises the template that a checkpoint carries (Jinja source in `tokenizer.chat_template`).
     public init(recognizing source: String?) {
@@ -42,11 +56,17 @@ public enum ChatTemplate: Sendable, Equatable {
             self = .llama3
         } else if source.contains("<|im_start|>") {
             let known = [ChatTemplate.smolLM2, .qwen25, .qwen2, .qwen15].first { template in
-                guard case .chatML(let message?) = template else { return false }
+                guard case .chatML(let message?, _) = template else { return false }
                 // As a template writes it out, with its newline as an escape or as it is.
                 return ["\\n", "\n"].contains { source.contains("system\($0)\(message)<|im_end|>") }
             }
-            self = known ?? .chatML(defaultSystemMessage: nil)
+            self = known ?? (source.contains("enable_thinking") ? .qwen3 : .chatML(defaultSystemMessage: nil))
+        } else if source.contains("<<SYS>>") {
+            self = .llama2
+        } else if source.contains("[INST]") {
+            self = .mistral(marksAreTokens: !source.contains(" [/INST]"))
+        } else if source.contains("<|user|>"), source.contains("<|assistant|>"), source.contains("eos_token") {
+            self = .zephyr
         } else {
             self = .plain
         }
@@ -65,34 +85,72 @@ public enum ChatTemplate: Sendable, Equatable {
     }
 
     private func pieces(_ messages: [ChatMessage], addingGenerationPrompt: Bool) -> [Piece] {
-        var pieces: [Piece] = []
         switch self {
-        case .chatML(let defaultSystemMessage):
+        case .chatML(let defaultSystemMessage, let skipsThinking):
             var messages = messages
             if let defaultSystemMessage, messages.first?.role != .system {
                 messages.insert(ChatMessage(.system, defaultSystemMessage), at: 0)
             }
-            for message in messages {
-                pieces += [
+            var pieces = messages.flatMap { message -> [Piece] in
+                [
                     .special("<|im_start|>"), .text("\(message.role.rawValue)\n\(message.content)"),
                     .special("<|im_end|>"), .text("\n"),
                 ]
             }
-            if addingGenerationPrompt { pieces += [.special("<|im_start|>"), .text("assistant\n")] }
+            if addingGenerationPrompt {
+                pieces += [
+                    .special("<|im_start|>"), .text("assistant\n" + (skipsThinking ? "<think>\n\n</think>\n\n" : "")),
+                ]
+            }
+            return pieces
         case .llama3:
             func header(_ role: String) -> [Piece] {
                 [.special("<|start_header_id|>"), .text(role), .special("<|end_header_id|>"), .text("\n\n")]
             }
-            pieces.append(.special("<|begin_of_text|>"))
-            for message in messages {
-                let content = message.content.trimmed
-                pieces += header(message.role.rawValue) + [.text(content), .special("<|eot_id|>")]
+            return [.special("<|begin_of_text|>")]
+                + messages.flatMap { header($0.role.rawValue) + [.text($0.content.trimmed), .special("<|eot_id|>")] }
+                + (addingGenerationPrompt ? header("assistant") : [])
+        case .llama2:
+            return Self.withSystemInQuestion(messages, first: true) { system, question in
+                "<<SYS>>\n\(system.trimmed)\n<</SYS>>\n\n\(question)"
+            }.flatMap { message -> [Piece] in
+                message.role == .assistant
+                    ? [.text(" \(message.content.trimmed) "), .special("</s>")]
+                    : [.special("<s>"), .text("[INST] \(message.content.trimmed) [/INST]")]
             }
-            if addingGenerationPrompt { pieces += header("assistant") }
+        case .mistral(let marksAreTokens):
+            return [.special("<s>")]
+                + Self.withSystemInQuestion(messages, first: !marksAreTokens) { "\($0)\n\n\($1)" }
+                .flatMap { message -> [Piece] in
+                    switch (message.role, marksAreTokens) {
+                    case (.assistant, true): [.text(message.content.trimmed), .special("</s>")]
+                    case (.assistant, false): [.text(" \(message.content.trimmed)"), .special("</s>")]
+                    case (_, true): [.special("[INST]"), .text(message.content), .special("[/INST]")]
+                    case (_, false): [.text("[INST] \(message.content) [/INST]")]
+                    }
+                }
+        case .zephyr:
+            return messages.flatMap { message -> [Piece] in
+                [.text("<|\(message.role.rawValue)|>\n\(message.content)"), .special("</s>"), .text("\n")]
+            } + (addingGenerationPrompt ? [.text("<|assistant|>\n")] : [])
         case .plain:
-            pieces = messages.map { .text($0.content + "\n") }
+            return messages.map { .text($0.content + "\n") }
         }
-        return pieces
+    }
+
+    /// The messages without a leading system message, which joins the first question or the last one.
+    private static func withSystemInQuestion(
+        _ messages: [ChatMessage], first: Bool, _ join: (_ system: String, _ question: String) -> String
+    ) -> [ChatMessage] {
+        guard let system = messages.first, system.role == .system else { return messages }
+        var rest = Array(messages.dropFirst())
+        let isQuestion = { (message: ChatMessage) in message.role == .user }
+        if let index = first ? rest.firstIndex(where: isQuestion) : rest.lastIndex(where: isQuestion) {
+            rest[index].content = join(system.content, rest[index].content)
+        } else {
+            rest.append(ChatMessage(.user, join(system.content, "")))
+        }
+        return rest
     }
 
     /// The conversation as text.
@@ -101,7 +159,8 @@ public enum ChatTemplate: Sendable, Equatable {
     }
 
     /// The conversation as token ids. Special tokens come from the template alone: a message that spells one
-    /// out cannot end its turn or start another.
+    /// out cannot end its turn or start another. What a family marks turns with beside tokens (`[INST]` in Llama 2,
+    /// `<|user|>`) is text to its models, and a message may write it.
     public func encode(
         _ messages: [ChatMessage], with tokenizer: Tokenizer, addingGenerationPrompt: Bool = true
     ) -> [Int] {

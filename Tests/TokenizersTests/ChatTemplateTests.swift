@@ -45,6 +45,68 @@ import Testing
                 == .qwen25)
         #expect(ChatTemplate(recognizing: chatML("Speak.")) == .chatML(defaultSystemMessage: nil))
         #expect(ChatTemplate(recognizing: "{{ '<|start_header_id|>' }}") == .llama3)
+        #expect(
+            ChatTemplate(recognizing: "{{ '<|im_start|>' }}{% if not enable_thinking %}{{ '<think>' }}{% endif %}")
+                == .qwen3)
+        #expect(ChatTemplate(recognizing: "{{ bos_token + '[INST] <<SYS>>\\n' + system }}") == .llama2)
+        #expect(
+            ChatTemplate(recognizing: "{{ '[INST] ' + message['content'] + ' [/INST]' }}")
+                == .mistral(marksAreTokens: false))
+        #expect(
+            ChatTemplate(recognizing: "{{ '[INST] ' + message['content'] + '[/INST]' }}")
+                == .mistral(marksAreTokens: true))
+        #expect(
+            ChatTemplate(recognizing: "{{ '<|user|>\n' + content + eos_token }}{{ '<|assistant|>' }}") == .zephyr)
+        #expect(ChatTemplate(recognizing: "{{ message['content'] }}") == .plain)
+    }
+
+    private static let conversation = [
+        ChatMessage(.system, "Be brief."), ChatMessage(.user, "Hi"), ChatMessage(.assistant, " Hello. "),
+        ChatMessage(.user, "Why?"),
+    ]
+
+    /// As the families' own documentation writes them out.
+    @Test(
+        arguments: [
+            (
+                .qwen3,
+                "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n"
+                    + "<|im_start|>assistant\n Hello. <|im_end|>\n<|im_start|>user\nWhy?<|im_end|>\n"
+                    + "<|im_start|>assistant\n<think>\n\n</think>\n\n"
+            ),
+            (
+                .llama2,
+                "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nHi [/INST] Hello. </s><s>[INST] Why? [/INST]"
+            ),
+            (
+                .mistral(marksAreTokens: false), "<s>[INST] Be brief.\n\nHi [/INST] Hello.</s>[INST] Why? [/INST]"
+            ),
+            (
+                .mistral(marksAreTokens: true), "<s>[INST]Hi[/INST]Hello.</s>[INST]Be brief.\n\nWhy?[/INST]"
+            ),
+            (
+                .zephyr,
+                "<|system|>\nBe brief.</s>\n<|user|>\nHi</s>\n<|assistant|>\n Hello. </s>\n<|user|>\nWhy?</s>\n"
+                    + "<|assistant|>\n"
+            ),
+        ] as [(ChatTemplate, String)])
+    func conversationsAreWrittenAsTheirFamiliesDo(template: ChatTemplate, expected: String) {
+        #expect(template.render(Self.conversation) == expected)
+    }
+
+    /// A system message alone is a question without a question.
+    @Test func aSystemMessageAloneIsKept() {
+        let system = [ChatMessage(.system, "Be brief.")]
+        #expect(ChatTemplate.mistral(marksAreTokens: false).render(system) == "<s>[INST] Be brief.\n\n [/INST]")
+        #expect(ChatTemplate.llama2.render(system) == "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>> [/INST]")
+    }
+
+    /// What stands between control tokens is encoded as a text of its own, as the families' own code does.
+    @Test func sentencePieceConversationsBeginOnce() throws {
+        let tokenizer = try Tokenizer(try GGUFFile(contentsOf: Fixtures.url("tokenizers/sentencepiece.gguf")))
+        let ids = ChatTemplate.llama2.encode(Self.conversation, with: tokenizer)
+        let first = tokenizer.encode("[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nHi [/INST] Hello. ")
+        #expect(ids == [1] + first + [2, 1] + tokenizer.encode("[INST] Why? [/INST]"))
     }
 
     /// A conversation encodes as its text does, but a message cannot smuggle special tokens in.

@@ -5,6 +5,7 @@ import pathlib
 
 import default_model
 import domain_cases
+import sentencepiece_cases
 import statistics_cases
 import tensor_types
 import tiny_models
@@ -20,6 +21,7 @@ arguments = parser.parse_args()
 statistics_cases.make(FOLDER)
 domain_cases.make(FOLDER)
 tokenizer_cases.make(FOLDER / "tokenizers", arguments.model)
+sentencepiece_cases.make(FOLDER / "tokenizers")
 tiny_models.make(FOLDER / "models")
 tensor_types.make(FOLDER / "types")
 default_model.make(FOLDER, arguments.model)
