@@ -1,3 +1,4 @@
+import Basics
 import CKernels
 
 /// The threads that a model computes with. Several sessions may share one: they take turns, step by step.
@@ -12,7 +13,7 @@ public final class WorkerPool: @unchecked Sendable {
     ///   - threads: how many threads; nil for as many as this process may run at once.
     ///   - instructionSet: one of ``instructionSets``; nil for the fastest.
     public init(threads: Int? = nil, instructionSet: String? = nil) throws(DecoderError) {
-        let count = threads ?? Int(sp_available_processors())
+        let count = threads ?? Self.availableProcessors
         guard (1...1024).contains(count) else { throw .noWorkers("\(count) threads, expected 1 to 1024") }
         if let instructionSet, !Self.instructionSets.contains(instructionSet) {
             throw .noWorkers(
@@ -24,6 +25,13 @@ public final class WorkerPool: @unchecked Sendable {
         pointer = pool
         self.threads = count
         self.instructionSet = String(cString: sp_pool_instruction_set(pool))
+    }
+
+    /// How many threads can run at once: more of them than a container has time for would only be stopped.
+    private static var availableProcessors: Int {
+        let processors = Int(sp_available_processors())
+        guard let quota = ProcessorQuota.current, quota < Double(processors) else { return processors }
+        return max(1, Int(quota.rounded(.up)))
     }
 
     /// What this processor can run, fastest first.

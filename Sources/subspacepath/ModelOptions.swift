@@ -18,7 +18,7 @@ struct ModelFileOption: ParsableArguments {
 struct ModelOptions: ParsableArguments {
     @OptionGroup var file: ModelFileOption
 
-    @Option(parsing: .unconditional, help: "Threads to compute with. (default: all processors)")
+    @Option(parsing: .unconditional, help: "Threads to compute with. (default: all processors that it may use)")
     var threads: Int?
 
     @Option(help: "Arithmetic of quantised matrix products: int8 is fast, float32 is the reference.")
