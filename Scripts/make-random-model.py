@@ -1,4 +1,4 @@
-"""Writes a GGUF file of a llama model with random 4-bit weights: the shape of a real model, without what it learned.
+"""Writes a GGUF file of a model with random 4-bit weights: the shape of a real model, without what it learned.
 
 It is for measuring speed and memory at sizes that are too large to fetch. The file loads in any program that reads
 GGUF; the text that it writes means nothing. The same options and seed give the same file. Only the Python standard
@@ -23,13 +23,15 @@ ALIGNMENT = 32
 BLOCK = 32
 CHUNK_BLOCKS = 1 << 18
 
-# layers, width, heads, key/value heads, feed-forward width, vocabulary, tied embeddings, rotary base, context
+# layers, width, heads, key/value heads, head size, feed-forward width, vocabulary, tied embeddings, rotary base,
+# context, architecture
 SHAPES = {
-    "135M": (30, 576, 9, 3, 1536, 49152, True, 100000.0, 8192),  # SmolLM2-135M
-    "360M": (32, 960, 15, 5, 2560, 49152, True, 100000.0, 8192),  # SmolLM2-360M
-    "1B": (16, 2048, 32, 8, 8192, 128256, True, 500000.0, 8192),  # Llama 3.2 1B
-    "3B": (28, 3072, 24, 8, 8192, 128256, True, 500000.0, 8192),  # Llama 3.2 3B
-    "7B": (32, 4096, 32, 32, 11008, 32000, False, 10000.0, 4096),  # Llama 2 7B
+    "135M": (30, 576, 9, 3, 64, 1536, 49152, True, 100000.0, 8192, "llama"),  # SmolLM2-135M
+    "360M": (32, 960, 15, 5, 64, 2560, 49152, True, 100000.0, 8192, "llama"),  # SmolLM2-360M
+    "0.6B": (28, 1024, 16, 8, 128, 3072, 151936, True, 1000000.0, 40960, "qwen3"),  # Qwen3 0.6B
+    "1B": (16, 2048, 32, 8, 64, 8192, 128256, True, 500000.0, 8192, "llama"),  # Llama 3.2 1B
+    "3B": (28, 3072, 24, 8, 128, 8192, 128256, True, 500000.0, 8192, "llama"),  # Llama 3.2 3B
+    "7B": (32, 4096, 32, 32, 128, 11008, 32000, False, 10000.0, 4096, "llama"),  # Llama 2 7B
 }
 
 TENSOR_TYPES = {"F32": 0, "Q4_0": 2, "Q4_1": 3}
@@ -45,6 +47,7 @@ def parse_options():
     parser.add_argument("--width", type=int, help="instead of the shape's")
     parser.add_argument("--heads", type=int, help="query heads, instead of the shape's")
     parser.add_argument("--kv-heads", type=int, help="key/value heads, instead of the shape's")
+    parser.add_argument("--head-size", type=int, help="values of a head, instead of the shape's")
     parser.add_argument("--feed-forward", type=int, help="feed-forward width, instead of the shape's")
     parser.add_argument("--vocabulary", type=int, help="tokens, instead of the shape's")
     parser.add_argument("--context", type=int, help="the longest context, instead of the shape's")
@@ -53,23 +56,26 @@ def parse_options():
     parser.add_argument("--force", action="store_true", help="write the file anew where it is there already")
     options = parser.parse_args()
 
-    names = ["layers", "width", "heads", "kv_heads", "feed_forward", "vocabulary", "tied", "rotary_base", "context"]
+    names = [
+        "layers", "width", "heads", "kv_heads", "head_size", "feed_forward", "vocabulary", "tied", "rotary_base",
+        "context", "architecture",
+    ]
     own = [name for name in names if getattr(options, name, None) is not None]
     for name, value in zip(names, SHAPES[options.shape]):
         if name not in own:
             setattr(options, name, value)
-    for name in ["layers", "width", "heads", "kv_heads", "feed_forward", "context"]:
+    for name in ["layers", "width", "heads", "kv_heads", "head_size", "feed_forward", "context"]:
         if getattr(options, name) < 1:
             parser.error(f"--{name.replace('_', '-')} is {getattr(options, name)}, expected at least 1")
     for name in ["width", "feed_forward"]:
         if getattr(options, name) % BLOCK:
             parser.error(f"--{name.replace('_', '-')} is {getattr(options, name)}, expected a multiple of {BLOCK}")
-    if options.width % options.heads or options.width // options.heads % 2:
-        parser.error(f"--width is {options.width}, expected an even multiple of {options.heads} heads")
+    if options.head_size % 2:
+        parser.error(f"--head-size is {options.head_size}, expected an even number")
     if options.heads % options.kv_heads:
         parser.error(f"--kv-heads is {options.kv_heads}, which does not divide {options.heads} heads")
-    if options.width // options.heads * options.kv_heads % BLOCK:
-        parser.error(f"--kv-heads is {options.kv_heads}: keys must be a multiple of {BLOCK} wide")
+    if options.head_size * options.heads % BLOCK:
+        parser.error(f"--head-size is {options.head_size}: all heads together must be a multiple of {BLOCK} wide")
     if not 257 <= options.vocabulary <= 1 << 20:
         parser.error(f"--vocabulary is {options.vocabulary}, expected 257 to {1 << 20}")
     if options.output is None:
@@ -133,23 +139,25 @@ def integers(values):
 
 def metadata(options):
     tokens, merges = vocabulary(options.vocabulary)
-    head_size = options.width // options.heads
+    family = options.architecture
     return {
-        "general.architecture": text("llama"),
+        "general.architecture": text(family),
         "general.name": text(f"random weights, {options.shape} shape, seed {options.seed}"),
         "general.file_type": unsigned(FILE_TYPES[options.type]),
         "general.quantization_version": unsigned(2),
         "general.alignment": unsigned(ALIGNMENT),
-        "llama.block_count": unsigned(options.layers),
-        "llama.context_length": unsigned(options.context),
-        "llama.embedding_length": unsigned(options.width),
-        "llama.feed_forward_length": unsigned(options.feed_forward),
-        "llama.attention.head_count": unsigned(options.heads),
-        "llama.attention.head_count_kv": unsigned(options.kv_heads),
-        "llama.attention.layer_norm_rms_epsilon": floating(1e-5),
-        "llama.rope.dimension_count": unsigned(head_size),
-        "llama.rope.freq_base": floating(options.rotary_base),
-        "llama.vocab_size": unsigned(options.vocabulary),
+        f"{family}.block_count": unsigned(options.layers),
+        f"{family}.context_length": unsigned(options.context),
+        f"{family}.embedding_length": unsigned(options.width),
+        f"{family}.feed_forward_length": unsigned(options.feed_forward),
+        f"{family}.attention.head_count": unsigned(options.heads),
+        f"{family}.attention.head_count_kv": unsigned(options.kv_heads),
+        f"{family}.attention.layer_norm_rms_epsilon": floating(1e-5),
+        f"{family}.attention.key_length": unsigned(options.head_size),
+        f"{family}.attention.value_length": unsigned(options.head_size),
+        f"{family}.rope.dimension_count": unsigned(options.head_size),
+        f"{family}.rope.freq_base": floating(options.rotary_base),
+        f"{family}.vocab_size": unsigned(options.vocabulary),
         "tokenizer.ggml.model": text("gpt2"),
         "tokenizer.ggml.pre": text("smollm"),
         "tokenizer.ggml.tokens": texts(tokens),
@@ -164,21 +172,23 @@ def metadata(options):
 def tensors(options):
     """Name, rows, columns and type of every tensor; vectors have no rows."""
     width, kind = options.width, options.type
-    keys = width // options.heads * options.kv_heads
+    queries, keys = options.heads * options.head_size, options.kv_heads * options.head_size
     listed = [("token_embd.weight", options.vocabulary, width, kind)]
     for layer in range(options.layers):
         prefix = f"blk.{layer}."
         listed += [
             (prefix + "attn_norm.weight", None, width, "F32"),
-            (prefix + "attn_q.weight", width, width, kind),
+            (prefix + "attn_q.weight", queries, width, kind),
             (prefix + "attn_k.weight", keys, width, kind),
             (prefix + "attn_v.weight", keys, width, kind),
-            (prefix + "attn_output.weight", width, width, kind),
+            (prefix + "attn_output.weight", width, queries, kind),
             (prefix + "ffn_norm.weight", None, width, "F32"),
             (prefix + "ffn_gate.weight", options.feed_forward, width, kind),
             (prefix + "ffn_up.weight", options.feed_forward, width, kind),
             (prefix + "ffn_down.weight", width, options.feed_forward, kind),
         ]
+        if options.architecture == "qwen3":
+            listed += [(prefix + f"attn_{name}_norm.weight", None, options.head_size, "F32") for name in "qk"]
     listed.append(("output_norm.weight", None, width, "F32"))
     if not options.tied:
         listed.append(("output.weight", options.vocabulary, width, kind))
