@@ -43,6 +43,13 @@ INLINE i32x16 load_pairs(const void *p) {
     return v;
 }
 
+// Pairs that are stored in bytes.
+INLINE i32x16 load_byte_pairs(const int8_t *p) {
+    i8x32 bytes;
+    memcpy(&bytes, p, sizeof bytes);
+    return (i32x16)__builtin_convertvector(bytes, i16x32);
+}
+
 // Rows of one key/value group and the chunk they attend to. Their queries are head_stride floats apart, their scores
 // and weights SP_ATTENTION_CHUNK.
 typedef struct {
@@ -61,14 +68,14 @@ enum { FETCHING_ROWS = 4 };
 
 // Where the values of a step of scores are: of 2 values of the keys of a block.
 INLINE const uint8_t *values_of_step(const chunk_rows *rows, int block, int i) {
-    const size_t bytes = sp_value_block_bytes(SP_CACHE_I16, rows->head_stride);
-    return (const uint8_t *)rows->group->values + bytes * (size_t)(rows->first / SP_KEY_BLOCK + block) + 32 * i;
+    const size_t bytes = sp_value_block_bytes(SP_CACHE_INTEGERS, rows->head_stride);
+    return (const uint8_t *)rows->group->values + bytes * (size_t)(rows->first / SP_KEY_BLOCK + block) + 16 * i;
 }
 
 // Where a step of mixing values, of 2 positions and some values from `start` on, finds its share of the next chunk's
 // keys.
 INLINE const uint8_t *keys_of_step(const chunk_rows *rows, int start, int i) {
-    const size_t bytes = sp_key_block_bytes(SP_CACHE_I16, rows->head_stride) * (SP_ATTENTION_CHUNK / SP_KEY_BLOCK);
+    const size_t bytes = sp_key_block_bytes(SP_CACHE_INTEGERS, rows->head_stride) * (SP_ATTENTION_CHUNK / SP_KEY_BLOCK);
     const size_t steps = (size_t)rows->head_stride / SP_KEY_BLOCK * SP_ATTENTION_CHUNK / 2;
     const size_t step = (size_t)start / SP_KEY_BLOCK * SP_ATTENTION_CHUNK / 2 + (size_t)i / 2;
     return rows->next_keys + bytes * step / steps;
@@ -107,14 +114,14 @@ INLINE void score_integers(
     uint8_t *keys[MOST_SUMS];
     for (int b = 0; b < BLOCKS; b++) {
         const size_t index = (size_t)(rows->first / SP_KEY_BLOCK + block + b);
-        keys[b] = key_block(rows->group, SP_CACHE_I16, rows->head_stride, index);
+        keys[b] = key_block(rows->group, SP_CACHE_INTEGERS, rows->head_stride, index);
         for (int r = 0; r < ROWS; r++) sums[b][r] = (i32x16)0;
     }
     for (int i = 0; i < rows->head_stride; i += 2) {
 #pragma clang loop unroll(full)
         for (int b = 0; b < BLOCKS; b++) {
             const i32x16 pairs = load_pairs(keys[b] + 32 * i);
-            if (ROWS < FETCHING_ROWS) __builtin_prefetch(values_of_step(rows, block + b, i));
+            if (ROWS < FETCHING_ROWS && i % 4 == 0) __builtin_prefetch(values_of_step(rows, block + b, i));
 #pragma clang loop unroll(full)
             for (int r = 0; r < ROWS; r++) {
                 const int16_t *query = (const int16_t *)(queries + r * rows->head_stride);
@@ -153,9 +160,9 @@ INLINE float hide_unseen(float *scores, int limit, int end) {
 INLINE float soften(
     const chunk_rows *rows, float *scores, float peak, int end, const bool INTEGERS, float *largest) {
     f32x16 sums = splat(0), most = splat(0);
-    const size_t block_bytes = sp_key_block_bytes(SP_CACHE_I16, rows->head_stride);
+    const size_t block_bytes = sp_key_block_bytes(SP_CACHE_INTEGERS, rows->head_stride);
     const size_t first_block = (size_t)(rows->first / SP_KEY_BLOCK);
-    uint8_t *keys = key_block(rows->group, SP_CACHE_I16, rows->head_stride, first_block);
+    uint8_t *keys = key_block(rows->group, SP_CACHE_INTEGERS, rows->head_stride, first_block);
     for (int i = 0; i < end; i += SP_KEY_BLOCK, keys += block_bytes) {
         // A score that stands for none gives exactly 0, also where the whole row has none.
         const f32x16 score = load_floats(scores + i);
@@ -214,12 +221,12 @@ INLINE void mix_integers(
         for (int v = 0; v < VECTORS; v++) sums[r][v] = (i32x16)0;
     }
     const int16_t *weight = weights->integers + row * SP_ATTENTION_CHUNK;
-    const int16_t *values =
-        (const int16_t *)rows->group->values + (size_t)rows->first * (size_t)rows->head_stride + 2 * start;
+    const int8_t *values =
+        (const int8_t *)rows->group->values + (size_t)rows->first * (size_t)rows->head_stride + 2 * start;
     for (int i = 0; i < rows->count; i += 2, values += 2 * rows->head_stride) {
 #pragma clang loop unroll(full)
         for (int v = 0; v < VECTORS; v++) {
-            const i32x16 pairs = load_pairs(values + 32 * v);
+            const i32x16 pairs = load_byte_pairs(values + 32 * v);
             if (ROWS < FETCHING_ROWS && rows->next_keys) __builtin_prefetch(keys_of_step(rows, start + 16 * v, i));
 #pragma clang loop unroll(full)
             for (int r = 0; r < ROWS; r++)
@@ -320,7 +327,7 @@ static void attend_chunk(
     for (int row = 0; row < rows; row++) longest = positions[row] > longest ? positions[row] : longest;
     const int count = longest - first < SP_ATTENTION_CHUNK ? longest - first : SP_ATTENTION_CHUNK;
     const chunk_rows chunk = {group, queries, rows, head_stride, first, count, next_keys};
-    if (format == SP_CACHE_I16) attend_rows(&chunk, positions, true, states);
+    if (format == SP_CACHE_INTEGERS) attend_rows(&chunk, positions, true, states);
     else attend_rows(&chunk, positions, false, states);
 }
 

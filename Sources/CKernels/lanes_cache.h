@@ -1,15 +1,16 @@
 // How keys, values and queries are stored for attention: part of lanes.h.
 //
-// As integers, a vector is its largest magnitude's share in 16 bits: x = scale * integer. Their sums of products are
-// exact, so the limits keep them within 32 bits: those of keys with queries over the values of a head, those of weights
-// with values over the positions of a chunk.
+// As integers, a vector is its largest magnitude's share in 16 bits, a value's in 8: x = scale * integer. Their sums of
+// products are exact, so the limits keep them within 32 bits: those of keys with queries over the values of a head,
+// those of weights with values over the positions of a chunk. A key may be much larger in a few of its dimensions than
+// in those that tell positions apart, for which 8 bits would not do; what values are mixed into is rounded to 8 itself.
 
 enum {
     KEY_LIMIT = 4095,
     LONG_KEY_LIMIT = 2047,
     LONG_KEY = 128,
-    WEIGHT_LIMIT = 16383,
-    VALUE_LIMIT = 1023,
+    WEIGHT_LIMIT = INT16_MAX,
+    VALUE_LIMIT = INT8_MAX,
 };
 
 _Static_assert((int64_t)LONG_KEY * KEY_LIMIT * KEY_LIMIT <= INT32_MAX, "scores fit in 32 bits");
@@ -97,14 +98,13 @@ static void append(
     for (size_t i = 0; i < width; i += 2) memcpy(block + 2 * SP_KEY_BLOCK * i + 4 * lane, integers + i, 4);
     value_scales(block, head_stride)[lane] = round_to_integers(value, head_stride, VALUE_LIMIT, integers);
     // The other position of each pair stays.
-    uint32_t *values = (uint32_t *)group->values + at / 2 * width;
-    const uint32_t shift = at % 2 * 16;
+    uint16_t *values = (uint16_t *)group->values + at / 2 * width;
+    const uint16_t shift = at % 2 * 8;
     for (size_t i = 0; i < width; i += 16) {
-        u16x16 run;
-        u32x16 pairs;
+        u16x16 run, pairs;
         memcpy(&run, integers + i, sizeof run);
         memcpy(&pairs, values + i, sizeof pairs);
-        pairs = (pairs & (0xffff0000u >> shift)) | (__builtin_convertvector(run, u32x16) << shift);
+        pairs = (pairs & (uint16_t)(0xff00 >> shift)) | ((run & 0xff) << shift);
         memcpy(values + i, &pairs, sizeof pairs);
     }
 }

@@ -14,7 +14,7 @@ final class KeyValueCache {
     let format: sp_cache_format
 
     private static func format(_ precision: DecoderModel.Precision) -> sp_cache_format {
-        precision == .int8 ? SP_CACHE_I16 : SP_CACHE_F32
+        precision == .int8 ? SP_CACHE_INTEGERS : SP_CACHE_F32
     }
 
     private static func blockBytes(_ format: sp_cache_format, headStride: Int) -> (keys: Int, values: Int) {

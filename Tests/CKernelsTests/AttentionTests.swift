@@ -167,7 +167,7 @@ private struct AttentionCase {
         let plainValues = (0..<groups).map { group in
             (0..<tokens).map { token in
                 let start = (token * groups + group) * stride
-                return stored(values[start..<start + headSize], limit: 1023)
+                return stored(values[start..<start + headSize], limit: 127)
             }
         }
         var largest = 0.0
@@ -218,9 +218,9 @@ private struct AttentionCase {
     }
 
     /// Scores reach 100 in magnitude, so their rounding alone moves a weight by 1e-5. In integers the weights
-    /// themselves are rounded, to parts of a 16383rd of the largest in a chunk of 128: by a 65000th on average, to
+    /// themselves are rounded, to parts of a 32767th of the largest in a chunk of 128: by a 130000th on average, to
     /// either side, on values up to a half.
-    @Test(arguments: MatrixProductTests.instructionSets, [SP_CACHE_F32.rawValue, SP_CACHE_I16.rawValue])
+    @Test(arguments: MatrixProductTests.instructionSets, [SP_CACHE_F32.rawValue, SP_CACHE_INTEGERS.rawValue])
     func attentionAgreesWithDoublePrecision(instructionSet: String, format: UInt32) {
         let format = sp_cache_format(format)
         for example in Self.cases(format) {
@@ -230,7 +230,7 @@ private struct AttentionCase {
     }
 
     /// Reading a text in other batches, or on other numbers of threads, changes no bit.
-    @Test(arguments: MatrixProductTests.instructionSets, [SP_CACHE_F32.rawValue, SP_CACHE_I16.rawValue])
+    @Test(arguments: MatrixProductTests.instructionSets, [SP_CACHE_F32.rawValue, SP_CACHE_INTEGERS.rawValue])
     func batchesAndThreadsDoNotMatter(instructionSet: String, format: UInt32) {
         for example in Self.cases(sp_cache_format(format)) {
             let whole = example.attend(batches: [example.tokens], threads: 1, instructionSet: instructionSet)

@@ -126,12 +126,13 @@ void sp_multiply_gated(
 
 // How cached keys and values are stored. In both, keys lie in blocks of 16 positions.
 //   float32:   keys [position / 16][head_stride][position % 16], values [position][head_stride]
-//   int16:     keys [position / 16]([head_stride / 2][position % 16][2] integers, [16] scales of keys, [16] of values)
-//              values [position / 2][head_stride][2] integers
+//   integers:  keys [position / 16]([head_stride / 2][position % 16][2], [16] scales of keys, [16] of values)
+//              values [position / 2][head_stride][2]
+//              of 16 bits and of 8
 // An integer is worth its position's scale: its key's, or its value's.
 typedef enum {
     SP_CACHE_F32,
-    SP_CACHE_I16,
+    SP_CACHE_INTEGERS,
 } sp_cache_format;
 
 enum {
@@ -147,7 +148,7 @@ static inline size_t sp_key_block_bytes(sp_cache_format format, int head_stride)
 }
 
 static inline size_t sp_value_block_bytes(sp_cache_format format, int head_stride) {
-    return (size_t)SP_KEY_BLOCK * (size_t)head_stride * (format == SP_CACHE_F32 ? sizeof(float) : sizeof(int16_t));
+    return (size_t)SP_KEY_BLOCK * (size_t)head_stride * (format == SP_CACHE_F32 ? sizeof(float) : sizeof(int8_t));
 }
 
 // One key/value head, with the query heads that read it.
