@@ -65,7 +65,7 @@ struct SentencePieceEncoder: Sendable {
         byteTokens = bytes.contains(nil) ? [] : bytes.map { $0! }
         // Pairs are as urgent as the score of what they merge into.
         var ranks: [Float: Int32] = [:]
-        for score in Set(scores).sorted(by: >) { ranks[score] = Int32(ranks.count) }
+        for score in Set(scores.filter(\.isFinite)).sorted(by: >) { ranks[score] = Int32(ranks.count) }
         merges = PairMerges(minimumCapacity: 2 * pieces.count)
         for (text, id) in pieces {
             // A part that is a token, or a character that is none.
