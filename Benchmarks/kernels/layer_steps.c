@@ -158,7 +158,8 @@ static void run_step(const benchmark *b, const layer *l, step step) {
         .queries = b->queries, .query_stride = QUERIES, .keys = b->keys, .values = b->values, .key_stride = KEYS,
         .cosines = b->cosines, .sines = b->sines, .pairs = PAIRS, .output = b->mixed.values, .output_stride = QUERIES,
         .tokens = tokens, .first_position = b->options.first, .head_size = HEAD_SIZE, .head_stride = HEAD_SIZE,
-        .scale = 0.125f, .format = SP_CACHE_INTEGERS, .groups = l->groups, .group_count = GROUPS, .partials = b->partials,
+        .scale = 0.125f, .format = SP_CACHE_INTEGERS, .groups = l->groups, .group_count = GROUPS,
+        .partials = b->partials,
     };
     switch (step) {
     case ATTENTION_NORM: case NORM:

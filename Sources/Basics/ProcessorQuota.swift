@@ -5,7 +5,7 @@ package enum ProcessorQuota {
         guard let groups = try? InputFile.contentsIfPresent(of: URL(fileURLWithPath: "/proc/self/cgroup")) else {
             return nil
         }
-        return processors(of: String(decoding: groups, as: UTF8.self), under: URL(fileURLWithPath: "/sys/fs/cgroup"))
+        return processors(of: String(decoding: groups, as: UTF8.self), under: "/sys/fs/cgroup")
     }
 
     /// The least that the groups and those they lie in allow.
@@ -13,13 +13,13 @@ package enum ProcessorQuota {
     /// - Parameters:
     ///   - groups: a line `number:controllers:path` for each hierarchy, see cgroups(7).
     ///   - root: where the hierarchies are mounted.
-    static func processors(of groups: String, under root: URL) -> Double? {
+    static func processors(of groups: String, under root: String) -> Double? {
         var least: Double?
         for line in groups.split(separator: "\n") {
             let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
             guard parts.count == 3 else { continue }
             let controllers = parts[1].split(separator: ",")
-            let limit: (URL) -> Double?
+            let limit: (String) -> Double?
             let hierarchies: [String]
             if parts[1].isEmpty {
                 (hierarchies, limit) = (["", "unified"], limitOfVersion2)
@@ -32,7 +32,7 @@ package enum ProcessorQuota {
             let path = parts[2].split(separator: "/").map(String.init)
             for hierarchy in hierarchies {
                 for depth in 0...path.count {
-                    let folder = path.prefix(depth).reduce(root.appending(path: hierarchy)) { $0.appending(path: $1) }
+                    let folder = ([root, hierarchy] + path.prefix(depth)).joined(separator: "/")
                     if let found = limit(folder) { least = min(least ?? found, found) }
                 }
             }
@@ -41,13 +41,13 @@ package enum ProcessorQuota {
     }
 
     /// `cpu.max`: microseconds of processors in each period, or `max`, and the period.
-    private static func limitOfVersion2(_ folder: URL) -> Double? {
+    private static func limitOfVersion2(_ folder: String) -> Double? {
         let numbers = words(of: folder, "cpu.max").map { Double($0) }
         guard numbers.count == 2, let quota = numbers[0], let period = numbers[1] else { return nil }
         return share(quota, period)
     }
 
-    private static func limitOfVersion1(_ folder: URL) -> Double? {
+    private static func limitOfVersion1(_ folder: String) -> Double? {
         guard let quota = words(of: folder, "cpu.cfs_quota_us").first.flatMap(Double.init),
             let period = words(of: folder, "cpu.cfs_period_us").first.flatMap(Double.init)
         else { return nil }
@@ -58,8 +58,9 @@ package enum ProcessorQuota {
         quota > 0 && period > 0 && quota.isFinite ? quota / period : nil
     }
 
-    private static func words(of folder: URL, _ file: String) -> [Substring] {
-        guard let data = try? InputFile.contentsIfPresent(of: folder.appending(path: file)) else { return [] }
+    private static func words(of folder: String, _ file: String) -> [Substring] {
+        let url = URL(fileURLWithPath: "\(folder)/\(file)")
+        guard let data = try? InputFile.contentsIfPresent(of: url) else { return [] }
         return String(decoding: data, as: UTF8.self).split(whereSeparator: \.isWhitespace)
     }
 }

@@ -55,7 +55,8 @@ static row_block find_block(const attention_step *step, int index) {
 
 // A query or a key of a token as it is multiplied: its norm, where it has one, then its rotation. Both vectors hold
 // head_stride floats.
-static void turn(const attention_step *step, const float *head, const float *norm, size_t token, float *destination) {
+static void norm_and_rotate(
+    const attention_step *step, const float *head, const float *norm, size_t token, float *destination) {
     const sp_attention *a = step->attention;
     float normed[SP_LARGEST_HEAD];
     if (norm) {
@@ -78,7 +79,7 @@ static int prepare_rows(
         const size_t token = (size_t)(index / block->group->head_count);
         const size_t head = (size_t)block->group->heads[index % block->group->head_count];
         const float *query = a->queries + a->query_stride * token + head * (size_t)a->head_stride;
-        turn(step, query, a->query_norm, token, rotated);
+        norm_and_rotate(step, query, a->query_norm, token, rotated);
         step->kernels->prepare_query(rotated, a->scale, a->head_stride, a->format, queries + row * a->head_stride);
         positions[row] = a->first_position + (int)token + 1;
     }
@@ -182,7 +183,7 @@ static void append_task(void *context, int task, int worker) {
         for (int i = 0; i < a->group_count; i++) {
             const sp_attention_group *group = &a->groups[i];
             const size_t at = a->key_stride * (size_t)token + (size_t)group->index * (size_t)a->head_stride;
-            turn(step, a->keys + at, a->key_norm, (size_t)token, key);
+            norm_and_rotate(step, a->keys + at, a->key_norm, (size_t)token, key);
             step->kernels->append(group, a->format, a->first_position + token, a->head_stride, key, a->values + at);
         }
     }

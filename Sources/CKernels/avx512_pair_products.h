@@ -40,7 +40,7 @@ INLINE void multiply_step(__m512i *first, __m512i *second, u8x64 of_first, u8x64
     __m512i inputs;
     __asm__(
         "vpbroadcastd %3, %0\n\tvpdpbusd %0, %4, %1\n\tvpdpbusd %0, %5, %2"
-        : "=&v"(inputs), "+v"(*first), "+v"(*second)
+        : "=&v"(inputs), "+&v"(*first), "+v"(*second)
         : "m"(*(const int8_t(*)[4])x), "v"(of_first), "v"(of_second));
 }
 

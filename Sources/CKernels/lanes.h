@@ -38,9 +38,9 @@ INLINE f32x16 splat(float x) { return (f32x16){x, x, x, x, x, x, x, x, x, x, x, 
 
 INLINE f32x16 to_float(i32x16 v) { return __builtin_convertvector(v, f32x16); }
 
-// Adding and subtracting it rounds to the nearest integer, ties to even, for |v| < 2^22.
+// Adding and subtracting it rounds to the nearest integer, ties to even, for |v| < 2^22. Adding alone leaves the
+// integer in the low bits.
 static const float ROUNDING_SHIFT = 0x1.8p23f;
-INLINE f32x16 round_to_nearest(f32x16 v) { return (v + splat(ROUNDING_SHIFT)) - splat(ROUNDING_SHIFT); }
 
 static const float LOG2_E = 1.44269504088896f;
 
@@ -84,8 +84,8 @@ INLINE f32x16 short_mantissas(f32x16 v) {
     return v;
 }
 
-// 2^(n + r) to about two units in the last place for |r| <= 1/2, where n stands in the low bits of `shifted` as
-// round_to_nearest leaves it there. The polynomial has the least relative error of those of degree 5 that are 1 at 0.
+// 2^(n + r) to about two units in the last place for |r| <= 1/2, where n stands in the low bits of `shifted` as adding
+// ROUNDING_SHIFT leaves it there. The polynomial has the least relative error of those of degree 5 that are 1 at 0.
 INLINE f32x16 power_of_parts(f32x16 shifted, f32x16 r) {
     f32x16 p = splat(1.326472709e-3f);
     p = p * r + splat(9.671512862e-3f);

@@ -3,7 +3,7 @@
 // As integers, a vector is its largest magnitude's share in 16 bits, a value's in 8: x = scale * integer. Their sums of
 // products are exact, so the limits keep them within 32 bits: those of keys with queries over the values of a head,
 // those of weights with values over the positions of a chunk. A key may be much larger in a few of its dimensions than
-// in those that tell positions apart, for which 8 bits would not do; what values are mixed into is rounded to 8 itself.
+// in those that tell positions apart, for which 8 bits would not do; sums of values are rounded to 8 bits afterwards.
 
 enum {
     KEY_LIMIT = 4095,
@@ -35,7 +35,8 @@ static const float LEAST_PEAK = 1e-30f;
 INLINE float inverse_scale(float peak, int limit) { return peak > LEAST_PEAK ? (float)limit / peak : 0.0f; }
 
 INLINE void store_integers(int16_t *p, f32x16 v) {
-    const i16x16 integers = __builtin_convertvector(__builtin_convertvector(round_to_nearest(v), i32x16), i16x16);
+    // The nearest ones stand in the low bits, above them those of the ROUNDING_SHIFT.
+    const i16x16 integers = __builtin_convertvector((i32x16)(v + splat(ROUNDING_SHIFT)), i16x16);
     memcpy(p, &integers, sizeof integers);
 }
 

@@ -241,7 +241,9 @@ extension GGUFFile {
 
     public func numbers(_ key: String) throws(CheckpointError) -> [Double]? {
         guard let value = metadata[key] else { return nil }
-        guard case .floats(let numbers) = value else { throw failure(.malformed, key, "is not an array of numbers") }
+        guard case .floats(let numbers) = value else {
+            throw failure(.malformed, key, "is not an array of floating-point numbers")
+        }
         return numbers
     }
 

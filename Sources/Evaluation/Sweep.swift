@@ -260,7 +260,7 @@ public final class Sweep {
     ) throws -> TurnLikelihood {
         let answers = scenario.turns.map(TurnLikelihood.referenceAnswer)
         let listed = prompt(Self.question(turn), index, of: scenario, answers: answers)
-        let answer = model.tokenizer.encode(TurnLikelihood.referenceAnswer(of: turn))
+        let answer = encodeAnswer(TurnLikelihood.referenceAnswer(of: turn))
         let reading = try PromptReading(listed, in: run.session)
         let found = try AnswerPredictions(of: answer, after: reading)
         if run.path.kind == .dense { reference.keep(found) }
@@ -277,12 +277,15 @@ public final class Sweep {
     ) throws -> TurnLikelihood.Options? {
         let options = AnswerScoring.options(of: turn.prompt)
         guard turn.taskType == .multipleChoice, !options.isEmpty else { return nil }
-        let encode = { self.model.tokenizer.encode($0) }
-        let letters = try options.map { try listed.logLikelihood(of: encode(String($0.letter))) }
+        let letters = try options.map { try listed.logLikelihood(of: encodeAnswer(String($0.letter))) }
         let stem = prompt(AnswerScoring.stem(of: turn.prompt), index, of: scenario, answers: answers)
         let unlisted = try PromptReading(stem, in: run.session)
-        let texts = try options.map { try unlisted.logLikelihood(of: encode($0.text)) }
+        let texts = try options.map { try unlisted.logLikelihood(of: encodeAnswer($0.text)) }
         return TurnLikelihood.Options(turn, texts: texts, letters: letters)
+    }
+
+    private func encodeAnswer(_ answer: String) -> [Int] {
+        model.chatTemplate.encodeAnswer(answer, with: model.tokenizer)
     }
 
     /// A question as tokens; where history is shown, after the scenario's earlier turns with `answers`.

@@ -65,11 +65,19 @@ public enum ChatTemplate: Sendable, Equatable {
             self = .llama2
         } else if source.contains("[INST]") {
             self = .mistral(marksAreTokens: !source.contains(" [/INST]"))
-        } else if source.contains("<|user|>"), source.contains("<|assistant|>"), source.contains("eos_token") {
+        } else if source.contains("<|assistant|>"), Self.endsQuestions(source, after: "<|user|>") {
             self = .zephyr
         } else {
             self = .plain
         }
+    }
+
+    /// Whether a template that writes `mark` before questions writes the end of a text behind them: others have the
+    /// same marks.
+    private static func endsQuestions(_ source: String, after mark: String) -> Bool {
+        guard let start = source.firstRange(of: mark)?.upperBound else { return false }
+        let question = source[start...]
+        return question[..<(question.firstRange(of: "}}")?.lowerBound ?? question.endIndex)].contains("eos_token")
     }
 
     private enum Piece {
@@ -111,7 +119,7 @@ public enum ChatTemplate: Sendable, Equatable {
                 + messages.flatMap { header($0.role.rawValue) + [.text($0.content.trimmed), .special("<|eot_id|>")] }
                 + (addingGenerationPrompt ? header("assistant") : [])
         case .llama2:
-            return Self.withSystemInQuestion(messages, first: true) { system, question in
+            return Self.withSystemInQuestion(messages, inFirstQuestion: true) { system, question in
                 "<<SYS>>\n\(system.trimmed)\n<</SYS>>\n\n\(question)"
             }.flatMap { message -> [Piece] in
                 message.role == .assistant
@@ -120,7 +128,7 @@ public enum ChatTemplate: Sendable, Equatable {
             }
         case .mistral(let marksAreTokens):
             return [.special("<s>")]
-                + Self.withSystemInQuestion(messages, first: !marksAreTokens) { "\($0)\n\n\($1)" }
+                + Self.withSystemInQuestion(messages, inFirstQuestion: !marksAreTokens) { "\($0)\n\n\($1)" }
                 .flatMap { message -> [Piece] in
                     switch (message.role, marksAreTokens) {
                     case (.assistant, true): [.text(message.content.trimmed), .special("</s>")]
@@ -140,12 +148,12 @@ public enum ChatTemplate: Sendable, Equatable {
 
     /// The messages without a leading system message, which joins the first question or the last one.
     private static func withSystemInQuestion(
-        _ messages: [ChatMessage], first: Bool, _ join: (_ system: String, _ question: String) -> String
+        _ messages: [ChatMessage], inFirstQuestion: Bool, _ join: (_ system: String, _ question: String) -> String
     ) -> [ChatMessage] {
         guard let system = messages.first, system.role == .system else { return messages }
         var rest = Array(messages.dropFirst())
         let isQuestion = { (message: ChatMessage) in message.role == .user }
-        if let index = first ? rest.firstIndex(where: isQuestion) : rest.lastIndex(where: isQuestion) {
+        if let index = inFirstQuestion ? rest.firstIndex(where: isQuestion) : rest.lastIndex(where: isQuestion) {
             rest[index].content = join(system.content, rest[index].content)
         } else {
             rest.append(ChatMessage(.user, join(system.content, "")))
@@ -167,7 +175,7 @@ public enum ChatTemplate: Sendable, Equatable {
         var ids: [Int] = []
         var run = ""
         for piece in pieces(messages, addingGenerationPrompt: addingGenerationPrompt) {
-            if case .special(let name) = piece, let id = tokenizer.specialToken(name) {
+            if case .special(let name) = piece, let id = Self.token(name, of: tokenizer) {
                 ids += tokenizer.encode(run) + [id]
                 run = ""
             } else {
@@ -179,5 +187,21 @@ public enum ChatTemplate: Sendable, Equatable {
             ids.insert(first, at: 0)
         }
         return ids
+    }
+
+    /// A special token by its name; those that begin and end texts whatever the vocabulary calls them.
+    private static func token(_ name: String, of tokenizer: Tokenizer) -> Int? {
+        if let id = tokenizer.specialToken(name) { return id }
+        return name == "<s>" ? tokenizer.beginningOfText : name == "</s>" ? tokenizer.endOfText : nil
+    }
+
+    /// The token ids of an answer that follows a conversation with its generation prompt.
+    public func encodeAnswer(_ answer: String, with tokenizer: Tokenizer) -> [Int] {
+        switch self {
+        case .llama2, .mistral(marksAreTokens: false): tokenizer.encode(continuing: " " + answer)
+        // A text of its own, as what follows any token.
+        case .mistral(marksAreTokens: true): tokenizer.encode(answer)
+        case .chatML, .llama3, .zephyr, .plain: tokenizer.encode(continuing: answer)
+        }
     }
 }

@@ -2,7 +2,7 @@
 ///
 /// The raw values are the names that GGUF files use in `tokenizer.ggml.pre`. Each splitter does by hand what
 /// the original tokenizer's regular expression does; the expression stands in its comment.
-public enum PreTokenizer: String, Sendable, CaseIterable {
+enum PreTokenizer: String, CaseIterable {
     /// GPT-2: `'(?:s|t|re|ve|m|ll|d)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
     case gpt2
     /// SmolLM: every numeric character stands alone, then GPT-2's expression on what lies between.

@@ -3,7 +3,8 @@
 ///
 /// Kudo and Richardson, "SentencePiece: A simple and language independent subword tokenizer and detokenizer for Neural
 /// Text Processing" (2018). Tokens write a space as U+2581. A character that no token holds becomes the tokens of its
-/// bytes, or where the vocabulary has none for them, one unknown token for a run of such characters.
+/// bytes, or where the vocabulary has none for them, one unknown token for a run of such characters. Unused tokens are
+/// never formed; SentencePiece forms them, and takes them apart where nothing larger came of them.
 struct SentencePieceEncoder: Sendable {
     /// What a space is in tokens.
     static let space: Unicode.Scalar = "\u{2581}"
@@ -63,6 +64,9 @@ struct SentencePieceEncoder: Sendable {
         }
         self.characters = characters
         byteTokens = bytes.contains(nil) ? [] : bytes.map { $0! }
+        guard unknown != nil || !byteTokens.isEmpty else {
+            throw .malformedVocabulary("it has neither an unknown token nor one for every byte")
+        }
         // Pairs are as urgent as the score of what they merge into.
         var ranks: [Float: Int32] = [:]
         for score in Set(scores.filter(\.isFinite)).sorted(by: >) { ranks[score] = Int32(ranks.count) }
@@ -71,6 +75,7 @@ struct SentencePieceEncoder: Sendable {
             // A part that is a token, or a character that is none.
             func part(_ bytes: ArraySlice<UInt8>) -> Int32? {
                 if let id = pieces[bytes] { return id }
+                guard bytes.count <= 4 else { return nil }
                 let scalars = String(decoding: bytes, as: UTF8.self).unicodeScalars
                 return scalars.count == 1 ? unlisted + Int32(scalars.first!.value) : nil
             }
@@ -83,16 +88,17 @@ struct SentencePieceEncoder: Sendable {
 
     /// The byte that a token such as `<0x0A>` stands for.
     static func byte(_ token: String) -> UInt8? {
-        let text = token.utf8
-        guard text.count == 6, token.hasPrefix("<0x"), token.hasSuffix(">") else { return nil }
-        return UInt8(token.dropFirst(3).dropLast(), radix: 16)
+        let text = Array(token.utf8)
+        guard text.count == 6, text.starts(with: "<0x".utf8), text[5] == UInt8(ascii: ">") else { return nil }
+        let digits = text[3..<5].compactMap { Character(Unicode.Scalar($0)).hexDigitValue }
+        return digits.count == 2 ? UInt8(16 * digits[0] + digits[1]) : nil
     }
 
-    /// What a token is in a text.
-    static func text(of token: String) -> String {
-        var text = String.UnicodeScalarView()
-        for scalar in token.unicodeScalars { text.append(scalar == space ? " " : scalar) }
-        return String(text)
+    /// What a token is in a text, or a text to its tokens.
+    static func withSpaces(_ text: String) -> String {
+        var spaced = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars { spaced.append(scalar == space ? " " : scalar) }
+        return String(spaced)
     }
 
     /// The token ids of text in which no special token is to be found.

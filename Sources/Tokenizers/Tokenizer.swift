@@ -3,7 +3,8 @@
 /// Any text survives encoding and decoding byte for byte, with exceptions that the original tokenizers make: Qwen 2
 /// first composes characters (Unicode normal form C), a byte that a byte-level vocabulary has no token for is dropped
 /// (SmolLM2 lacks six control characters, U+0004 and U+0006 among them, and the bytes that begin code points of the
-/// unassigned planes 4 to 11), and to SentencePiece U+2581 is a space.
+/// unassigned planes 4 to 11), to SentencePiece U+2581 is a space, and a character that its vocabulary has neither in a
+/// token nor in tokens of bytes becomes the unknown token.
 public struct Tokenizer: Sendable {
     /// What a checkpoint says of its tokenizer.
     public struct Vocabulary: Sendable {
@@ -60,6 +61,7 @@ public struct Tokenizer: Sendable {
     }
 
     public let beginningOfText: Int?
+    public let endOfText: Int?
     /// Whether the model expects the beginning-of-text token before every text.
     public let addsBeginningOfText: Bool
     /// Tokens after which an answer is complete.
@@ -100,7 +102,7 @@ public struct Tokenizer: Sendable {
                 text = token
                 texts.append((isSpecial ? nil : ByteAlphabet.decode(token)) ?? Array(token.utf8))
             case .sentencePiece:
-                text = SentencePieceEncoder.text(of: token)
+                text = kind == .control || kind == .unknown ? token : SentencePieceEncoder.withSpaces(token)
                 let byte = kind == .byte ? SentencePieceEncoder.byte(token) : nil
                 texts.append(byte.map { [$0] } ?? Array(text.utf8))
             }
@@ -113,6 +115,7 @@ public struct Tokenizer: Sendable {
         self.texts = texts
         specialTokens = try SpecialTokens(specials)
         beginningOfText = vocabulary.beginningOfText
+        endOfText = vocabulary.endOfText
         addsBeginningOfText = vocabulary.addsBeginningOfText && vocabulary.beginningOfText != nil
         let endTexts: Set<String> = ["<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|eom_id|>"]
         // Comparing strings takes time in the square of a run of combining marks.
@@ -137,8 +140,14 @@ public struct Tokenizer: Sendable {
             return ids(of: specialTokens.split(composed, at: recognizingSpecialTokens ? .all : .text), encoder.encode)
         case .sentencePiece(let encoder):
             guard recognizingSpecialTokens else { return encode(text, encoder) }
-            return ids(of: specialTokens.split(text, at: .control)) { encode($0, encoder) }
+            return ids(of: specialTokens.split(text, at: .control)) { encode(String($0), encoder) }
         }
+    }
+
+    /// Token ids of text that goes on with another: SentencePiece begins no text with it.
+    public func encode(continuing text: String) -> [Int] {
+        guard case .sentencePiece(let encoder) = encoder else { return encode(text) }
+        return encode(text, encoder, begins: false)
     }
 
     private func ids(of pieces: [SpecialTokens.Piece], _ encode: (Substring) -> [Int]) -> [Int] {
@@ -151,9 +160,10 @@ public struct Tokenizer: Sendable {
     }
 
     /// What stands between control tokens is a text of its own, as in the families' own code.
-    private func encode(_ text: some StringProtocol, _ encoder: SentencePieceEncoder) -> [Int] {
+    private func encode(_ text: String, _ encoder: SentencePieceEncoder, begins: Bool = true) -> [Int] {
         guard !text.isEmpty else { return [] }
-        return ids(of: specialTokens.split((encoder.addsSpacePrefix ? " " : "") + text, at: .text), encoder.encode)
+        let spaced = (begins && encoder.addsSpacePrefix ? " " : "") + SentencePieceEncoder.withSpaces(text)
+        return ids(of: specialTokens.split(spaced, at: .text), encoder.encode)
     }
 
     /// Token ids of a whole text, as the model expects one: after the beginning-of-text token where it wants that,

@@ -1,7 +1,9 @@
 import Tokenizers
 
 /// A conversation of several turns in one session. What earlier turns left in the cache is not read again while all of
-/// the conversation has room.
+/// the conversation has room. Where a template writes earlier turns otherwise than it asked them, what follows is read
+/// again: Qwen 3 leaves out the thought of all answers but the last, and later versions of Mistral 7B put the system
+/// message into the last question.
 public final class Conversation {
     private let session: InferenceSession
     private let system: ChatMessage?

@@ -27,7 +27,8 @@ public final class WorkerPool: @unchecked Sendable {
         self.instructionSet = String(cString: sp_pool_instruction_set(pool))
     }
 
-    /// How many threads can run at once: more of them than a container has time for would only be stopped.
+    /// How many threads can run at once; in a container as many as it has processors' time for, rounded up. More of
+    /// them would only be stopped.
     private static var availableProcessors: Int {
         let processors = Int(sp_available_processors())
         guard let quota = ProcessorQuota.current, quota < Double(processors) else { return processors }

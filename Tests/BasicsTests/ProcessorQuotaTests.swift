@@ -13,7 +13,7 @@ import Testing
                     at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
                 try Data(text.utf8).write(to: file)
             }
-            return ProcessorQuota.processors(of: groups, under: folder)
+            return ProcessorQuota.processors(of: groups, under: folder.path)
         }
     }
 

@@ -57,6 +57,11 @@ import Testing
                 == .mistral(marksAreTokens: true))
         #expect(
             ChatTemplate(recognizing: "{{ '<|user|>\n' + content + eos_token }}{{ '<|assistant|>' }}") == .zephyr)
+        // Tulu 3 ends questions with a line break, Phi 3 with a token of its own.
+        for end in ["'\\n'", "'<|end|>'"] {
+            let source = "{{ '<|user|>\\n' + content + \(end) }}{{ '<|assistant|>\\n' + content + eos_token }}"
+            #expect(ChatTemplate(recognizing: source) == .plain)
+        }
         #expect(ChatTemplate(recognizing: "{{ message['content'] }}") == .plain)
     }
 
@@ -107,6 +112,28 @@ import Testing
         let ids = ChatTemplate.llama2.encode(Self.conversation, with: tokenizer)
         let first = tokenizer.encode("[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nHi [/INST] Hello. ")
         #expect(ids == [1] + first + [2, 1] + tokenizer.encode("[INST] Why? [/INST]"))
+        let turns = ChatTemplate.zephyr.encode(Self.conversation, with: tokenizer)
+        #expect(turns.count { $0 == 2 } == 4 && turns.first == 1)
+        #expect(turns.suffix(6) == tokenizer.encode("\n<|assistant|>\n").suffix(6))
+    }
+
+    /// Where the marks of questions are tokens, questions and answers are texts of their own; else an answer goes on
+    /// with what stands before it, in Llama 2 after a space.
+    @Test func answersFollowTheirFamiliesMarks() throws {
+        let tokens = ["<unk>", "<s>", "</s>", "[INST]", "[/INST]", "a", "b", "\u{2581}", "\u{2581}a"]
+        let kinds: [Tokenizer.Vocabulary.Kind] =
+            [.unknown] + Array(repeating: .control, count: 4) + Array(repeating: .normal, count: 4)
+        let tokenizer = try Tokenizer(
+            Tokenizer.Vocabulary(
+                tokens: tokens,
+                algorithm: .sentencePiece(scores: tokens.indices.map { -Float($0) }, addsSpacePrefix: true),
+                kinds: kinds, beginningOfText: 1, endOfText: 2, addsBeginningOfText: true))
+        let template = ChatTemplate.mistral(marksAreTokens: true)
+        let messages = [ChatMessage(.user, "a"), ChatMessage(.assistant, "ab"), ChatMessage(.user, "b")]
+        #expect(template.encode(messages, with: tokenizer) == [1, 3, 8, 4, 8, 6, 2, 3, 7, 6, 4])
+        #expect(template.encodeAnswer("ab", with: tokenizer) == [8, 6])
+        #expect(ChatTemplate.llama2.encodeAnswer("ab", with: tokenizer) == [8, 6])
+        #expect(ChatTemplate.zephyr.encodeAnswer("ab", with: tokenizer) == [5, 6])
     }
 
     /// A conversation encodes as its text does, but a message cannot smuggle special tokens in.

@@ -226,6 +226,31 @@ extension Tokenizer.Vocabulary {
         #expect(tokenizer.encodeText("a") == [1] + tokenizer.encode("a"))
     }
 
+    /// Where a model was made for texts that are rewritten before they are encoded, others would not do.
+    @Test func sentencePieceThatRewritesTextsIsRefused() throws {
+        let data = try Data(contentsOf: Fixtures.url("tokenizers/sentencepiece.gguf"))
+        // Magic, version and the number of tensors stand before the number of entries, which follow it.
+        func tokenizer(adding key: String, _ value: [UInt8]) throws -> Tokenizer {
+            let entries = data[16..<24].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) } + 1
+            var changed = data[..<16]
+            for number in [entries, UInt64(key.utf8.count)] {
+                withUnsafeBytes(of: number.littleEndian) { changed.append(contentsOf: $0) }
+            }
+            changed.append(contentsOf: Array(key.utf8) + value + data[24...])
+            return try Fixtures.withTemporaryDirectory { folder in
+                let file = folder.appending(path: "changed.gguf")
+                try changed.write(to: file)
+                return try Tokenizer(try GGUFFile(contentsOf: file))
+            }
+        }
+        let boolean: [UInt8] = [7, 0, 0, 0], bytes: [UInt8] = [9, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 65]
+        #expect(throws: Never.self) { try tokenizer(adding: "tokenizer.ggml.remove_extra_whitespaces", boolean + [0]) }
+        #expect(throws: CheckpointError.self) {
+            try tokenizer(adding: "tokenizer.ggml.remove_extra_whitespaces", boolean + [1])
+        }
+        #expect(throws: CheckpointError.self) { try tokenizer(adding: "tokenizer.ggml.precompiled_charsmap", bytes) }
+    }
+
     /// A space stands before the first word of a text, but not in it; what is written token by token keeps it.
     @Test func sentencePieceTextsBeginWithASpaceThatIsNotWritten() throws {
         let tokenizer = try Self.tokenizer("sentencepiece")
@@ -237,6 +262,35 @@ extension Tokenizer.Vocabulary {
         #expect(ids.map { decoder.append($0) }.joined() == " the dog")
         let newline = tokenizer.encode("\n").last!
         #expect(tokenizer.bytes(of: newline) == [0x0A])
+    }
+
+    /// SentencePiece itself: a character that no token holds, alone or in a run, becomes one unknown token.
+    @Test func whatNoTokenHoldsIsUnknown() throws {
+        let tokenizer = try Self.tokenizer("sentencepiece-unknown")
+        let ids = tokenizer.encode("dog\u{1F600}\u{1F603}dog")
+        #expect(ids.count { $0 == 0 } == 1)
+        #expect(tokenizer.decode(ids) == "dog<unk>dog")
+        #expect(tokenizer.decode(ids, skippingSpecialTokens: true) == "dogdog")
+    }
+
+    /// A text and its tokens may both write a space as U+2581; control tokens are as they are written.
+    @Test func spacesOfUserDefinedTokensAreThoseOfTexts() throws {
+        let tokenizer = try Tokenizer(
+            Tokenizer.Vocabulary(
+                tokens: ["<unk>", "\u{2581}\u{2581}", "<\u{2581}s>", "a", "b", "\u{2581}"],
+                algorithm: .sentencePiece(scores: [0, 0, 0, -1, -2, -3], addsSpacePrefix: false),
+                kinds: [.unknown, .userDefined, .control, .normal, .normal, .normal]))
+        for text in ["a  b", "a\u{2581}\u{2581}b", "a \u{2581}b"] { #expect(tokenizer.encode(text) == [3, 1, 4]) }
+        #expect(tokenizer.encode("<\u{2581}s>a b", recognizingSpecialTokens: true) == [2, 3, 5, 4])
+    }
+
+    /// What goes on with a text has no space of its own.
+    @Test func textsGoOnWithoutASpace() throws {
+        let tokenizer = try Self.tokenizer("sentencepiece")
+        #expect(tokenizer.bytes(of: tokenizer.encode(continuing: "the dog")[0]).first == UInt8(ascii: "t"))
+        #expect(tokenizer.encode(continuing: " the dog") == tokenizer.encode("the dog"))
+        let byteLevel = try Self.tokenizer("gpt2")
+        #expect(byteLevel.encode(continuing: "the dog") == byteLevel.encode("the dog"))
     }
 
     @Test func malformedVocabulariesAreRefused() {
@@ -251,7 +305,10 @@ extension Tokenizer.Vocabulary {
                 Tokenizer.Vocabulary(
                     tokens: tokens, algorithm: .sentencePiece(scores: scores, addsSpacePrefix: true), kinds: kinds))
         }
-        #expect(!pieces(["a", "<0x41>"], scores: [0, 0], kinds: [.normal, .byte]))
+        #expect(!pieces(["a", "?"], scores: [0, 0], kinds: [.normal, .unknown]))
+        // Characters would be lost without a word.
+        #expect(pieces(["a", "<0x41>"], scores: [0, 0], kinds: [.normal, .byte]))
+        #expect(pieces(["a", "?", "<0x+5>"], scores: [0, 0, 0], kinds: [.normal, .unknown, .byte]))
         #expect(pieces(["a"], scores: []))
         #expect(pieces(["a"], scores: [.nan]))
         #expect(pieces(["a"], scores: [0], kinds: [.byte]))

@@ -293,7 +293,8 @@ static void compare_gated(
 
 // `tokens` tokens after `first` others; odd query heads do not run.
 static void compare_attention(
-    sp_pool *pool, sp_pool *portable, sp_cache_format format, int head_size, int heads, int first, int tokens) {
+    sp_pool *pool, sp_pool *portable, sp_cache_format format, int head_size, int heads, int first, int tokens,
+    bool has_norms) {
     enum { PAIRS = 4 };
     const int head_stride = (head_size + 15) / 16 * 16, positions = first + tokens;
     const size_t stride = (size_t)(heads * head_stride), output_stride = (size_t)(heads * head_size);
@@ -304,6 +305,7 @@ static void compare_attention(
     float *values = random_floats((size_t)(positions * head_stride), 1);
     float *queries = random_floats((size_t)positions * stride, 5);
     float *cosines = random_floats((size_t)positions * PAIRS, 1), *sines = random_floats((size_t)positions * PAIRS, 1);
+    float *query_norm = random_floats((size_t)head_size, 1), *key_norm = random_floats((size_t)head_size, 1);
     float *outputs[2];
     for (int i = 0; i < 2; i++) {
         outputs[i] = allocate((size_t)positions * output_stride, sizeof(float));
@@ -318,7 +320,8 @@ static void compare_attention(
                 .queries = queries + (size_t)start * stride, .query_stride = stride,
                 .keys = keys + start * head_stride, .values = values + start * head_stride,
                 .key_stride = (size_t)head_stride, .cosines = cosines + start * PAIRS, .sines = sines + start * PAIRS,
-                .pairs = PAIRS, .output = outputs[i] + (size_t)start * output_stride, .output_stride = output_stride,
+                .pairs = PAIRS, .query_norm = has_norms ? query_norm : NULL, .key_norm = has_norms ? key_norm : NULL,
+                .norm_epsilon = 1e-5f, .output = outputs[i] + (size_t)start * output_stride, .output_stride = output_stride,
                 .tokens = start < first ? first : tokens, .first_position = start, .head_size = head_size,
                 .head_stride = head_stride, .scale = 0.125f, .format = format, .groups = &group, .group_count = 1,
                 .partials = partials,
@@ -338,6 +341,8 @@ static void compare_attention(
     free(queries);
     free(cosines);
     free(sines);
+    free(query_norm);
+    free(key_norm);
 }
 
 int main(void) {
@@ -357,11 +362,12 @@ int main(void) {
         compare_gated(pool, portable, SP_TYPE_F16, SP_TYPE_Q8_0, 128, 20);
         compare_gated(pool, portable, SP_TYPE_Q5_0, SP_TYPE_Q5_0, 16, 150);
         for (sp_cache_format format = SP_CACHE_F32; format <= SP_CACHE_INTEGERS; format++) {
-            compare_attention(pool, portable, format, 64, 3, 0, 1);
-            compare_attention(pool, portable, format, 64, 5, 270, 9);
-            compare_attention(pool, portable, format, 24, 2, 140, 1);
-            compare_attention(pool, portable, format, 40, 1, 0, 33);
-            compare_attention(pool, portable, format, 200, 2, 5, 3);
+            compare_attention(pool, portable, format, 64, 3, 0, 1, false);
+            compare_attention(pool, portable, format, 64, 5, 270, 9, false);
+            compare_attention(pool, portable, format, 24, 2, 140, 1, true);
+            compare_attention(pool, portable, format, 40, 1, 0, 33, false);
+            compare_attention(pool, portable, format, 40, 3, 0, 20, true);
+            compare_attention(pool, portable, format, 200, 2, 5, 3, false);
         }
         sp_pool_destroy(pool);
     }
