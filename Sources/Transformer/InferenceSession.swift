@@ -248,7 +248,7 @@ public final class InferenceSession {
             groups: plan.layers[index].groups.map { group in
                 let store = cache.stores[index][group.index]!
                 return sp_attention_group(
-                    keys: store.keys.pointer, values: store.values.pointer, index: Int32(group.index),
+                    keys: store.keys, values: store.values, index: Int32(group.index),
                     heads: group.heads.pointer, head_count: Int32(group.heads.count))
             },
             queryStride: layer.query.outputStride, keyStride: layer.key.outputStride, queryNorm: layer.queryNorm,

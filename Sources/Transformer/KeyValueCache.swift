@@ -7,8 +7,10 @@ import Checkpoints
 final class KeyValueCache {
     /// One group of one layer, laid out as `sp_cache_format` says.
     struct Store {
-        var keys: AlignedBuffer<UInt8>
-        var values: AlignedBuffer<UInt8>
+        let keys: UnsafeMutablePointer<UInt8>
+        let values: UnsafeMutablePointer<UInt8>
+        /// The memory of the layer's groups: large pieces go back to the system when they are outgrown.
+        fileprivate let memory: AlignedBuffer<UInt8>
     }
 
     let format: sp_cache_format
@@ -57,15 +59,18 @@ final class KeyValueCache {
         let block = Int(SP_KEY_BLOCK)
         let wanted = min(max(positions, 2 * capacity, 64), limit)
         let blocks = (wanted + block - 1) / block, filled = capacity / block
+        let (keyBytes, valueBytes) = (blocks * blockBytes.keys, blocks * blockBytes.values)
         for (layer, groups) in liveGroups.enumerated() {
-            for group in groups {
-                let keys = try AlignedBuffer<UInt8>(count: blocks * blockBytes.keys, for: "the key/value cache")
-                let values = try AlignedBuffer<UInt8>(count: blocks * blockBytes.values, for: "the key/value cache")
+            let memory = try AlignedBuffer<UInt8>(
+                count: groups.count * (keyBytes + valueBytes), for: "the key/value cache")
+            for (place, group) in groups.enumerated() {
+                let keys = memory.pointer + place * (keyBytes + valueBytes)
+                let values = keys + keyBytes
                 if let old = stores[layer][group] {
-                    keys.pointer.update(from: old.keys.pointer, count: filled * blockBytes.keys)
-                    values.pointer.update(from: old.values.pointer, count: filled * blockBytes.values)
+                    keys.update(from: old.keys, count: filled * blockBytes.keys)
+                    values.update(from: old.values, count: filled * blockBytes.values)
                 }
-                stores[layer][group] = Store(keys: keys, values: values)
+                stores[layer][group] = Store(keys: keys, values: values, memory: memory)
             }
         }
         capacity = blocks * block
