@@ -74,8 +74,8 @@ def parse_options():
         parser.error(f"--head-size is {options.head_size}, expected an even number")
     if options.heads % options.kv_heads:
         parser.error(f"--kv-heads is {options.kv_heads}, which does not divide {options.heads} heads")
-    if options.head_size * options.heads % BLOCK:
-        parser.error(f"--head-size is {options.head_size}: all heads together must be a multiple of {BLOCK} wide")
+    if options.head_size * options.kv_heads % BLOCK:
+        parser.error(f"--kv-heads is {options.kv_heads}: keys must be a multiple of {BLOCK} wide")
     if not 257 <= options.vocabulary <= 1 << 20:
         parser.error(f"--vocabulary is {options.vocabulary}, expected 257 to {1 << 20}")
     if options.output is None:

@@ -18,12 +18,11 @@ package enum ProcessorQuota {
         for line in groups.split(separator: "\n") {
             let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
             guard parts.count == 3 else { continue }
-            let controllers = parts[1].split(separator: ",")
             let limit: (String) -> Double?
-            let hierarchies: [String]
+            let hierarchies: Set<String>
             if parts[1].isEmpty {
                 (hierarchies, limit) = (["", "unified"], limitOfVersion2)
-            } else if controllers.contains("cpu") {
+            } else if parts[1].split(separator: ",").contains("cpu") {
                 (hierarchies, limit) = ([String(parts[1]), "cpu"], limitOfVersion1)
             } else {
                 continue

@@ -5,7 +5,7 @@ struct ByteLevelEncoder: Sendable {
     let preTokenizer: PreTokenizer
     /// The token of each byte; -1 where the vocabulary has none.
     private let byteTokens: [Int32]
-    private var merges: PairMerges
+    private let merges: PairMerges
     /// Words that are a token of their own whatever the merges say (Llama 3), or nil.
     private let wholeWords: [ArraySlice<UInt8>: Int32]?
 
@@ -27,7 +27,7 @@ struct ByteLevelEncoder: Sendable {
             if vocabulary.kind(of: id) != .control || ids[key] == nil { ids[key] = Int32(id) }
         }
         byteTokens = ByteAlphabet.scalars.map { ids[ArraySlice(String($0).utf8)] ?? -1 }
-        merges = PairMerges(minimumCapacity: pairs.count)
+        var merges = PairMerges(minimumCapacity: pairs.count)
         for (rank, merge) in pairs.enumerated() {
             let bytes = Array(merge.utf8)
             guard let space = bytes.dropFirst().firstIndex(of: UInt8(ascii: " ")) else {
@@ -40,6 +40,7 @@ struct ByteLevelEncoder: Sendable {
             }
             merges.add(leftID, rightID, into: result, rank: Int32(rank))
         }
+        self.merges = merges
         guard preTokenizer == .llamaBPE else {
             wholeWords = nil
             return

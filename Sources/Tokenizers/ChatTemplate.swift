@@ -182,11 +182,7 @@ public enum ChatTemplate: Sendable, Equatable {
                 run += piece.string
             }
         }
-        ids += tokenizer.encode(run)
-        if tokenizer.addsBeginningOfText, let first = tokenizer.beginningOfText, ids.first != first {
-            ids.insert(first, at: 0)
-        }
-        return ids
+        return tokenizer.withBeginningOfText(ids + tokenizer.encode(run))
     }
 
     /// A special token by its name; those that begin and end texts whatever the vocabulary calls them.

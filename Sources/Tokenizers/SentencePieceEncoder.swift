@@ -16,7 +16,7 @@ struct SentencePieceEncoder: Sendable {
     /// The token of a character; where there is none, `unlisted` plus its number stands for it while pairs merge.
     private let characters: [Unicode.Scalar: Int32]
     private let unlisted: Int32
-    private var merges: PairMerges
+    private let merges: PairMerges
     /// The token of each byte; empty where the vocabulary lacks one of them.
     private let byteTokens: [Int]
     private let unknown: Int?
@@ -70,7 +70,7 @@ struct SentencePieceEncoder: Sendable {
         // Pairs are as urgent as the score of what they merge into.
         var ranks: [Float: Int32] = [:]
         for score in Set(scores.filter(\.isFinite)).sorted(by: >) { ranks[score] = Int32(ranks.count) }
-        merges = PairMerges(minimumCapacity: 2 * pieces.count)
+        var merges = PairMerges(minimumCapacity: 2 * pieces.count)
         for (text, id) in pieces {
             // A part that is a token, or a character that is none.
             func part(_ bytes: ArraySlice<UInt8>) -> Int32? {
@@ -84,6 +84,7 @@ struct SentencePieceEncoder: Sendable {
                 merges.add(left, right, into: id, rank: ranks[scores[Int(id)]]!)
             }
         }
+        self.merges = merges
     }
 
     /// The byte that a token such as `<0x0A>` stands for.

@@ -171,7 +171,11 @@ public struct Tokenizer: Sendable {
     ///
     /// - Parameter recognizingSpecialTokens: as in ``encode(_:recognizingSpecialTokens:)``.
     public func encodeText(_ text: String, recognizingSpecialTokens: Bool = false) -> [Int] {
-        let ids = encode(text, recognizingSpecialTokens: recognizingSpecialTokens)
+        withBeginningOfText(encode(text, recognizingSpecialTokens: recognizingSpecialTokens))
+    }
+
+    /// `ids` after the beginning-of-text token where the model wants that and it is not there.
+    func withBeginningOfText(_ ids: [Int]) -> [Int] {
         guard addsBeginningOfText, let first = beginningOfText, ids.first != first else { return ids }
         return [first] + ids
     }
