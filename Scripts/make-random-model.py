@@ -20,7 +20,6 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ALIGNMENT = 32
-BLOCK = 32
 CHUNK_BLOCKS = 1 << 18
 
 # layers, width, heads, key/value heads, head size, feed-forward width, vocabulary, tied embeddings, rotary base,
@@ -34,9 +33,10 @@ SHAPES = {
     "7B": (32, 4096, 32, 32, 128, 11008, 32000, False, 10000.0, 4096, "llama"),  # Llama 2 7B
 }
 
-TENSOR_TYPES = {"F32": 0, "Q4_0": 2, "Q4_1": 3}
-FILE_TYPES = {"Q4_0": 2, "Q4_1": 3}
-BLOCK_BYTES = {"Q4_0": 18, "Q4_1": 20}
+TENSOR_TYPES = {"F32": 0, "Q4_0": 2, "Q4_1": 3, "Q4_K": 12}
+FILE_TYPES = {"Q4_0": 2, "Q4_1": 3, "Q4_K": 14}
+BLOCK_WEIGHTS = {"Q4_0": 32, "Q4_1": 32, "Q4_K": 256}
+BLOCK_BYTES = {"Q4_0": 18, "Q4_1": 20, "Q4_K": 144}
 
 
 def parse_options():
@@ -67,15 +67,20 @@ def parse_options():
     for name in ["layers", "width", "heads", "kv_heads", "head_size", "feed_forward", "context"]:
         if getattr(options, name) < 1:
             parser.error(f"--{name.replace('_', '-')} is {getattr(options, name)}, expected at least 1")
+    block = BLOCK_WEIGHTS[options.type]
     for name in ["width", "feed_forward"]:
-        if getattr(options, name) % BLOCK:
-            parser.error(f"--{name.replace('_', '-')} is {getattr(options, name)}, expected a multiple of {BLOCK}")
+        if getattr(options, name) % block:
+            parser.error(
+                f"--{name.replace('_', '-')} is {getattr(options, name)}, expected a multiple of {block}"
+                f" for {options.type}")
     if options.head_size % 2:
         parser.error(f"--head-size is {options.head_size}, expected an even number")
     if options.heads % options.kv_heads:
         parser.error(f"--kv-heads is {options.kv_heads}, which does not divide {options.heads} heads")
-    if options.head_size * options.kv_heads % BLOCK:
-        parser.error(f"--kv-heads is {options.kv_heads}: keys must be a multiple of {BLOCK} wide")
+    if options.head_size * options.kv_heads % 32:
+        parser.error(f"--kv-heads is {options.kv_heads}: keys must be a multiple of 32 wide")
+    if options.head_size * options.heads % block:
+        parser.error(f"--heads is {options.heads}: queries must be a multiple of {block} wide for {options.type}")
     if not 257 <= options.vocabulary <= 1 << 20:
         parser.error(f"--vocabulary is {options.vocabulary}, expected 257 to {1 << 20}")
     if options.output is None:
@@ -196,7 +201,7 @@ def tensors(options):
 
 
 def byte_count(rows, columns, kind):
-    return 4 * columns if kind == "F32" else rows * (columns // BLOCK) * BLOCK_BYTES[kind]
+    return 4 * columns if kind == "F32" else rows * (columns // BLOCK_WEIGHTS[kind]) * BLOCK_BYTES[kind]
 
 
 def aligned(offset):
@@ -216,8 +221,18 @@ def header(options, listed):
     return data.ljust(aligned(len(data)), b"\0"), offset
 
 
+def pack_sixths(scales, minimums):
+    """The 12 bytes that hold eight scales and eight minimums of 6 bits in Q4_K."""
+    low, high = range(4), range(4, 8)
+    return bytes(
+        [scales[i] | scales[i + 4] >> 4 << 6 for i in low]
+        + [minimums[i] | minimums[i + 4] >> 4 << 6 for i in low]
+        + [scales[i] & 15 | (minimums[i] & 15) << 4 for i in high]
+    )
+
+
 def block_headers(kind, columns):
-    """256 beginnings of a block (scale, and minimum in Q4_1), as one table for each of their bytes.
+    """256 beginnings of a block (scale, and minimum in Q4_1 and Q4_K), as one table for each of their bytes.
 
     The weights' standard deviation is 1/sqrt(columns), so that a product of a matrix with a vector keeps its size;
     16 equally likely steps of size 1 have a standard deviation of sqrt((16^2 - 1) / 12).
@@ -227,8 +242,15 @@ def block_headers(kind, columns):
     if kind == "Q4_0":
         # The steps are -8 to 7; scales of either sign keep the mean at zero.
         rows = [struct.pack("<e", -scale if index % 2 else scale) for index, scale in enumerate(scales)]
-    else:
+    elif kind == "Q4_1":
         rows = [struct.pack("<ee", scale, -7.5 * scale) for scale in scales]
+    else:
+        # Eight groups' scales and minimums in 6 bits, here the same numbers of 40 to 63, in units of a half.
+        sixths = [[40 + (7 * index + 5 * group) % 24 for group in range(8)] for index in range(256)]
+        rows = [
+            struct.pack("<ee", scale / 52, 7.5 * scale / 52) + pack_sixths(numbers, numbers)
+            for scale, numbers in zip(scales, sixths)
+        ]
     return [bytes(column) for column in zip(*rows)]
 
 
@@ -240,7 +262,7 @@ def weights(options, name, rows, columns, kind):
     generator = random.Random(f"{options.seed} {name}")
     tables = block_headers(kind, columns)
     size = BLOCK_BYTES[kind]
-    left = rows * (columns // BLOCK)
+    left = rows * (columns // BLOCK_WEIGHTS[kind])
     while left > 0:
         count = min(left, CHUNK_BLOCKS)
         blocks = bytearray(generator.randbytes(count * size))

@@ -73,7 +73,8 @@ static float *random_floats(size_t count) {
 
 static sp_matrix random_matrix(sp_pool *pool, int rows, int columns, int block_rows, int block_columns) {
     sp_matrix matrix;
-    const size_t bytes = sp_matrix_layout(&matrix, SP_TYPE_Q4_1, rows, columns, block_rows, block_columns);
+    const size_t bytes = 
+        sp_matrix_layout(&matrix, SP_TYPE_Q4_1, SP_FOR_INTEGERS, rows, columns, block_rows, block_columns);
     const size_t blocks = (size_t)rows * (size_t)columns / SP_GROUP_COLUMNS;
     const size_t block_bytes = (size_t)sp_type_block_bytes(SP_TYPE_Q4_1);
     uint8_t *source = zeros(blocks * block_bytes);
@@ -100,7 +101,7 @@ static sp_activations activations(int width, int tokens) {
         .groups = groups, .token_stride = sp_token_stride(tokens),
         .values = zeros((size_t)tokens * (size_t)width * sizeof(float)),
         .quants = zeros(units * SP_GROUP_COLUMNS), .scales = zeros(units * sizeof(float)),
-        .scaled_sums = zeros(units * sizeof(float)), .half_sums = zeros(2 * units * sizeof(int32_t)),
+        .half_sums = zeros(2 * units * sizeof(int16_t)),
     };
 }
 

@@ -5,7 +5,7 @@
 // A plane is weights of a group, unpacked: [step 0..7][rows 0..7, rows 8..15] registers of 8 rows x 4 columns. Without
 // a byte dot product, pairs of products are added in 16 bits: a plane is 4 bits of each weight then, so that they are
 // at most 8 steps * 2 products * 15 * 127 = 30480 and a group is widened to 32 bits once, and an 8-bit matrix has two
-// planes.
+// planes. What widens them multiplies as well: with the weight of a plane, or with the steps of a group's levels.
 
 enum {
     // Tokens that share the unpacking of a group; their sums and inputs stay in the first cache.
@@ -49,10 +49,42 @@ INLINE void unpack_planes(
     }
 }
 
-// sums[t] = products of the steps [FIRST, LAST) of a plane with the inputs of token t, in 32 bits; times a factor where
-// there are several planes.
+// What else a row's integers of a group are multiplied with: two equal numbers of 16 bits for each of 16 rows.
+typedef struct {
+    __m256i part[2];
+} row_factors;
+
+INLINE row_factors equal_factors(int factor) {
+    const __m256i v = _mm256_set1_epi16((short)factor);
+    return (row_factors){{v, v}};
+}
+
+INLINE row_factors factors_of_rows(i32x16 rows) {
+    const i32x16 pairs = (rows & 0xffff) | rows << 16;
+    row_factors factors;
+    memcpy(&factors, &pairs, sizeof factors);
+    return factors;
+}
+
+#ifdef DOT_BYTES
+// The levels of quants of 4 bits, which are bytes.
+INLINE void place_on_levels(const level_lanes *levels, int32_t zero, const int FIRST, const int LAST, plane quants) {
+    const row_factors steps = factors_of_rows(levels->step), firsts = factors_of_rows((levels->offset + zero) * 0x0101);
+#pragma clang loop unroll(full)
+    for (int step = FIRST; step < LAST; step++) {
+        for (int part = 0; part < 2; part++) {
+            // Two bytes at a time: neither product is more than a byte.
+            const __m256i from_first = _mm256_mullo_epi16(quants[step][part], steps.part[part]);
+            quants[step][part] = _mm256_add_epi8(from_first, firsts.part[part]);
+        }
+    }
+}
+#endif
+
+// sums[t] = products of the steps [FIRST, LAST) of a plane with the inputs of token t, in 32 bits, with factors where
+// pairs of products are widened.
 INLINE void multiply_plane(
-    plane weights, const int8_t *x, int factor, const int TOKENS, const int FIRST, const int LAST,
+    plane weights, const int8_t *x, row_factors factors, const int TOKENS, const int FIRST, const int LAST,
     __m256i sums[QUAD_TOKENS][2]) {
     __m256i dots[QUAD_TOKENS][2];
 #pragma clang loop unroll(full)
@@ -80,54 +112,58 @@ INLINE void multiply_plane(
     for (int t = 0; t < TOKENS; t++) {
         for (int part = 0; part < 2; part++) {
 #ifdef DOT_BYTES
-            (void)factor;
+            (void)factors;
             sums[t][part] = dots[t][part];
 #else
-            sums[t][part] = _mm256_madd_epi16(dots[t][part], _mm256_set1_epi16((short)factor));
+            sums[t][part] = _mm256_madd_epi16(dots[t][part], factors.part[part]);
 #endif
         }
     }
 }
 
-// What the inner loops of a product need to know of its matrix and inputs.
+// The sums of a group's two halves, for every row.
+INLINE __m256i sums_of_halves(const int16_t *half_sums) {
+    int32_t pair;
+    memcpy(&pair, half_sums, sizeof pair);
+    return _mm256_set1_epi32(pair);
+}
+
+// A group, unpacked.
 typedef struct {
-    const sp_activations *input;
-    int32_t zero;
-    bool half_scales;
-} product_inputs;
+    plane planes[2];
+    row_factors steps;    // of levels, else 1
+    row_factors offsets;  // what is added to a sum of products for each unit of the sum of inputs
+    __m256 scales[2];
+    __m256 seconds[2];    // the scales of the second half, where it has its own
+} unpacked_group;
 
 // Adds the products of the steps [FIRST, LAST) of one group, all of them or a half, with TOKENS tokens, the first of
 // them at index `at` of the inputs, to their sums in single precision.
 INLINE void multiply_group(
-    const product_inputs *inputs, size_t at, plane planes[2], const __m256 scales[2], const __m256 seconds[2],
-    const int FIRST, const int LAST, const int TOKENS, const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT,
-    __m256 sums[][2]) {
-    const int8_t *x = inputs->input->quants + at * SP_GROUP_COLUMNS;
+    const sp_activations *input, size_t at, unpacked_group *group, const int FIRST, const int LAST, const int TOKENS,
+    const bool FOUR_BIT, const bool SPLIT, __m256 sums[][2]) {
+    const int8_t *x = input->quants + at * SP_GROUP_COLUMNS;
 #pragma clang loop unroll(full)
     for (int half = 0; half < (SPLIT ? 2 : 1); half++) {
         const int first = SPLIT ? half * STEPS / 2 : FIRST, last = SPLIT ? first + STEPS / 2 : LAST;
         if (first < FIRST || last > LAST) continue;
         __m256i dots[QUAD_TOKENS][2], high[QUAD_TOKENS][2];
-        multiply_plane(planes[0], x, 1, TOKENS, first, last, dots);
-        if (!FOUR_BIT && PLANES == 2) multiply_plane(planes[1], x, 16, TOKENS, first, last, high);
+        multiply_plane(group->planes[0], x, group->steps, TOKENS, first, last, dots);
+        if (!FOUR_BIT && PLANES == 2) multiply_plane(group->planes[1], x, equal_factors(16), TOKENS, first, last, high);
 #pragma clang loop unroll(full)
         for (int t = 0; t < TOKENS; t++) {
             const size_t index = at + (size_t)t;
-            const int32_t *half_sums = inputs->input->half_sums + 2 * index;
-            const __m256 x_scale = _mm256_broadcast_ss(inputs->input->scales + index);
-            const __m256 x_sum = _mm256_broadcast_ss(inputs->input->scaled_sums + index);
-            const __m256i offset =
-                _mm256_set1_epi32(inputs->zero * (SPLIT ? half_sums[half] : half_sums[0] + half_sums[1]));
+            const __m256 x_scale = _mm256_broadcast_ss(input->scales + index);
+            __m256i half_sums = sums_of_halves(input->half_sums + 2 * index);
+            if (SPLIT) half_sums = _mm256_and_si256(half_sums, _mm256_set1_epi32(half == 0 ? 0xffff : ~0xffff));
 #pragma clang loop unroll(full)
             for (int part = 0; part < 2; part++) {
                 __m256i dot = dots[t][part];
                 if (!FOUR_BIT && PLANES == 2) dot = _mm256_add_epi32(dot, high[t][part]);
-                if (!MINIMUM) dot = _mm256_sub_epi32(dot, offset);
-                const __m256 scale = SPLIT && half == 1 ? seconds[part] : scales[part];
-                __m256 sum = sums[t][part];
-                sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), _mm256_mul_ps(scale, x_scale), sum);
-                if (MINIMUM) sum = _mm256_fmadd_ps(seconds[part], x_sum, sum);
-                sums[t][part] = sum;
+                dot = _mm256_add_epi32(dot, _mm256_madd_epi16(group->offsets.part[part], half_sums));
+                const __m256 scale = SPLIT && half == 1 ? group->seconds[part] : group->scales[part];
+                sums[t][part] =
+                    _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), _mm256_mul_ps(scale, x_scale), sums[t][part]);
             }
         }
     }
@@ -140,16 +176,24 @@ INLINE void load_two_scales(const uint8_t *scales, bool half, int part, __m256 d
 
 // Adds the products of the steps [FIRST, LAST) of a group for `tokens` tokens; TOKENS as in multiply_block.
 INLINE void multiply_steps(
-    const product_inputs *inputs, const sp_group *group, size_t at, const int FIRST, const int LAST, int tokens,
-    const int TOKENS, const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT, __m256 sums[][2]) {
-    plane planes[2];
-    __m256 scales[2], seconds[2];
-    unpack_planes(group, FOUR_BIT, FIRST, LAST, planes);
-    load_two_scales(group->scales, inputs->half_scales, 0, scales);
-    load_two_scales(group->scales, inputs->half_scales, MINIMUM || SPLIT ? 1 : 0, seconds);
-#define GROUP(T, N)                                                                                                  \
-    multiply_group(                                                                                                  \
-        inputs, at + (size_t)(T), planes, scales, seconds, FIRST, LAST, N, FOUR_BIT, MINIMUM, SPLIT, sums + (T))
+    const sp_matrix *matrix, const sp_activations *input, const sp_group *group, size_t at, const int FIRST,
+    const int LAST, int tokens, const int TOKENS, const bool FOUR_BIT, const bool LEVELS, const bool SPLIT,
+    __m256 sums[][2]) {
+    unpacked_group unpacked = {.steps = equal_factors(1), .offsets = equal_factors(-matrix->zero)};
+    unpack_planes(group, FOUR_BIT, FIRST, LAST, unpacked.planes);
+    if (LEVELS) {
+        const level_lanes levels = load_levels(matrix, group->scales);
+#ifdef DOT_BYTES
+        place_on_levels(&levels, matrix->zero, FIRST, LAST, unpacked.planes[0]);
+#else
+        unpacked.steps = factors_of_rows(levels.step);
+        unpacked.offsets = factors_of_rows(levels.offset);
+#endif
+    }
+    load_two_scales(group->scales, matrix->half_scales, 0, unpacked.scales);
+    if (SPLIT) load_two_scales(group->scales, matrix->half_scales, 1, unpacked.seconds);
+#define GROUP(T, N) \
+    multiply_group(input, at + (size_t)(T), &unpacked, FIRST, LAST, N, FOUR_BIT, SPLIT, sums + (T))
     if (TOKENS) {
         GROUP(0, TOKENS);
     } else {
@@ -159,12 +203,11 @@ INLINE void multiply_steps(
 }
 
 // One tile for `tokens` tokens in int8: TOKENS of them, at most QUAD_TOKENS, or where that is 0 at most BLOCK_TOKENS.
-// FOUR_BIT, MINIMUM and SPLIT are constants at every call.
+// FOUR_BIT, LEVELS and SPLIT are constants at every call.
 INLINE void multiply_block(
     const sp_tile *tile, const sp_activations *input, int token, int tokens, const int TOKENS, const bool FOUR_BIT,
-    const bool MINIMUM, const bool SPLIT) {
+    const bool LEVELS, const bool SPLIT) {
     const sp_matrix *matrix = tile->product->matrix;
-    const product_inputs inputs = {input, matrix->zero, matrix->half_scales};
     const sp_columns *columns = &tile->product->columns;
     const int count = sp_group_count(tile->product);
     __m256 sums[TOKENS ? TOKENS : BLOCK_TOKENS][2];
@@ -176,7 +219,7 @@ INLINE void multiply_block(
         const size_t at = sp_input_index(input, index, token);
         if (ahead) sp_fetch_next(ahead);
 #define STEPS_OF_GROUP(FIRST, LAST) \
-    multiply_steps(&inputs, &group, at, FIRST, LAST, tokens, TOKENS, FOUR_BIT, MINIMUM, SPLIT, sums)
+    multiply_steps(matrix, input, &group, at, FIRST, LAST, tokens, TOKENS, FOUR_BIT, LEVELS, SPLIT, sums)
         STEPS_OF_HALVES(sp_halves_of(columns, i), STEPS_OF_GROUP);
 #undef STEPS_OF_GROUP
     }
@@ -190,18 +233,18 @@ INLINE void multiply_block(
 
 // `tokens` tokens in blocks of a multiple of QUAD_TOKENS, then the rest.
 INLINE void multiply_int8(
-    const sp_tile *tile, const sp_activations *input, int tokens, const bool FOUR_BIT, const bool MINIMUM,
+    const sp_tile *tile, const sp_activations *input, int tokens, const bool FOUR_BIT, const bool LEVELS,
     const bool SPLIT) {
     int token = 0;
     while (tokens - token > QUAD_TOKENS) {
         const int left = (tokens - token) / QUAD_TOKENS * QUAD_TOKENS;
         const int block = left < BLOCK_TOKENS ? left : BLOCK_TOKENS;
-        multiply_block(tile, input, token, block, 0, FOUR_BIT, MINIMUM, SPLIT);
+        multiply_block(tile, input, token, block, 0, FOUR_BIT, LEVELS, SPLIT);
         token += block;
     }
     switch (tokens - token) {
 #define REST(N) \
-    case N: multiply_block(tile, input, token, N, N, FOUR_BIT, MINIMUM, SPLIT); break;
+    case N: multiply_block(tile, input, token, N, N, FOUR_BIT, LEVELS, SPLIT); break;
     REST(1) REST(2) REST(3) REST(4)
 #undef REST
     }

@@ -44,6 +44,18 @@ INLINE void multiply_step(__m512i *first, __m512i *second, u8x64 of_first, u8x64
         : "m"(*(const int8_t(*)[4])x), "v"(of_first), "v"(of_second));
 }
 
+// The levels of quants of 4 bits, which are bytes.
+INLINE void place_on_levels(const uint8_t *scales, const int FIRST, const int LAST, u8x64 steps[STEPS]) {
+    u8x16 bytes[2];
+    memcpy(bytes, scales + 32, sizeof bytes);
+    const u32x16 first = __builtin_convertvector(bytes[0], u32x16), step = __builtin_convertvector(bytes[1], u32x16);
+    const u8x64 firsts = (u8x64)(first * 0x01010101);
+    // Two bytes at a time: neither product is more than a byte.
+    const u16x32 factors = (u16x32)(step * 0x00010001);
+#pragma clang loop unroll(full)
+    for (int i = FIRST; i < LAST; i++) steps[i] = (u8x64)((u16x32)steps[i] * factors) + firsts;
+}
+
 // Fetches what is read some groups after the i-th of a tile's `count`: the next tile's where this one has no more.
 INLINE void fetch_ahead(const sp_tile *tile, int i, int count) {
     const bool goes_on = i + PAIR_GROUPS_AHEAD < count;
@@ -59,12 +71,13 @@ INLINE void fetch_ahead(const sp_tile *tile, int i, int count) {
 // index `at` of the inputs, to their sums, which are taken for zero where they are FRESH.
 INLINE void multiply_pair_steps(
     const sp_matrix *matrix, const sp_activations *input, const sp_group groups[2], size_t at, int tokens,
-    const bool FRESH, const int FIRST, const int LAST, const bool TABULATED, const bool FOUR_BIT, const bool MINIMUM,
+    const bool FRESH, const int FIRST, const int LAST, const bool TABULATED, const bool FOUR_BIT, const bool LEVELS,
     const bool SPLIT, f32x16 sums[][2]) {
-    const unpacked_group tiles[2] = {
-        unpack_group(matrix, &groups[0], FIRST, LAST, FOUR_BIT, MINIMUM, SPLIT),
-        unpack_group(matrix, &groups[1], FIRST, LAST, FOUR_BIT, MINIMUM, SPLIT),
-    };
+    unpacked_group tiles[2];
+    for (int i = 0; i < 2; i++) {
+        tiles[i] = unpack_group(matrix, &groups[i], FIRST, LAST, FOUR_BIT, SPLIT);
+        if (LEVELS) place_on_levels(groups[i].scales, FIRST, LAST, tiles[i].steps);
+    }
     scale_products scales[2][2];
     for (int i = 0; TABULATED && i < 2; i++) {
         multiply_mantissas(tiles[i].scale, &scales[i][0]);
@@ -72,29 +85,31 @@ INLINE void multiply_pair_steps(
     }
     const int8_t *x = input->quants + at * SP_GROUP_COLUMNS;
     for (int t = 0; t < tokens; t++, at++, x += SP_GROUP_COLUMNS) {
-        const int32_t *half_sums = input->half_sums + 2 * at;
+        const int16_t *half_sums = input->half_sums + 2 * at;
         f32x16 sum[2] = {FRESH ? splat(0) : sums[t][0], FRESH ? splat(0) : sums[t][1]};
 #pragma clang loop unroll(full)
         for (int part = 0; part < (SPLIT ? 2 : 1); part++) {
             const int first = SPLIT ? part * STEPS / 2 : FIRST, last = SPLIT ? first + STEPS / 2 : LAST;
             if (first < FIRST || last > LAST) continue;
-            // Two chains of sums for each tile, so that one product need not wait for the one before it.
+            // Two chains of sums for each tile, so that one product need not wait for the one before it. What stands for
+            // 0 is taken off before the first.
+            const int32_t offset = matrix->zero * (SPLIT ? half_sums[part] : half_sums[0] + half_sums[1]);
             __m512i dots[2][2];
-            for (int i = 0; i < 4; i++) dots[i / 2][i % 2] = _mm512_setzero_si512();
+            for (int i = 0; i < 2; i++) {
+                dots[i][0] = _mm512_set1_epi32(-offset);
+                dots[i][1] = _mm512_setzero_si512();
+            }
 #pragma clang loop unroll(full)
             for (int step = first; step < last; step++) {
                 multiply_step(
                     &dots[0][step % 2], &dots[1][step % 2], tiles[0].steps[step], tiles[1].steps[step], x + 4 * step);
             }
-            const int32_t offset = matrix->zero * (SPLIT ? half_sums[part] : half_sums[0] + half_sums[1]);
 #pragma clang loop unroll(full)
             for (int i = 0; i < 2; i++) {
-                i32x16 dot = (i32x16)dots[i][0] + (i32x16)dots[i][1];
-                if (!MINIMUM) dot -= offset;
+                const i32x16 dot = (i32x16)dots[i][0] + (i32x16)dots[i][1];
                 const f32x16 scale = TABULATED ? multiply_scale(&scales[i][part], input->scales[at])
                     : (part == 0 ? tiles[i].scale : tiles[i].second) * splat(input->scales[at]);
                 sum[i] += to_float(dot) * scale;
-                if (MINIMUM) sum[i] += tiles[i].second * splat(input->scaled_sums[at]);
             }
         }
         for (int i = 0; i < 2; i++) sums[t][i] = sum[i];
@@ -104,7 +119,7 @@ INLINE void multiply_pair_steps(
 // Two tiles for at most BLOCK_TOKENS tokens.
 INLINE void multiply_pair_block(
     const sp_tile pair[2], const sp_activations *input, int token, int tokens, const bool TABULATED,
-    const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT) {
+    const bool FOUR_BIT, const bool LEVELS, const bool SPLIT) {
     const sp_matrix *matrix = pair[0].product->matrix;
     const sp_columns *columns = &pair[0].product->columns;
     const int count = sp_group_count(pair[0].product);
@@ -119,7 +134,7 @@ INLINE void multiply_pair_block(
         for (int p = 0; p < 2; p++) fetch_ahead(&pair[p], i, count);
 #define ADD_STEPS(FRESH, FIRST, LAST) \
     multiply_pair_steps(                            \
-        matrix, input, groups, at, tokens, FRESH, FIRST, LAST, TABULATED, FOUR_BIT, MINIMUM, SPLIT, sums)
+        matrix, input, groups, at, tokens, FRESH, FIRST, LAST, TABULATED, FOUR_BIT, LEVELS, SPLIT, sums)
 #define STEPS_OF_GROUP(FIRST, LAST)                \
     do {                                           \
         if (i == 0) ADD_STEPS(true, FIRST, LAST);  \
@@ -136,24 +151,24 @@ INLINE void multiply_pair_block(
     }
 }
 
-#define PAIR_KERNEL(FORMAT, NAME, FOUR_BIT, MINIMUM, SPLIT)                                            \
+#define PAIR_KERNEL(FORMAT, NAME, FOUR_BIT, LEVELS, SPLIT)                                            \
     static void multiply_pair_##NAME(const sp_tile pair[2], const sp_activations *input, int tokens) { \
         for (int token = 0; token < tokens; token += BLOCK_TOKENS) {                                   \
             const int left = tokens - token, count = left < BLOCK_TOKENS ? left : BLOCK_TOKENS;        \
             if (count >= TABULATING_TOKENS)                                                            \
-                multiply_pair_block(pair, input, token, count, true, FOUR_BIT, MINIMUM, SPLIT);        \
+                multiply_pair_block(pair, input, token, count, true, FOUR_BIT, LEVELS, SPLIT);        \
             else                                                                                       \
-                multiply_pair_block(pair, input, token, count, false, FOUR_BIT, MINIMUM, SPLIT);       \
+                multiply_pair_block(pair, input, token, count, false, FOUR_BIT, LEVELS, SPLIT);       \
         }                                                                                              \
     }
 
-EACH_QUANTIZED_FORMAT(PAIR_KERNEL)
+EACH_INTEGER_FORMAT(PAIR_KERNEL)
 
 static void multiply_pair(const sp_tile pair[2], const sp_activations *input, int tokens) {
     switch (pair[0].product->matrix->format) {
 #define PAIR_CASE(FORMAT, NAME, ...) \
     case FORMAT: multiply_pair_##NAME(pair, input, tokens); break;
-    EACH_QUANTIZED_FORMAT(PAIR_CASE)
+    EACH_INTEGER_FORMAT(PAIR_CASE)
 #undef PAIR_CASE
     default: break;
     }

@@ -65,9 +65,8 @@ INLINE void store_bytes(const float *x, f32x16 inverse, int8_t *bytes) {
 // The integer form of 16 units.
 typedef struct {
     _Alignas(64) int8_t quants[16 * SP_GROUP_COLUMNS];
-    _Alignas(64) int32_t half_sums[2 * 16];
+    _Alignas(64) int16_t half_sums[2 * 16];
     _Alignas(64) float scales[16];
-    _Alignas(64) float scaled_sums[16];
 } quantized_units;
 
 // At most 16 units, each step for all of them before the next one: they hide each other's latencies, and share
@@ -89,14 +88,12 @@ INLINE void quantize_units(sp_input_units units, int count, quantized_units *res
         store_bytes(x + 16, splat(inverses[i]), result->quants + SP_GROUP_COLUMNS * i + 16);
     }
     memset(result->quants + SP_GROUP_COLUMNS * count, 0, SP_GROUP_COLUMNS * (size_t)(16 - count));
-    const i32x16 first = sums_of_runs(result->quants), second = sums_of_runs(result->quants + 8 * SP_GROUP_COLUMNS);
-    const i32x16 sums =
-        __builtin_shufflevector(first, second, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
-        + __builtin_shufflevector(first, second, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
-    memcpy(result->half_sums, &first, sizeof first);
-    memcpy(result->half_sums + 16, &second, sizeof second);
+    for (int i = 0; i < 2; i++) {
+        const i32x16 sums = sums_of_runs(result->quants + 8 * SP_GROUP_COLUMNS * i);
+        const i16x16 half_sums = __builtin_convertvector(sums, i16x16);
+        memcpy(result->half_sums + 16 * i, &half_sums, sizeof half_sums);
+    }
     store_floats(result->scales, scales);
-    store_floats(result->scaled_sums, scales * to_float(sums));
 }
 
 // Writes the first `count` units to their places from `at` on.
@@ -106,14 +103,12 @@ INLINE void store_units(
         memcpy(input->quants + at * SP_GROUP_COLUMNS, units->quants, count * SP_GROUP_COLUMNS);
         memcpy(input->half_sums + 2 * at, units->half_sums, count * 2 * sizeof *units->half_sums);
         memcpy(input->scales + at, units->scales, count * sizeof *units->scales);
-        memcpy(input->scaled_sums + at, units->scaled_sums, count * sizeof *units->scaled_sums);
         return;
     }
     for (size_t i = 0; i < count; i++, at += step) {
         memcpy(input->quants + at * SP_GROUP_COLUMNS, units->quants + i * SP_GROUP_COLUMNS, SP_GROUP_COLUMNS);
         memcpy(input->half_sums + 2 * at, units->half_sums + 2 * i, 2 * sizeof *units->half_sums);
         input->scales[at] = units->scales[i];
-        input->scaled_sums[at] = units->scaled_sums[i];
     }
 }
 

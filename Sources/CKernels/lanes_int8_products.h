@@ -20,16 +20,16 @@ INLINE void unpack_steps(
 typedef struct {
     u8x64 steps[STEPS];
     f32x16 scale;
-    f32x16 second;  // minimums, or the scales of the second half
+    f32x16 second;  // the scale of the second half, where it has its own
 } unpacked_group;
 
 INLINE unpacked_group unpack_group(
     const sp_matrix *matrix, const sp_group *group, const int FIRST, const int LAST, const bool FOUR_BIT,
-    const bool MINIMUM, const bool SPLIT) {
+    const bool SPLIT) {
     unpacked_group unpacked;
     unpack_steps(group, FOUR_BIT, FIRST, LAST, unpacked.steps);
     unpacked.scale = load_scales(group->scales, matrix->half_scales, 0);
-    unpacked.second = MINIMUM || SPLIT ? load_scales(group->scales, matrix->half_scales, 1) : unpacked.scale;
+    unpacked.second = SPLIT ? load_scales(group->scales, matrix->half_scales, 1) : unpacked.scale;
     return unpacked;
 }
 
@@ -37,8 +37,9 @@ INLINE unpacked_group unpack_group(
 // them at index `at` of the inputs, to their sums.
 INLINE void multiply_steps(
     const sp_matrix *matrix, const sp_activations *input, const sp_group *group, size_t at, const int FIRST,
-    const int LAST, const int TOKENS, const bool FOUR_BIT, const bool MINIMUM, const bool SPLIT, f32x16 sums[8]) {
-    const unpacked_group unpacked = unpack_group(matrix, group, FIRST, LAST, FOUR_BIT, MINIMUM, SPLIT);
+    const int LAST, const int TOKENS, const bool FOUR_BIT, const bool LEVELS, const bool SPLIT, f32x16 sums[8]) {
+    const unpacked_group unpacked = unpack_group(matrix, group, FIRST, LAST, FOUR_BIT, SPLIT);
+    const level_lanes levels = LEVELS ? load_levels(matrix, group->scales) : (level_lanes){0, 1};
     const u8x64 *steps = unpacked.steps;
     const f32x16 scale = unpacked.scale, second = unpacked.second;
     const int half_steps = STEPS / 2;
@@ -46,7 +47,7 @@ INLINE void multiply_steps(
     for (int t = 0; t < TOKENS; t++) {
         const size_t index = at + (size_t)t;
         const int8_t *x = input->quants + index * SP_GROUP_COLUMNS;
-        const int32_t *half_sums = input->half_sums + 2 * index;
+        const int16_t *half_sums = input->half_sums + 2 * index;
         const f32x16 x_scale = splat(input->scales[index]);
         if (SPLIT) {
             if (FIRST < half_steps) {
@@ -66,16 +67,17 @@ INLINE void multiply_steps(
             if (FIRST < half_steps) dot += dot_half_u8(steps, x);
             if (LAST > half_steps) dot += dot_half_u8(steps + half_steps, x + SP_HALF_COLUMNS);
         }
-        if (!MINIMUM) dot -= matrix->zero * (half_sums[0] + half_sums[1]);
+        const int32_t sum = half_sums[0] + half_sums[1];
+        if (LEVELS) dot = dot * levels.step + levels.offset * sum;
+        else dot -= matrix->zero * sum;
         sums[t] += to_float(dot) * (scale * x_scale);
-        if (MINIMUM) sums[t] += second * splat(input->scaled_sums[index]);
     }
 }
 
-// One tile for `TOKENS` tokens in int8. FOUR_BIT, MINIMUM and SPLIT are constants at every call.
+// One tile for `TOKENS` tokens in int8. FOUR_BIT, LEVELS and SPLIT are constants at every call.
 INLINE void multiply_block(
     const sp_tile *tile, const sp_activations *input, int token, const int TOKENS, const bool FOUR_BIT,
-    const bool MINIMUM, const bool SPLIT) {
+    const bool LEVELS, const bool SPLIT) {
     const sp_matrix *matrix = tile->product->matrix;
     const sp_columns *columns = &tile->product->columns;
     const int count = sp_group_count(tile->product);
@@ -88,7 +90,7 @@ INLINE void multiply_block(
         const size_t at = sp_input_index(input, index, token);
         if (ahead) sp_fetch_next(ahead);
 #define STEPS_OF_GROUP(FIRST, LAST) \
-    multiply_steps(matrix, input, &group, at, FIRST, LAST, TOKENS, FOUR_BIT, MINIMUM, SPLIT, sums)
+    multiply_steps(matrix, input, &group, at, FIRST, LAST, TOKENS, FOUR_BIT, LEVELS, SPLIT, sums)
         STEPS_OF_HALVES(sp_halves_of(columns, i), STEPS_OF_GROUP);
 #undef STEPS_OF_GROUP
     }
@@ -97,9 +99,9 @@ INLINE void multiply_block(
 }
 
 INLINE void multiply_int8(
-    const sp_tile *tile, const sp_activations *input, int tokens, const bool FOUR_BIT, const bool MINIMUM,
+    const sp_tile *tile, const sp_activations *input, int tokens, const bool FOUR_BIT, const bool LEVELS,
     const bool SPLIT) {
-#define INT8_BLOCK(N) multiply_block(tile, input, token, N, FOUR_BIT, MINIMUM, SPLIT)
+#define INT8_BLOCK(N) multiply_block(tile, input, token, N, FOUR_BIT, LEVELS, SPLIT)
     TOKEN_BLOCKS(INT8_BLOCK);
 #undef INT8_BLOCK
 }

@@ -5,10 +5,25 @@ INLINE f32x16 load_scales(const uint8_t *scales, bool half, int part) {
     return half ? load_halves(scales + 32 * part) : load_floats(scales + 64 * part);
 }
 
+// The levels of a group of SP_PACKED_U4_LEVELS: a quant stands for `offset + step * quant` scales.
+typedef struct {
+    i32x16 offset;
+    i32x16 step;
+} level_lanes;
+
+INLINE level_lanes load_levels(const sp_matrix *matrix, const uint8_t *scales) {
+    u8x16 bytes[2];
+    memcpy(bytes, scales + 32, sizeof bytes);
+    return (level_lanes){
+        __builtin_convertvector(bytes[0], i32x16) - matrix->zero, __builtin_convertvector(bytes[1], i32x16),
+    };
+}
+
 // Where the products of a tile go, read from it once for many tokens.
 typedef struct {
     float *output;
     size_t stride;
+    f32x16 unit;
     f32x16 bias;
     bool accumulate;
 } tile_output;
@@ -16,12 +31,13 @@ typedef struct {
 INLINE tile_output output_of(const sp_tile *tile) {
     const sp_product *product = tile->product;
     const f32x16 bias = product->bias ? load_floats(product->bias + (size_t)tile->tile * SP_TILE_ROWS) : splat(0);
-    return (tile_output){tile->output, product->output_stride, bias, product->accumulate};
+    const f32x16 unit = splat(product->matrix->scale_unit);
+    return (tile_output){tile->output, product->output_stride, unit, bias, product->accumulate};
 }
 
 INLINE void finish(const tile_output *tile, int token, f32x16 sum) {
     float *out = tile->output + tile->stride * (size_t)token;
-    sum += tile->bias;
+    sum = sum * tile->unit + tile->bias;
     if (tile->accumulate) sum += load_floats(out);
     store_floats(out, sum);
 }
@@ -57,15 +73,14 @@ enum {
     case SP_BOTH_HALVES: CALL(0, STEPS); break;         \
     }
 
-// ROW(FORMAT, NAME, FOUR_BIT, MINIMUM, SPLIT) for each format of quantised matrices.
-#define EACH_QUANTIZED_FORMAT(ROW)                            \
-    ROW(SP_PACKED_U4, u4, true, false, false)                 \
-    ROW(SP_PACKED_U4_MINIMUM, u4_minimum, true, true, false)  \
-    ROW(SP_PACKED_U8, u8, false, false, false)                \
-    ROW(SP_PACKED_U8_MINIMUM, u8_minimum, false, true, false) \
+// ROW(FORMAT, NAME, FOUR_BIT, LEVELS, SPLIT) for each format that products in integers take.
+#define EACH_INTEGER_FORMAT(ROW)                           \
+    ROW(SP_PACKED_U4, u4, true, false, false)              \
+    ROW(SP_PACKED_U4_LEVELS, u4_levels, true, true, false) \
+    ROW(SP_PACKED_U8, u8, false, false, false)             \
     ROW(SP_PACKED_U8_SPLIT, u8_split, false, false, true)
 
-// multiply_int8(tile, input, tokens, FOUR_BIT, MINIMUM, SPLIT): one tile in int8, where the last three are constants at
+// multiply_int8(tile, input, tokens, FOUR_BIT, LEVELS, SPLIT): one tile in int8, where the last three are constants at
 // every call.
 #ifdef INT8_PRODUCTS
 #include INT8_PRODUCTS
@@ -89,16 +104,19 @@ INLINE f32x16 load_column(const sp_matrix *matrix, const sp_group *group, int co
 
 // The same of a quantised group.
 INLINE f32x16 dequantize_column(const sp_matrix *matrix, const sp_group *group, int column) {
-    const bool four_bit = matrix->format <= SP_PACKED_U4_MINIMUM;
-    const bool minimum = sp_has_minimum(matrix->format);
+    const bool four_bit = sp_is_four_bit(matrix->format), minimum = sp_has_minimum(matrix->format);
     const int half = column / SP_HALF_COLUMNS, step = column % SP_HALF_COLUMNS / 4;
     u32x16 words;
     memcpy(&words, group->halves[half] + 64 * (four_bit ? step / 2 : step), sizeof words);
     words >>= (uint32_t)(8 * (column % 4) + (four_bit ? 4 * (step % 2) : 0));
     words &= four_bit ? 0x0f : 0xff;
-    f32x16 quant = to_float((i32x16)words - matrix->zero);
+    i32x16 quant = (i32x16)words - matrix->zero;
+    if (matrix->format == SP_PACKED_U4_LEVELS) {
+        const level_lanes levels = load_levels(matrix, group->scales);
+        quant = levels.offset + levels.step * (i32x16)words;
+    }
     const int part = matrix->format == SP_PACKED_U8_SPLIT ? half : 0;
-    f32x16 value = quant * load_scales(group->scales, matrix->half_scales, part);
+    f32x16 value = to_float(quant) * load_scales(group->scales, matrix->half_scales, part);
     return minimum ? value + load_scales(group->scales, matrix->half_scales, 1) : value;
 }
 
@@ -133,10 +151,10 @@ INLINE void multiply_float(
 #define PRODUCT_KERNEL(NAME, ...) \
     static void NAME(const sp_tile *tile, const sp_activations *input, int tokens) { __VA_ARGS__; }
 
-#define INT8_KERNEL(FORMAT, NAME, FOUR_BIT, MINIMUM, SPLIT) \
-    PRODUCT_KERNEL(multiply_##NAME, multiply_int8(tile, input, tokens, FOUR_BIT, MINIMUM, SPLIT))
+#define INT8_KERNEL(FORMAT, NAME, FOUR_BIT, LEVELS, SPLIT) \
+    PRODUCT_KERNEL(multiply_##NAME, multiply_int8(tile, input, tokens, FOUR_BIT, LEVELS, SPLIT))
 
-EACH_QUANTIZED_FORMAT(INT8_KERNEL)
+EACH_INTEGER_FORMAT(INT8_KERNEL)
 
 #define FLOAT_BLOCK(N) multiply_float(tile, input, token, N)
 PRODUCT_KERNEL(multiply_floats, TOKEN_BLOCKS(FLOAT_BLOCK))
@@ -149,7 +167,7 @@ static void multiply_tile(const sp_tile *tile, const sp_activations *input, int 
     switch (tile->product->matrix->format) {
 #define INT8_CASE(FORMAT, NAME, ...) \
     case FORMAT: multiply_##NAME(tile, input, tokens); break;
-    EACH_QUANTIZED_FORMAT(INT8_CASE)
+    EACH_INTEGER_FORMAT(INT8_CASE)
 #undef INT8_CASE
     default: multiply_floats(tile, input, tokens); break;
     }

@@ -4,6 +4,7 @@
 
 #include "include/packed_matrix.h"
 #include "block_formats.h"
+#include "weight_levels.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,25 +12,29 @@
 #include <sys/mman.h>
 #endif
 
-static bool is_four_bit(sp_packed_format format) {
-    return format == SP_PACKED_U4 || format == SP_PACKED_U4_MINIMUM;
-}
+// Scales that a checkpoint has in single precision, or that levels divide, are stored as so many times what they are,
+// so that rounding to half precision costs small ones no digits.
+static const float ROUNDED_SCALE_UNIT = 1.0f / 16;
+
+// Where a group of levels has its first levels and steps, after its scales.
+enum { FIRST_LEVELS = 2 * SP_TILE_ROWS, LEVEL_STEPS = 3 * SP_TILE_ROWS };
 
 // Bytes of the weights of half a group of a tile.
 static size_t half_bytes(sp_packed_format format) {
     const size_t weights = SP_TILE_ROWS * SP_HALF_COLUMNS;
     if (format == SP_PACKED_F32) return weights * 4;
     if (!sp_is_quantized(format)) return weights * 2;
-    return is_four_bit(format) ? weights / 2 : weights;
+    return sp_is_four_bit(format) ? weights / 2 : weights;
 }
 
 static size_t scale_bytes(const sp_matrix *matrix) {
     if (!sp_is_quantized(matrix->format)) return 0;
+    if (matrix->format == SP_PACKED_U4_LEVELS) return LEVEL_STEPS + SP_TILE_ROWS;
     const bool pair = sp_has_minimum(matrix->format) || matrix->format == SP_PACKED_U8_SPLIT;
     return (size_t)SP_TILE_ROWS * (matrix->half_scales ? 2 : 4) * (pair ? 2 : 1);
 }
 
-static sp_packed_format packed_format(sp_element_type type) {
+static sp_packed_format packed_format(sp_element_type type, sp_packing packing) {
     switch (type) {
     case SP_TYPE_F32: return SP_PACKED_F32;
     case SP_TYPE_F16: return SP_PACKED_F16;
@@ -38,8 +43,9 @@ static sp_packed_format packed_format(sp_element_type type) {
     }
     sp_block_traits traits = sp_block_traits_of(type);
     if (traits.split_scales) return SP_PACKED_U8_SPLIT;
-    if (traits.bits == 4) return traits.has_minimum ? SP_PACKED_U4_MINIMUM : SP_PACKED_U4;
-    return traits.has_minimum ? SP_PACKED_U8_MINIMUM : SP_PACKED_U8;
+    if (traits.bits == 4 && !traits.has_minimum) return SP_PACKED_U4;
+    if (traits.bits == 4) return packing == SP_FOR_INTEGERS ? SP_PACKED_U4_LEVELS : SP_PACKED_U4_MINIMUM;
+    return traits.has_minimum && packing == SP_FOR_FLOATS ? SP_PACKED_U8_MINIMUM : SP_PACKED_U8;
 }
 
 // The panels' shift for blocks of so many columns.
@@ -51,17 +57,21 @@ static int32_t panel_shift(int64_t columns, int64_t block_columns) {
 }
 
 size_t sp_matrix_layout(
-    sp_matrix *matrix, sp_element_type type, int64_t rows, int64_t columns, int64_t block_rows, int64_t block_columns) {
+    sp_matrix *matrix, sp_element_type type, sp_packing packing, int64_t rows, int64_t columns, int64_t block_rows,
+    int64_t block_columns) {
     const int64_t limit = INT32_MAX / 2;
     int block = sp_type_block_size(type);
     if (block == 0 || rows <= 0 || columns <= 0 || rows > limit || columns > limit) return 0;
     if (block_rows <= 0 || rows % block_rows != 0 || columns % block != 0) return 0;
     if (block_columns <= 0 || columns % block_columns != 0) return 0;
     sp_block_traits traits = sp_block_traits_of(type);
+    const bool has_levels = traits.has_minimum && packing == SP_FOR_INTEGERS;
+    const bool rounds_scales = has_levels || (traits.split_scales && packing == SP_FOR_INTEGERS);
     *matrix = (sp_matrix){
-        .format = packed_format(type),
-        .half_scales = traits.half_scales,
-        .zero = traits.zero,
+        .format = packed_format(type, packing),
+        .half_scales = traits.half_scales || rounds_scales,
+        .scale_unit = rounds_scales ? ROUNDED_SCALE_UNIT : 1,
+        .zero = has_levels ? SP_LEVEL_OF_ZERO : traits.zero,
         .rows = (int32_t)rows,
         .columns = (int32_t)columns,
         .block_rows = (int32_t)block_rows,
@@ -97,24 +107,28 @@ static int64_t source_row(
     return (int64_t)block * matrix->block_rows + inner;
 }
 
-static void store_scale(const sp_matrix *matrix, uint8_t *scales, int32_t index, float value) {
-    if (matrix->half_scales) {
-        uint16_t half = sp_float_to_half(value);
-        memcpy(scales + 2 * (size_t)index, &half, sizeof half);
-    } else {
-        memcpy(scales + 4 * (size_t)index, &value, sizeof value);
-    }
-}
-
 static float load_scale(const sp_matrix *matrix, const uint8_t *scales, int32_t index) {
+    float value;
     if (matrix->half_scales) {
         uint16_t half;
         memcpy(&half, scales + 2 * (size_t)index, sizeof half);
-        return sp_half_to_float(half);
+        value = sp_half_to_float(half);
+    } else {
+        memcpy(&value, scales + 4 * (size_t)index, sizeof value);
     }
-    float value;
-    memcpy(&value, scales + 4 * (size_t)index, sizeof value);
-    return value;
+    return value * matrix->scale_unit;
+}
+
+// Stores a scale or minimum. Returns what will be loaded.
+static float store_scale(const sp_matrix *matrix, uint8_t *scales, int32_t index, float value) {
+    const float stored = value / matrix->scale_unit;
+    if (matrix->half_scales) {
+        uint16_t half = sp_float_to_half(stored);
+        memcpy(scales + 2 * (size_t)index, &half, sizeof half);
+    } else {
+        memcpy(scales + 4 * (size_t)index, &stored, sizeof stored);
+    }
+    return load_scale(matrix, scales, index);
 }
 
 // A part of a group that is being packed.
@@ -125,27 +139,49 @@ static int32_t source_column(const int32_t *columns, int32_t column) { return co
 // Every integer of a group is what stands for 0: a row of padding, or one whose scale is 0, is 0 whatever it is scaled
 // with.
 static void clear_group(const sp_matrix *matrix, const sp_group *group) {
-    const int zero = is_four_bit(matrix->format) ? matrix->zero * 0x11 : matrix->zero;
+    const bool has_levels = matrix->format == SP_PACKED_U4_LEVELS;
+    const int zero = has_levels ? 0 : sp_is_four_bit(matrix->format) ? matrix->zero * 0x11 : matrix->zero;
     memset(writable(group->scales), 0, matrix->scale_bytes);
+    if (has_levels) memset(writable(group->scales) + FIRST_LEVELS, matrix->zero, SP_TILE_ROWS);
     for (int half = 0; half < 2; half++) memset(writable(group->halves[half]), zero, matrix->half_bytes);
+}
+
+// Stores what scales one row's weights of a group. Afterwards the block's scales are those that will be loaded, and its
+// quants those that are to be stored.
+static void pack_scales(
+    const sp_matrix *matrix, sp_block_traits traits, uint8_t *scales, int32_t lane, sp_block *block) {
+    if (traits.has_minimum && !sp_has_minimum(matrix->format)) {
+        const float scale = block->scale[0];
+        const sp_levels levels = sp_fit_levels(scale, block->minimum, traits.largest);
+        block->scale[0] = block->scale[1] = store_scale(matrix, scales, lane, levels.scale);
+        if (block->scale[0] == 0) return;
+        if (matrix->format == SP_PACKED_U4_LEVELS) {
+            scales[FIRST_LEVELS + lane] = levels.first;
+            scales[LEVEL_STEPS + lane] = levels.step;
+            return;
+        }
+        for (int i = 0; i < SP_GROUP; i++)
+            block->quant[i] = sp_nearest_level(&levels, scale * (float)block->quant[i] + block->minimum);
+        return;
+    }
+    const int32_t second = SP_TILE_ROWS + lane;
+    const bool is_split = matrix->format == SP_PACKED_U8_SPLIT;
+    block->scale[0] = store_scale(matrix, scales, lane, block->scale[0]);
+    block->scale[1] = is_split ? store_scale(matrix, scales, second, block->scale[1]) : block->scale[0];
+    if (sp_has_minimum(matrix->format)) store_scale(matrix, scales, second, block->minimum);
 }
 
 static void pack_quantized_lane(
     const sp_matrix *matrix, sp_element_type type, const uint8_t *row, const int32_t *columns, int32_t tile,
     int32_t lane) {
-    bool four_bit = is_four_bit(matrix->format);
+    const bool four_bit = sp_is_four_bit(matrix->format);
+    const sp_block_traits traits = sp_block_traits_of(type);
     for (int32_t group = 0; group < matrix->groups; group++) {
         sp_block block;
         const int32_t source_group = source_column(columns, SP_GROUP_COLUMNS * group) / SP_GROUP_COLUMNS;
         sp_read_block(type, row, (size_t)source_group, &block);
         const sp_group packed = sp_matrix_group(matrix, tile, group);
-        uint8_t *scales = writable(packed.scales);
-        store_scale(matrix, scales, lane, block.scale[0]);
-        if (matrix->format == SP_PACKED_U8_SPLIT) {
-            store_scale(matrix, scales, SP_TILE_ROWS + lane, block.scale[1]);
-        } else if (sp_has_minimum(matrix->format)) {
-            store_scale(matrix, scales, SP_TILE_ROWS + lane, block.minimum);
-        }
+        pack_scales(matrix, traits, writable(packed.scales), lane, &block);
         for (int column = 0; column < SP_GROUP_COLUMNS; column++) {
             uint8_t *quants = writable(packed.halves[column / SP_HALF_COLUMNS]);
             int step = column % SP_HALF_COLUMNS / 4, byte = 4 * lane + column % 4;
@@ -217,8 +253,8 @@ static float float_element(const sp_matrix *matrix, int32_t tile, int32_t column
 // The columns of one group of a quantised matrix.
 static void quantized_group(const sp_matrix *matrix, int32_t tile, int32_t index, int32_t lane, float *destination) {
     const sp_group group = sp_matrix_group(matrix, tile, index);
-    const bool split = matrix->format == SP_PACKED_U8_SPLIT, four_bit = is_four_bit(matrix->format);
-    const bool minimum = sp_has_minimum(matrix->format);
+    const bool split = matrix->format == SP_PACKED_U8_SPLIT, four_bit = sp_is_four_bit(matrix->format);
+    const bool minimum = sp_has_minimum(matrix->format), has_levels = matrix->format == SP_PACKED_U4_LEVELS;
     const float offset = minimum ? load_scale(matrix, group.scales, SP_TILE_ROWS + lane) : 0;
     const int32_t left = matrix->columns - index * SP_GROUP_COLUMNS;
     float scale = load_scale(matrix, group.scales, lane);
@@ -226,8 +262,8 @@ static void quantized_group(const sp_matrix *matrix, int32_t tile, int32_t index
         if (split && column == SP_HALF_COLUMNS) scale = load_scale(matrix, group.scales, SP_TILE_ROWS + lane);
         const uint8_t *quants = group.halves[column / SP_HALF_COLUMNS];
         const int step = column % SP_HALF_COLUMNS / 4, byte = 4 * lane + column % 4;
-        const int quant =
-            four_bit ? (quants[64 * (step / 2) + byte] >> (4 * (step % 2))) & 0x0f : quants[64 * step + byte];
+        int quant = four_bit ? (quants[64 * (step / 2) + byte] >> (4 * (step % 2))) & 0x0f : quants[64 * step + byte];
+        if (has_levels) quant = group.scales[FIRST_LEVELS + lane] + group.scales[LEVEL_STEPS + lane] * quant;
         const float value = scale * (float)(quant - matrix->zero);
         destination[column] = minimum ? value + offset : value;
     }

@@ -21,20 +21,19 @@ static inline sp_activations from_token(const sp_activations *input, int first) 
     const size_t skipped = sp_input_index(input, 0, first);
     rest.quants += skipped * SP_GROUP_COLUMNS;
     rest.scales += skipped;
-    rest.scaled_sums += skipped;
     rest.half_sums += 2 * skipped;
     return rest;
 }
 
 // Whether a product waits for memory, and its kernel fetches weights ahead.
 static inline bool reads_ahead(const sp_matrix *matrix, const sp_activations *input, int tokens) {
-    return tokens <= FEW_TOKENS && input->quants && sp_is_quantized(matrix->format);
+    return tokens <= FEW_TOKENS && input->quants && sp_is_for_integers(matrix->format);
 }
 
 // Whether two tiles of these matrices may be a pair.
 static inline bool are_pair(
     const sp_kernels *kernels, const sp_matrix *a, const sp_matrix *b, const sp_activations *input, int tokens) {
-    return kernels->multiply_pair && tokens > FEW_TOKENS && input->quants && sp_is_quantized(a->format)
+    return kernels->multiply_pair && tokens > FEW_TOKENS && input->quants && sp_is_for_integers(a->format)
         && a->format == b->format && a->half_scales == b->half_scales && a->zero == b->zero;
 }
 

@@ -8,8 +8,8 @@ public struct Diagnosis: Sendable, Equatable {
     /// c(s) in [0, 1]: the entropy of the normalised layer-mean probabilities over log K.
     public let breadth: Double
     /// s'_k: how likely each domain is to be the scenario's, the softmax over domains of the calibrated logits'
-    /// mean over layers, `[domains]`; equal in a fallback. The first quarter of the layers counts as much as the
-    /// rest, which repeat each other.
+    /// mean over layers, `[domains]`; equal in a fallback. The first quarter of the layers counts twice as much as
+    /// the rest, which repeat each other.
     public let mixture: [Double]
     /// The calibration that was used; nil for none.
     public let regime: CalibrationRegime?
@@ -43,7 +43,7 @@ public struct Diagnosis: Sendable, Equatable {
         mixture =
             relevance.allSatisfy { $0 == 0 }
             ? relevance.map { _ in 1 / Double(domains) }
-            : Self.softmax(Self.evenMeans(calibrated, firstQuarter ?? Self.firstQuarter(of: logits.count)))
+            : Self.softmax(Self.weightedMeans(calibrated, firstQuarter ?? Self.firstQuarter(of: logits.count)))
         let means = Self.layerMeans(probabilities)
         let sum = means.reduce(0, +)
         let entropy = means.reduce(0) { total, mean in
@@ -71,12 +71,12 @@ public struct Diagnosis: Sendable, Equatable {
     /// The layers that a diagnosis with an early exit runs, of a model of `layers`.
     static func firstQuarter(of layers: Int) -> Int { (layers + 3) / 4 }
 
-    /// The mean over the first `count` layers and that over the others, averaged; of the first alone where there are no
-    /// others.
-    private static func evenMeans(_ logits: [[Double]], _ count: Int) -> [Double] {
+    /// The mean over the first `count` layers, counted twice, and that over the others; of the first alone where there
+    /// are no others.
+    private static func weightedMeans(_ logits: [[Double]], _ count: Int) -> [Double] {
         let first = layerMeans(Array(logits.prefix(count)))
         guard logits.count > count else { return first }
-        return zip(first, layerMeans(Array(logits.dropFirst(count)))).map { ($0 + $1) / 2 }
+        return zip(first, layerMeans(Array(logits.dropFirst(count)))).map { (2 * $0 + $1) / 3 }
     }
 
     private static func layerMeans(_ probabilities: [[Double]]) -> [Double] {

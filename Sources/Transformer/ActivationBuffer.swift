@@ -6,7 +6,7 @@ final class ActivationBuffer {
     let stride: Int
     private let values: AlignedBuffer<Float>
     private let activations: sp_activations
-    private var integers: (AlignedBuffer<Int8>, AlignedBuffer<Float>, AlignedBuffer<Float>, AlignedBuffer<Int32>)?
+    private var integers: (AlignedBuffer<Int8>, AlignedBuffer<Float>, AlignedBuffer<Int16>)?
 
     init(width: Int, tokens: Int, quantized: Bool) throws(DecoderError) {
         let purpose = "activations"
@@ -20,13 +20,11 @@ final class ActivationBuffer {
             let count = sp_integer_groups(Int32(groups), Int32(tokens))
             let quants = try AlignedBuffer<Int8>(count: count * Int(SP_GROUP_COLUMNS), for: purpose)
             let scales = try AlignedBuffer<Float>(count: count, for: purpose)
-            let scaledSums = try AlignedBuffer<Float>(count: count, for: purpose)
-            let halfSums = try AlignedBuffer<Int32>(count: 2 * count, for: purpose)
+            let halfSums = try AlignedBuffer<Int16>(count: 2 * count, for: purpose)
             activations.quants = quants.pointer
             activations.scales = scales.pointer
-            activations.scaled_sums = scaledSums.pointer
             activations.half_sums = halfSums.pointer
-            integers = (quants, scales, scaledSums, halfSums)
+            integers = (quants, scales, halfSums)
         }
         self.activations = activations
     }

@@ -73,7 +73,7 @@ public final class DecoderModel: Sendable {
         self.channelOrder = channelOrder
         try channelOrder?.check(layers: configuration.layers, channels: configuration.feedForwardWidth)
         let (width, vocabulary) = (configuration.width, configuration.vocabularySize)
-        let loader = TensorLoader(file, pool)
+        let loader = TensorLoader(file, precision, pool)
         embedding = try loader.matrix("token_embd.weight", rows: vocabulary, columns: width)
         outputHead =
             file.tensor("output.weight") == nil

@@ -29,10 +29,11 @@ public final class PackedMatrix: @unchecked Sendable {
     ///     the two halves apart.
     ///   - rowOrder: the tensor's row for each packed one; nil for its own order. Only where there are no heads.
     ///   - columnOrder: likewise for columns; see ``ChannelOrder`` for what may move where.
+    ///   - precision: of the products that it is packed for.
     init(
         _ tensor: GGUFTensor, of file: GGUFFile, rows: Int, columns: Int, blockRows: Int? = nil,
         blockColumns: Int? = nil, rotaryPairs: Int = 0, rowOrder: [Int32]? = nil, columnOrder: [Int32]? = nil,
-        arena: WeightArena, pool: WorkerPool
+        precision: DecoderModel.Precision, arena: WeightArena, pool: WorkerPool
     ) throws(CheckpointError) {
         precondition(rowOrder == nil || rowOrder!.count == rows && (blockRows ?? rows) == rows)
         precondition(columnOrder == nil || columnOrder!.count == columns)
@@ -43,7 +44,8 @@ public final class PackedMatrix: @unchecked Sendable {
         let type = sp_element_type(tensor.type.rawValue)
         var matrix = sp_matrix()
         let bytes = sp_matrix_layout(
-            &matrix, type, Int64(rows), Int64(columns), Int64(blockRows ?? rows), Int64(blockColumns ?? columns))
+            &matrix, type, precision == .int8 ? SP_FOR_INTEGERS : SP_FOR_FLOATS, Int64(rows), Int64(columns),
+            Int64(blockRows ?? rows), Int64(blockColumns ?? columns))
         guard bytes > 0 else {
             throw file.failure(.unsupported, tensor.name, "cannot be repacked: [\(rows), \(columns)] of \(tensor.type)")
         }

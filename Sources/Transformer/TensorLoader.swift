@@ -4,13 +4,15 @@ import Checkpoints
 /// Reads tensors of a checkpoint, checking that they are there and of the expected shape.
 final class TensorLoader {
     private let file: GGUFFile
+    private let precision: DecoderModel.Precision
     private let pool: WorkerPool
     private let arena: WeightArena
     /// The names of the tensors that were asked for.
     private var asked: Set<String> = []
 
-    init(_ file: GGUFFile, _ pool: WorkerPool) {
+    init(_ file: GGUFFile, _ precision: DecoderModel.Precision, _ pool: WorkerPool) {
         self.file = file
+        self.precision = precision
         self.pool = pool
         arena = WeightArena(expecting: file.tensors.reduce(0) { $0 + $1.range.count })
     }
@@ -23,7 +25,7 @@ final class TensorLoader {
         return try PackedMatrix(
             file.requiredTensor(name), of: file, rows: rows, columns: columns, blockRows: blockRows,
             blockColumns: blockColumns, rotaryPairs: rotaryPairs,
-            rowOrder: rowOrder, columnOrder: columnOrder, arena: arena, pool: pool)
+            rowOrder: rowOrder, columnOrder: columnOrder, precision: precision, arena: arena, pool: pool)
     }
 
     func vector(_ name: String, count: Int) throws(CheckpointError) -> [Float] {

@@ -68,16 +68,17 @@ import Testing
         values.withUnsafeBufferPointer { body($0.baseAddress) }
     }
 
-    /// y = W x for every token through the packed kernels.
+    /// y = W x for every token through the packed kernels, with the weights as they are packed for it.
     static func product(
         _ type: sp_element_type, _ weights: [UInt8], rows: Int, columns: Int, blockRows: Int, blockColumns: Int? = nil,
         x: [Float], tokens: Int,
         integers: Bool, instructionSet: String, threads: Int = 1, groups: [Int32]? = nil, halves: [sp_halves]? = nil,
         rowOrder: [Int32]? = nil, columnOrder: [Int32]? = nil
-    ) -> (values: [Float], quantized: [Float]) {
+    ) -> (values: [Float], quantized: [Float], weights: [Float]) {
         var matrix = sp_matrix()
         let bytes = sp_matrix_layout(
-            &matrix, type, Int64(rows), Int64(columns), Int64(blockRows), Int64(blockColumns ?? columns))
+            &matrix, type, integers ? SP_FOR_INTEGERS : SP_FOR_FLOATS, Int64(rows), Int64(columns), Int64(blockRows),
+            Int64(blockColumns ?? columns))
         let data = sp_tiles_allocate(bytes)!
         let pool = sp_pool_create(Int32(threads), instructionSet)!
         defer {
@@ -101,33 +102,30 @@ import Testing
         let tokenStride = min(tokens, run) + 1
         var quants = [Int8](repeating: 77, count: runs * groupCount * tokenStride * 32)
         var scales = [Float](repeating: .nan, count: runs * groupCount * tokenStride)
-        var scaledSums = scales
-        var halfSums = [Int32](repeating: 0, count: 2 * scales.count)
+        var halfSums = [Int16](repeating: 0, count: 2 * scales.count)
         let stride = Int(matrix.tiles) * 16
         var output = [Float](repeating: .nan, count: tokens * stride)
         values.withUnsafeMutableBufferPointer { values in
             quants.withUnsafeMutableBufferPointer { quants in
                 scales.withUnsafeMutableBufferPointer { scales in
-                    scaledSums.withUnsafeMutableBufferPointer { scaledSums in
-                        halfSums.withUnsafeMutableBufferPointer { halfSums in
-                            output.withUnsafeMutableBufferPointer { output in
-                                var input = sp_activations(
-                                    groups: Int32(groupCount), token_stride: Int32(tokenStride),
-                                    values: values.baseAddress,
-                                    quants: integers ? quants.baseAddress : nil, scales: scales.baseAddress,
-                                    scaled_sums: scaledSums.baseAddress, half_sums: halfSums.baseAddress)
-                                sp_quantize(pool, &input, Int32(tokens))
-                                var step = sp_product()
-                                step.output = output.baseAddress
-                                step.output_stride = stride
-                                withUnsafePointer(to: matrix) { matrix in
-                                    step.matrix = matrix
-                                    withOptionalPointer(groups) { list in
-                                        withOptionalPointer(halves?.map { UInt8($0.rawValue) }) { halves in
-                                            step.columns = sp_columns(
-                                                groups: list, halves: halves, count: Int32(groups?.count ?? 0))
-                                            sp_multiply(pool, &step, 1, &input, Int32(tokens))
-                                        }
+                    halfSums.withUnsafeMutableBufferPointer { halfSums in
+                        output.withUnsafeMutableBufferPointer { output in
+                            var input = sp_activations(
+                                groups: Int32(groupCount), token_stride: Int32(tokenStride),
+                                values: values.baseAddress,
+                                quants: integers ? quants.baseAddress : nil, scales: scales.baseAddress,
+                                half_sums: halfSums.baseAddress)
+                            sp_quantize(pool, &input, Int32(tokens))
+                            var step = sp_product()
+                            step.output = output.baseAddress
+                            step.output_stride = stride
+                            withUnsafePointer(to: matrix) { matrix in
+                                step.matrix = matrix
+                                withOptionalPointer(groups) { list in
+                                    withOptionalPointer(halves?.map { UInt8($0.rawValue) }) { halves in
+                                        step.columns = sp_columns(
+                                            groups: list, halves: halves, count: Int32(groups?.count ?? 0))
+                                        sp_multiply(pool, &step, 1, &input, Int32(tokens))
                                     }
                                 }
                             }
@@ -146,7 +144,20 @@ import Testing
         let rowsOut = (0..<tokens).flatMap { token in
             (0..<rows).map { row in output[token * stride + row / blockRows * padded + row % blockRows] }
         }
-        return (rowsOut, quantized)
+        return (rowsOut, quantized, packedRows(matrix))
+    }
+
+    /// The weights of a packed matrix, `[rows][columns]`.
+    static func packedRows(_ matrix: sp_matrix) -> [Float] {
+        let columns = Int(matrix.columns)
+        return [Float](unsafeUninitializedCapacity: Int(matrix.rows) * columns) { buffer, count in
+            withUnsafePointer(to: matrix) { matrix in
+                for row in 0..<matrix.pointee.rows {
+                    sp_matrix_row(matrix, row, buffer.baseAddress! + Int(row) * columns)
+                }
+            }
+            count = buffer.count
+        }
     }
 
     @Test(arguments: instructionSets, types)
@@ -166,16 +177,17 @@ import Testing
             sp_dequantize(type, weights, rows * columns, &floats)
             let x = (0..<tokens * columns).map { _ in Float(random.unit() - 0.5) * 4 }
             for integers in [false, true] {
-                let (found, quantized) = Self.product(
+                let (found, quantized, packed) = Self.product(
                     type, weights, rows: rows, columns: columns, blockRows: blockRows, blockColumns: blockColumns,
                     x: x, tokens: tokens, integers: integers, instructionSet: instructionSet)
+                if !integers { #expect(packed == floats, "packed for floats, weights are the checkpoint's") }
                 let input = integers && block > 1 ? quantized : x
                 for token in 0..<tokens {
                     for row in 0..<rows {
                         var sum = 0.0
                         var magnitude = 0.0
                         for column in 0..<columns {
-                            let term = Double(floats[row * columns + column]) * Double(input[token * columns + column])
+                            let term = Double(packed[row * columns + column]) * Double(input[token * columns + column])
                             sum += term
                             magnitude += abs(term)
                         }
@@ -200,7 +212,7 @@ import Testing
             for i in 0..<32 { weights[block * 34 + 2 + i] = block % 2 == 0 ? 0x80 : 0x7f }
         }
         let x = (0..<columns).map { Float($0 % 3 == 0 ? -127 : 127) }
-        let (found, _) = Self.product(
+        let (found, _, _) = Self.product(
             SP_TYPE_Q8_0, weights, rows: rows, columns: columns, blockRows: rows,
             x: Array(repeatElement(x, count: tokens).joined()), tokens: tokens, integers: true,
             instructionSet: instructionSet)
@@ -213,7 +225,7 @@ import Testing
         var random = SplitMix(state: 3)
         let weights = Self.randomWeights(SP_TYPE_Q4_1, rows: 16, columns: 64, &random)
         for value in [0, Float.leastNonzeroMagnitude, 1e-38, 1e30] {
-            let (found, _) = Self.product(
+            let (found, _, _) = Self.product(
                 SP_TYPE_Q4_1, weights, rows: 16, columns: 64, blockRows: 16,
                 x: Array(repeating: value, count: 64 * tokens), tokens: tokens, integers: true,
                 instructionSet: instructionSet)
@@ -349,11 +361,11 @@ import Testing
 
     @Test func unusableSizesAreRefused() {
         var matrix = sp_matrix()
-        #expect(sp_matrix_layout(&matrix, SP_TYPE_Q4_1, 0, 32, 1, 32) == 0)
-        #expect(sp_matrix_layout(&matrix, SP_TYPE_Q4_1, 16, 33, 16, 33) == 0)
-        #expect(sp_matrix_layout(&matrix, SP_TYPE_Q4_1, 16, 32, 5, 32) == 0)
-        #expect(sp_matrix_layout(&matrix, SP_TYPE_Q4_1, 16, 64, 16, 48) == 0)
-        #expect(sp_matrix_layout(&matrix, SP_TYPE_F32, 1 << 40, 32, 16, 32) == 0)
-        #expect(sp_matrix_layout(&matrix, sp_element_type(99), 16, 32, 16, 32) == 0)
+        #expect(sp_matrix_layout(&matrix, SP_TYPE_Q4_1, SP_FOR_FLOATS, 0, 32, 1, 32) == 0)
+        #expect(sp_matrix_layout(&matrix, SP_TYPE_Q4_1, SP_FOR_FLOATS, 16, 33, 16, 33) == 0)
+        #expect(sp_matrix_layout(&matrix, SP_TYPE_Q4_1, SP_FOR_FLOATS, 16, 32, 5, 32) == 0)
+        #expect(sp_matrix_layout(&matrix, SP_TYPE_Q4_1, SP_FOR_FLOATS, 16, 64, 16, 48) == 0)
+        #expect(sp_matrix_layout(&matrix, SP_TYPE_F32, SP_FOR_FLOATS, 1 << 40, 32, 16, 32) == 0)
+        #expect(sp_matrix_layout(&matrix, sp_element_type(99), SP_FOR_FLOATS, 16, 32, 16, 32) == 0)
     }
 }

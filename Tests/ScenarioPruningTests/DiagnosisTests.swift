@@ -22,16 +22,16 @@ import Testing
     }
 
     @Test func theMixtureIsTheSoftmaxOfTheLayerMean() {
-        let mixture = Diagnosis(logits: [[2, 0, -1], [4, 2, -3]], temperatures: [:]).mixture
+        let mixture = Diagnosis(logits: [[2, 0, -1], [5, 3, -4]], temperatures: [:]).mixture
         let weights = [exp(3.0), exp(1.0), exp(-2.0)]
         for (found, weight) in zip(mixture, weights) { #expect(abs(found - weight / weights.reduce(0, +)) < 1e-12) }
     }
 
     /// Of five layers the first two are the first quarter.
-    @Test func theFirstQuarterCountsAsMuchAsTheRest() {
+    @Test func theFirstQuarterCountsTwiceAsMuchAsTheRest() {
         let early: [[Double]] = [[2, 0], [4, 2]]
         let mixture = Diagnosis(logits: early + [[1, 5], [-1, 1], [0, 3]], temperatures: [:]).mixture
-        #expect(abs(mixture[0] - 1 / (1 + exp(2.0 - 1.5))) < 1e-12)
+        #expect(abs(mixture[0] - 1 / (1 + exp(5.0 / 3 - 2.0))) < 1e-12)
         let alone = Diagnosis(logits: early, firstQuarter: 2, temperatures: [:]).mixture
         #expect(abs(alone[0] - 1 / (1 + exp(1.0 - 3.0))) < 1e-12)
     }

@@ -37,8 +37,7 @@ typedef struct {
     float *values;           // [tokens][groups * 32], zero-padded
     int8_t *quants;          // [runs][groups][token_stride][32]
     float *scales;           // [runs][groups][token_stride]
-    float *scaled_sums;      // [runs][groups][token_stride]      scale * sum of the 32 quants
-    int32_t *half_sums;      // [runs][groups][token_stride][2]   sums of 16 quants
+    int16_t *half_sums;      // [runs][groups][token_stride][2]   sums of 16 quants
 } sp_activations;
 
 // The token stride for a number of tokens: a cache line more than those of a run need, so that the groups of one token
@@ -77,7 +76,7 @@ typedef struct {
 } sp_product;
 
 // Computes several products of the same input in one parallel step. Integer arithmetic is used where the
-// matrix is quantised and the input has its integer form; float32 otherwise.
+// matrix is packed for it and the input has its integer form; float32 otherwise.
 void sp_multiply(sp_pool *pool, const sp_product *products, int count, const sp_activations *input, int tokens);
 
 // Computes products of one token each in one parallel step: products[i] of inputs[i].

@@ -5,6 +5,7 @@
 // running fewer heads copies nothing.
 //
 //   quantised tile:  [group] of [scales of 16 rows][minimums of 16 rows]   (half or single precision)
+//                               or [scales][first levels][level steps]      (half precision, bytes, bytes)
 //                               [step 0..7][row 0..15][4 columns]           (4-bit: step 2i in the low nibbles
 //                                                                            and 2i+1 in the high ones of run i)
 //   float tile:      [group][column 0..31][row 0..15]
@@ -30,21 +31,41 @@ typedef enum {
     SP_PACKED_F16,
     SP_PACKED_BF16,
     SP_PACKED_U4,         // scale * (quant - zero)
+    SP_PACKED_U4_LEVELS,  // scale * (first + step * quant - zero)
     SP_PACKED_U4_MINIMUM, // scale * quant + minimum
     SP_PACKED_U8,
     SP_PACKED_U8_MINIMUM,
     SP_PACKED_U8_SPLIT,   // a scale for each half group of 16 columns
 } sp_packed_format;
 
+// What a matrix is packed for.
+typedef enum {
+    // Products in single precision: every weight is the checkpoint's.
+    SP_FOR_FLOATS,
+    // Products in integers: a minimum becomes a whole number of 8-bit levels (see weight_levels.h), scales are rounded
+    // to half precision. Products in single precision may be had of the same weights.
+    SP_FOR_INTEGERS,
+} sp_packing;
+
 static inline bool sp_is_quantized(sp_packed_format format) { return format > SP_PACKED_BF16; }
+
+static inline bool sp_is_four_bit(sp_packed_format format) {
+    return format >= SP_PACKED_U4 && format <= SP_PACKED_U4_MINIMUM;
+}
 
 static inline bool sp_has_minimum(sp_packed_format format) {
     return format == SP_PACKED_U4_MINIMUM || format == SP_PACKED_U8_MINIMUM;
 }
 
+// Whether products in integers take it.
+static inline bool sp_is_for_integers(sp_packed_format format) {
+    return sp_is_quantized(format) && !sp_has_minimum(format);
+}
+
 typedef struct {
     sp_packed_format format;
     bool half_scales;       // scales and minimums in half precision, else single
+    float scale_unit;       // what a stored scale of 1 is worth: a power of two
     int32_t zero;           // 0 where the format has none, or a minimum
     int32_t rows;           // as in the checkpoint
     int32_t columns;
@@ -86,7 +107,8 @@ static inline sp_group sp_matrix_group(const sp_matrix *matrix, int32_t tile, in
 // bytes that `data` needs, or 0 where the sizes are not usable: non-positive, too large, or columns not a multiple of
 // the type's block.
 size_t sp_matrix_layout(
-    sp_matrix *matrix, sp_element_type type, int64_t rows, int64_t columns, int64_t block_rows, int64_t block_columns);
+    sp_matrix *matrix, sp_element_type type, sp_packing packing, int64_t rows, int64_t columns, int64_t block_rows,
+    int64_t block_columns);
 
 // Where a packed row or column stands in the checkpoint.
 typedef struct {

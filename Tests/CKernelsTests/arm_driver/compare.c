@@ -55,8 +55,7 @@ static sp_activations make_activations(int groups, int tokens) {
         .values = allocate(32 * (size_t)groups * (size_t)tokens, sizeof(float)),
         .quants = allocate(32 * count, 1),
         .scales = allocate(count, sizeof(float)),
-        .scaled_sums = allocate(count, sizeof(float)),
-        .half_sums = allocate(2 * count, sizeof(int32_t)),
+        .half_sums = allocate(2 * count, sizeof(int16_t)),
     };
 }
 
@@ -64,7 +63,6 @@ static void free_activations(sp_activations *input) {
     free(input->values);
     free(input->quants);
     free(input->scales);
-    free(input->scaled_sums);
     free(input->half_sums);
 }
 
@@ -74,8 +72,7 @@ static void expect_same_activations(
     expect_same(pool, what, detail, a->values, b->values, 32 * (size_t)a->groups * (size_t)tokens * sizeof(float));
     expect_same(pool, what, detail, a->quants, b->quants, 32 * count);
     expect_same(pool, what, detail, a->scales, b->scales, count * sizeof(float));
-    expect_same(pool, what, detail, a->scaled_sums, b->scaled_sums, count * sizeof(float));
-    expect_same(pool, what, detail, a->half_sums, b->half_sums, 2 * count * sizeof(int32_t));
+    expect_same(pool, what, detail, a->half_sums, b->half_sums, 2 * count * sizeof(int16_t));
 }
 
 // MARK: - Matrix products
@@ -122,7 +119,7 @@ static void expect_near(
             double sum = 0, magnitude = 0;
             for (int column = 0; column < matrix->columns; column++) {
                 const size_t at = (size_t)(column / 32) * (size_t)input->token_stride + (size_t)token;
-                const bool integers = input->quants && matrix->format > SP_PACKED_BF16;
+                const bool integers = input->quants && sp_is_for_integers(matrix->format);
                 const double x =
                     integers ? (double)input->quants[32 * at + (size_t)column % 32] * input->scales[at]
                              : input->values[(size_t)token * (size_t)input->groups * 32 + (size_t)column];
@@ -165,13 +162,16 @@ static void compare_products(sp_pool *pool, sp_pool *portable) {
     };
     static const int32_t tiles[] = {2, 0}, groups[] = {0, 3, 5};
     static const uint8_t halves[] = {SP_FIRST_HALF, SP_SECOND_HALF, SP_BOTH_HALVES};
-    for (size_t i = 0; i < sizeof types / sizeof *types * 4 * FILLS; i++) {
-        const sp_element_type type = types[i / (4 * FILLS)];
+    static const sp_packing packings[] = {SP_FOR_FLOATS, SP_FOR_INTEGERS};
+    for (size_t i = 0; i < sizeof types / sizeof *types * 2 * 4 * FILLS; i++) {
+        const sp_element_type type = types[i / (2 * 4 * FILLS)];
+        const sp_packing packing = packings[i / (4 * FILLS) % 2];
         const int rows = shapes[i % 4].rows, tokens = shapes[i % 4].tokens, columns = shapes[i % 4].columns;
         const weight_fill fill = (weight_fill)(i / 4 % FILLS);
         sp_matrix matrix;
         const int block_columns = columns == 512 ? 64 : columns == 256 ? 16 : columns;
-        const size_t bytes = sp_matrix_layout(&matrix, type, rows, columns, shapes[i % 4].block_rows, block_columns);
+        const size_t bytes =
+            sp_matrix_layout(&matrix, type, packing, rows, columns, shapes[i % 4].block_rows, block_columns);
         if (bytes == 0) continue;
         uint8_t *weights = make_weights(type, (size_t)rows * (size_t)columns, fill), *data = sp_tiles_allocate(bytes);
         const sp_arrangement arrangement = {0};
@@ -244,7 +244,8 @@ static void compare_norm(sp_pool *pool, sp_pool *portable, int count, int tokens
 
 static sp_matrix pack_random(sp_pool *pool, sp_element_type type, int rows, int columns) {
     sp_matrix matrix;
-    uint8_t *data = sp_tiles_allocate(sp_matrix_layout(&matrix, type, rows, columns, rows, columns));
+    const size_t bytes = sp_matrix_layout(&matrix, type, SP_FOR_INTEGERS, rows, columns, rows, columns);
+    uint8_t *data = sp_tiles_allocate(bytes);
     uint8_t *weights = make_weights(type, (size_t)rows * (size_t)columns, RANDOM);
     const sp_arrangement arrangement = {0};
     sp_pack(pool, &matrix, type, weights, &arrangement, data, 0, matrix.tiles);
