@@ -91,8 +91,8 @@ INLINE void multiply_pair_steps(
         for (int part = 0; part < (SPLIT ? 2 : 1); part++) {
             const int first = SPLIT ? part * STEPS / 2 : FIRST, last = SPLIT ? first + STEPS / 2 : LAST;
             if (first < FIRST || last > LAST) continue;
-            // Two chains of sums for each tile, so that one product need not wait for the one before it. What stands for
-            // 0 is taken off before the first.
+            // Two chains of sums for each tile, so that one product need not wait for the one before it. What stands
+            // for 0 is taken off before the first.
             const int32_t offset = matrix->zero * (SPLIT ? half_sums[part] : half_sums[0] + half_sums[1]);
             __m512i dots[2][2];
             for (int i = 0; i < 2; i++) {

@@ -20,10 +20,10 @@ typedef struct {
     uint8_t step;
 } sp_levels;
 
-// The levels nearest to scale * quant + minimum for quants 0...largest, which is 15 or 31. The minimum is off by at most
-// a sixteenth of the scale, an eighth where there are 32 quants, if one of them is nearly 0, as it is in a quantised
-// model; by at most half of it up to 96 scales away from 0. Beyond, a group's weights differ little from each other, and
-// are off by at most a sixteenth of the largest.
+// The levels nearest to scale * quant + minimum for quants 0...largest, which is 15 or 31. The minimum is off by at
+// most a sixteenth of the scale, an eighth where there are 32 quants, if one of them is nearly 0, as it is in a
+// quantised model; by at most half of it up to 96 scales away from 0. Beyond, a group's weights differ little from each
+// other, and are off by at most a sixteenth of the largest.
 sp_levels sp_fit_levels(float scale, float minimum, int largest);
 
 // The level of one weight by itself.
