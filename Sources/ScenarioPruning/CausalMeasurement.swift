@@ -16,7 +16,7 @@ public struct CausalMeasurement {
     /// How much is read.
     public struct Budget: Sendable, Codable, Equatable {
         /// Tokens of each domain's pool that heads are measured on.
-        public var headTokens = 3000
+        public var headTokens = 2500
         /// The same for feed-forward blocks; 0 leaves them out.
         public var feedForwardTokens = 1000
         /// Next tokens drawn at each position.
