@@ -20,7 +20,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 ALIGNMENT = 32
-CHUNK_BLOCKS = 1 << 18
+CHUNK_WEIGHTS = 1 << 23
 
 # layers, width, heads, key/value heads, head size, feed-forward width, vocabulary, tied embeddings, rotary base,
 # context, architecture
@@ -70,9 +70,11 @@ def parse_options():
     block = BLOCK_WEIGHTS[options.type]
     for name in ["width", "feed_forward"]:
         if getattr(options, name) % block:
+            of_shape = "" if name in own else f" in the shape {options.shape}"
             parser.error(
-                f"--{name.replace('_', '-')} is {getattr(options, name)}, expected a multiple of {block}"
-                f" for {options.type}")
+                f"--{name.replace('_', '-')} is {getattr(options, name)}{of_shape}, expected a multiple of {block}"
+                f" for {options.type}"
+            )
     if options.head_size % 2:
         parser.error(f"--head-size is {options.head_size}, expected an even number")
     if options.heads % options.kv_heads:
@@ -264,7 +266,7 @@ def weights(options, name, rows, columns, kind):
     size = BLOCK_BYTES[kind]
     left = rows * (columns // BLOCK_WEIGHTS[kind])
     while left > 0:
-        count = min(left, CHUNK_BLOCKS)
+        count = min(left, CHUNK_WEIGHTS // BLOCK_WEIGHTS[kind])
         blocks = bytearray(generator.randbytes(count * size))
         choice = bytes(blocks[0::size])
         for index, table in enumerate(tables):

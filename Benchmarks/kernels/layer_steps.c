@@ -73,7 +73,7 @@ static float *random_floats(size_t count) {
 
 static sp_matrix random_matrix(sp_pool *pool, int rows, int columns, int block_rows, int block_columns) {
     sp_matrix matrix;
-    const size_t bytes = 
+    const size_t bytes =
         sp_matrix_layout(&matrix, SP_TYPE_Q4_1, SP_FOR_INTEGERS, rows, columns, block_rows, block_columns);
     const size_t blocks = (size_t)rows * (size_t)columns / SP_GROUP_COLUMNS;
     const size_t block_bytes = (size_t)sp_type_block_bytes(SP_TYPE_Q4_1);

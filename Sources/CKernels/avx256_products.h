@@ -68,8 +68,8 @@ INLINE row_factors factors_of_rows(i32x16 rows) {
 
 #ifdef DOT_BYTES
 // The levels of quants of 4 bits, which are bytes.
-INLINE void place_on_levels(const level_lanes *levels, int32_t zero, const int FIRST, const int LAST, plane quants) {
-    const row_factors steps = factors_of_rows(levels->step), firsts = factors_of_rows((levels->offset + zero) * 0x0101);
+INLINE void place_on_levels(const level_lanes *levels, const int FIRST, const int LAST, plane quants) {
+    const row_factors steps = factors_of_rows(levels->step), firsts = factors_of_rows(levels->first * 0x0101);
 #pragma clang loop unroll(full)
     for (int step = FIRST; step < LAST; step++) {
         for (int part = 0; part < 2; part++) {
@@ -182,12 +182,12 @@ INLINE void multiply_steps(
     unpacked_group unpacked = {.steps = equal_factors(1), .offsets = equal_factors(-matrix->zero)};
     unpack_planes(group, FOUR_BIT, FIRST, LAST, unpacked.planes);
     if (LEVELS) {
-        const level_lanes levels = load_levels(matrix, group->scales);
+        const level_lanes levels = load_levels(group->scales);
 #ifdef DOT_BYTES
-        place_on_levels(&levels, matrix->zero, FIRST, LAST, unpacked.planes[0]);
+        place_on_levels(&levels, FIRST, LAST, unpacked.planes[0]);
 #else
         unpacked.steps = factors_of_rows(levels.step);
-        unpacked.offsets = factors_of_rows(levels.offset);
+        unpacked.offsets = factors_of_rows(levels.first - matrix->zero);
 #endif
     }
     load_two_scales(group->scales, matrix->half_scales, 0, unpacked.scales);

@@ -46,12 +46,10 @@ INLINE void multiply_step(__m512i *first, __m512i *second, u8x64 of_first, u8x64
 
 // The levels of quants of 4 bits, which are bytes.
 INLINE void place_on_levels(const uint8_t *scales, const int FIRST, const int LAST, u8x64 steps[STEPS]) {
-    u8x16 bytes[2];
-    memcpy(bytes, scales + 32, sizeof bytes);
-    const u32x16 first = __builtin_convertvector(bytes[0], u32x16), step = __builtin_convertvector(bytes[1], u32x16);
-    const u8x64 firsts = (u8x64)(first * 0x01010101);
+    const level_lanes levels = load_levels(scales);
+    const u8x64 firsts = (u8x64)(levels.first * 0x01010101);
     // Two bytes at a time: neither product is more than a byte.
-    const u16x32 factors = (u16x32)(step * 0x00010001);
+    const u16x32 factors = (u16x32)(levels.step * 0x00010001);
 #pragma clang loop unroll(full)
     for (int i = FIRST; i < LAST; i++) steps[i] = (u8x64)((u16x32)steps[i] * factors) + firsts;
 }
@@ -133,12 +131,12 @@ INLINE void multiply_pair_block(
         const size_t at = sp_input_index(input, index, token);
         for (int p = 0; p < 2; p++) fetch_ahead(&pair[p], i, count);
 #define ADD_STEPS(FRESH, FIRST, LAST) \
-    multiply_pair_steps(                            \
+    multiply_pair_steps(              \
         matrix, input, groups, at, tokens, FRESH, FIRST, LAST, TABULATED, FOUR_BIT, LEVELS, SPLIT, sums)
-#define STEPS_OF_GROUP(FIRST, LAST)                \
-    do {                                           \
-        if (i == 0) ADD_STEPS(true, FIRST, LAST);  \
-        else ADD_STEPS(false, FIRST, LAST);        \
+#define STEPS_OF_GROUP(FIRST, LAST)               \
+    do {                                          \
+        if (i == 0) ADD_STEPS(true, FIRST, LAST); \
+        else ADD_STEPS(false, FIRST, LAST);       \
     } while (0)
         STEPS_OF_HALVES(sp_halves_of(columns, i), STEPS_OF_GROUP);
 #undef STEPS_OF_GROUP

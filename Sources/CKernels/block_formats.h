@@ -17,8 +17,7 @@ typedef struct {
 typedef struct {
     int bits;             // 4 or 8: width of a quant after unpacking
     int zero;             // subtracted from every quant
-    bool has_minimum;     // whether `minimum` can be other than 0
-    int largest;          // quant of a type that has one
+    int largest;          // quant of a type whose `minimum` can be other than 0; else 0
     bool split_scales;    // whether scale[0] and scale[1] can differ
     bool half_scales;     // whether scale and minimum are exact in half precision
 } sp_block_traits;

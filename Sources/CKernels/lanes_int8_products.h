@@ -39,7 +39,7 @@ INLINE void multiply_steps(
     const sp_matrix *matrix, const sp_activations *input, const sp_group *group, size_t at, const int FIRST,
     const int LAST, const int TOKENS, const bool FOUR_BIT, const bool LEVELS, const bool SPLIT, f32x16 sums[8]) {
     const unpacked_group unpacked = unpack_group(matrix, group, FIRST, LAST, FOUR_BIT, SPLIT);
-    const level_lanes levels = LEVELS ? load_levels(matrix, group->scales) : (level_lanes){0, 1};
+    const level_lanes levels = LEVELS ? load_levels(group->scales) : (level_lanes){0, 1};
     const u8x64 *steps = unpacked.steps;
     const f32x16 scale = unpacked.scale, second = unpacked.second;
     const int half_steps = STEPS / 2;
@@ -68,8 +68,8 @@ INLINE void multiply_steps(
             if (LAST > half_steps) dot += dot_half_u8(steps + half_steps, x + SP_HALF_COLUMNS);
         }
         const int32_t sum = half_sums[0] + half_sums[1];
-        if (LEVELS) dot = dot * levels.step + levels.offset * sum;
-        else dot -= matrix->zero * sum;
+        if (LEVELS) dot = dot * levels.step + levels.first * sum;
+        dot -= matrix->zero * sum;
         sums[t] += to_float(dot) * (scale * x_scale);
     }
 }

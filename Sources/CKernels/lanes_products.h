@@ -5,18 +5,17 @@ INLINE f32x16 load_scales(const uint8_t *scales, bool half, int part) {
     return half ? load_halves(scales + 32 * part) : load_floats(scales + 64 * part);
 }
 
-// The levels of a group of SP_PACKED_U4_LEVELS: a quant stands for `offset + step * quant` scales.
+// The levels of a group of SP_PACKED_U4_LEVELS: a quant stands for `first + step * quant`, less the level of zero.
 typedef struct {
-    i32x16 offset;
+    i32x16 first;
     i32x16 step;
 } level_lanes;
 
-INLINE level_lanes load_levels(const sp_matrix *matrix, const uint8_t *scales) {
-    u8x16 bytes[2];
-    memcpy(bytes, scales + 32, sizeof bytes);
-    return (level_lanes){
-        __builtin_convertvector(bytes[0], i32x16) - matrix->zero, __builtin_convertvector(bytes[1], i32x16),
-    };
+INLINE level_lanes load_levels(const uint8_t *scales) {
+    u8x16 first, step;
+    memcpy(&first, scales + SP_FIRST_LEVELS, sizeof first);
+    memcpy(&step, scales + SP_LEVEL_STEPS, sizeof step);
+    return (level_lanes){__builtin_convertvector(first, i32x16), __builtin_convertvector(step, i32x16)};
 }
 
 // Where the products of a tile go, read from it once for many tokens.
@@ -110,11 +109,12 @@ INLINE f32x16 dequantize_column(const sp_matrix *matrix, const sp_group *group, 
     memcpy(&words, group->halves[half] + 64 * (four_bit ? step / 2 : step), sizeof words);
     words >>= (uint32_t)(8 * (column % 4) + (four_bit ? 4 * (step % 2) : 0));
     words &= four_bit ? 0x0f : 0xff;
-    i32x16 quant = (i32x16)words - matrix->zero;
+    i32x16 quant = (i32x16)words;
     if (matrix->format == SP_PACKED_U4_LEVELS) {
-        const level_lanes levels = load_levels(matrix, group->scales);
-        quant = levels.offset + levels.step * (i32x16)words;
+        const level_lanes levels = load_levels(group->scales);
+        quant = levels.first + levels.step * quant;
     }
+    quant -= matrix->zero;
     const int part = matrix->format == SP_PACKED_U8_SPLIT ? half : 0;
     f32x16 value = to_float(quant) * load_scales(group->scales, matrix->half_scales, part);
     return minimum ? value + load_scales(group->scales, matrix->half_scales, 1) : value;

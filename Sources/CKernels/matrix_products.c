@@ -4,6 +4,8 @@
 #include "include/operations.h"
 #include "product_tasks.h"
 
+#include <stdatomic.h>
+
 typedef struct {
     const sp_matrix *matrix;
     sp_element_type type;
@@ -11,20 +13,23 @@ typedef struct {
     const sp_arrangement *arrangement;
     uint8_t *data;
     int32_t first_tile;
+    atomic_bool is_finite;
 } pack_step;
 
 static void pack_task(void *context, int tile, int worker) {
     (void)worker;
-    const pack_step *step = context;
+    pack_step *step = context;
     tile += step->first_tile;
-    sp_matrix_pack(step->matrix, step->type, step->source, step->arrangement, step->data, tile, tile + 1);
+    if (!sp_matrix_pack(step->matrix, step->type, step->source, step->arrangement, step->data, tile, tile + 1))
+        atomic_store(&step->is_finite, false);
 }
 
-void sp_pack(
+bool sp_pack(
     sp_pool *pool, const sp_matrix *matrix, sp_element_type type, const void *source,
     const sp_arrangement *arrangement, uint8_t *data, int32_t first_tile, int32_t last_tile) {
-    pack_step step = {matrix, type, source, arrangement, data, first_tile};
+    pack_step step = {matrix, type, source, arrangement, data, first_tile, true};
     sp_pool_run(pool, last_tile - first_tile, pack_task, &step);
+    return atomic_load(&step.is_finite);
 }
 
 typedef struct {

@@ -6,18 +6,16 @@
 #include "block_formats.h"
 #include "weight_levels.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #ifdef __linux__
 #include <sys/mman.h>
 #endif
 
-// Scales that a checkpoint has in single precision, or that levels divide, are stored as so many times what they are,
-// so that rounding to half precision costs small ones no digits.
+// Scales that a checkpoint has in single precision, or that levels divide, are stored in so small a unit that rounding
+// to half precision costs no digits from 2^-18 on; above 4094 they are too large.
 static const float ROUNDED_SCALE_UNIT = 1.0f / 16;
-
-// Where a group of levels has its first levels and steps, after its scales.
-enum { FIRST_LEVELS = 2 * SP_TILE_ROWS, LEVEL_STEPS = 3 * SP_TILE_ROWS };
 
 // Bytes of the weights of half a group of a tile.
 static size_t half_bytes(sp_packed_format format) {
@@ -29,7 +27,7 @@ static size_t half_bytes(sp_packed_format format) {
 
 static size_t scale_bytes(const sp_matrix *matrix) {
     if (!sp_is_quantized(matrix->format)) return 0;
-    if (matrix->format == SP_PACKED_U4_LEVELS) return LEVEL_STEPS + SP_TILE_ROWS;
+    if (matrix->format == SP_PACKED_U4_LEVELS) return SP_LEVEL_STEPS + SP_TILE_ROWS;
     const bool pair = sp_has_minimum(matrix->format) || matrix->format == SP_PACKED_U8_SPLIT;
     return (size_t)SP_TILE_ROWS * (matrix->half_scales ? 2 : 4) * (pair ? 2 : 1);
 }
@@ -43,9 +41,10 @@ static sp_packed_format packed_format(sp_element_type type, sp_packing packing) 
     }
     sp_block_traits traits = sp_block_traits_of(type);
     if (traits.split_scales) return SP_PACKED_U8_SPLIT;
-    if (traits.bits == 4 && !traits.has_minimum) return SP_PACKED_U4;
+    const bool has_minimum = traits.largest > 0;
+    if (traits.bits == 4 && !has_minimum) return SP_PACKED_U4;
     if (traits.bits == 4) return packing == SP_FOR_INTEGERS ? SP_PACKED_U4_LEVELS : SP_PACKED_U4_MINIMUM;
-    return traits.has_minimum && packing == SP_FOR_FLOATS ? SP_PACKED_U8_MINIMUM : SP_PACKED_U8;
+    return has_minimum && packing == SP_FOR_FLOATS ? SP_PACKED_U8_MINIMUM : SP_PACKED_U8;
 }
 
 // The panels' shift for blocks of so many columns.
@@ -65,7 +64,7 @@ size_t sp_matrix_layout(
     if (block_rows <= 0 || rows % block_rows != 0 || columns % block != 0) return 0;
     if (block_columns <= 0 || columns % block_columns != 0) return 0;
     sp_block_traits traits = sp_block_traits_of(type);
-    const bool has_levels = traits.has_minimum && packing == SP_FOR_INTEGERS;
+    const bool has_levels = traits.largest > 0 && packing == SP_FOR_INTEGERS;
     const bool rounds_scales = has_levels || (traits.split_scales && packing == SP_FOR_INTEGERS);
     *matrix = (sp_matrix){
         .format = packed_format(type, packing),
@@ -142,46 +141,47 @@ static void clear_group(const sp_matrix *matrix, const sp_group *group) {
     const bool has_levels = matrix->format == SP_PACKED_U4_LEVELS;
     const int zero = has_levels ? 0 : sp_is_four_bit(matrix->format) ? matrix->zero * 0x11 : matrix->zero;
     memset(writable(group->scales), 0, matrix->scale_bytes);
-    if (has_levels) memset(writable(group->scales) + FIRST_LEVELS, matrix->zero, SP_TILE_ROWS);
+    if (has_levels) memset(writable(group->scales) + SP_FIRST_LEVELS, matrix->zero, SP_TILE_ROWS);
     for (int half = 0; half < 2; half++) memset(writable(group->halves[half]), zero, matrix->half_bytes);
 }
 
-// Stores what scales one row's weights of a group. Afterwards the block's scales are those that will be loaded, and its
-// quants those that are to be stored.
-static void pack_scales(
+// Stores what scales one row's weights of a group, and returns whether it is finite. Afterwards the block's scales are
+// those that will be loaded, and its quants those that are to be stored.
+static bool pack_scales(
     const sp_matrix *matrix, sp_block_traits traits, uint8_t *scales, int32_t lane, sp_block *block) {
-    if (traits.has_minimum && !sp_has_minimum(matrix->format)) {
+    if (traits.largest > 0 && !sp_has_minimum(matrix->format)) {
         const float scale = block->scale[0];
         const sp_levels levels = sp_fit_levels(scale, block->minimum, traits.largest);
         block->scale[0] = block->scale[1] = store_scale(matrix, scales, lane, levels.scale);
-        if (block->scale[0] == 0) return;
-        if (matrix->format == SP_PACKED_U4_LEVELS) {
-            scales[FIRST_LEVELS + lane] = levels.first;
-            scales[LEVEL_STEPS + lane] = levels.step;
-            return;
+        if (matrix->format == SP_PACKED_U8) {
+            for (int i = 0; i < SP_GROUP; i++)
+                block->quant[i] = sp_nearest_level(&levels, scale * (float)block->quant[i] + block->minimum);
+        } else if (block->scale[0] != 0) {
+            scales[SP_FIRST_LEVELS + lane] = levels.first;
+            scales[SP_LEVEL_STEPS + lane] = levels.step;
         }
-        for (int i = 0; i < SP_GROUP; i++)
-            block->quant[i] = sp_nearest_level(&levels, scale * (float)block->quant[i] + block->minimum);
-        return;
+        return isfinite(block->scale[0]);
     }
     const int32_t second = SP_TILE_ROWS + lane;
     const bool is_split = matrix->format == SP_PACKED_U8_SPLIT;
     block->scale[0] = store_scale(matrix, scales, lane, block->scale[0]);
     block->scale[1] = is_split ? store_scale(matrix, scales, second, block->scale[1]) : block->scale[0];
-    if (sp_has_minimum(matrix->format)) store_scale(matrix, scales, second, block->minimum);
+    const float minimum = sp_has_minimum(matrix->format) ? store_scale(matrix, scales, second, block->minimum) : 0;
+    return isfinite(block->scale[0]) && isfinite(block->scale[1]) && isfinite(minimum);
 }
 
-static void pack_quantized_lane(
+static bool pack_quantized_lane(
     const sp_matrix *matrix, sp_element_type type, const uint8_t *row, const int32_t *columns, int32_t tile,
     int32_t lane) {
     const bool four_bit = sp_is_four_bit(matrix->format);
     const sp_block_traits traits = sp_block_traits_of(type);
+    bool is_finite = true;
     for (int32_t group = 0; group < matrix->groups; group++) {
         sp_block block;
         const int32_t source_group = source_column(columns, SP_GROUP_COLUMNS * group) / SP_GROUP_COLUMNS;
         sp_read_block(type, row, (size_t)source_group, &block);
         const sp_group packed = sp_matrix_group(matrix, tile, group);
-        pack_scales(matrix, traits, writable(packed.scales), lane, &block);
+        is_finite &= pack_scales(matrix, traits, writable(packed.scales), lane, &block);
         for (int column = 0; column < SP_GROUP_COLUMNS; column++) {
             uint8_t *quants = writable(packed.halves[column / SP_HALF_COLUMNS]);
             int step = column % SP_HALF_COLUMNS / 4, byte = 4 * lane + column % 4;
@@ -196,6 +196,7 @@ static void pack_quantized_lane(
             }
         }
     }
+    return is_finite;
 }
 
 static void pack_float_lane(
@@ -209,12 +210,13 @@ static void pack_float_lane(
     }
 }
 
-void sp_matrix_pack(
+bool sp_matrix_pack(
     const sp_matrix *matrix, sp_element_type type, const void *source, const sp_arrangement *arrangement,
     uint8_t *data, int32_t first_tile, int32_t last_tile) {
     size_t row_bytes = (size_t)matrix->columns / (size_t)sp_type_block_size(type) * (size_t)sp_type_block_bytes(type);
     sp_matrix packed = *matrix;
     packed.data = data;
+    bool is_finite = true;
     for (int32_t tile = first_tile; tile < last_tile; tile++) {
         for (int32_t index = 0; index < packed.groups; index++) {
             const sp_group group = sp_matrix_group(&packed, tile, index);
@@ -227,10 +229,11 @@ void sp_matrix_pack(
             if (!sp_is_quantized(packed.format)) {
                 pack_float_lane(&packed, bytes, arrangement->columns, tile, lane);
             } else {
-                pack_quantized_lane(&packed, type, bytes, arrangement->columns, tile, lane);
+                is_finite &= pack_quantized_lane(&packed, type, bytes, arrangement->columns, tile, lane);
             }
         }
     }
+    return is_finite;
 }
 
 static float float_element(const sp_matrix *matrix, int32_t tile, int32_t column, int32_t lane) {
@@ -263,7 +266,7 @@ static void quantized_group(const sp_matrix *matrix, int32_t tile, int32_t index
         const uint8_t *quants = group.halves[column / SP_HALF_COLUMNS];
         const int step = column % SP_HALF_COLUMNS / 4, byte = 4 * lane + column % 4;
         int quant = four_bit ? (quants[64 * (step / 2) + byte] >> (4 * (step % 2))) & 0x0f : quants[64 * step + byte];
-        if (has_levels) quant = group.scales[FIRST_LEVELS + lane] + group.scales[LEVEL_STEPS + lane] * quant;
+        if (has_levels) quant = group.scales[SP_FIRST_LEVELS + lane] + group.scales[SP_LEVEL_STEPS + lane] * quant;
         const float value = scale * (float)(quant - matrix->zero);
         destination[column] = minimum ? value + offset : value;
     }

@@ -6,11 +6,11 @@ import Tokenizers
 ///
 /// A model never changes and may be shared by any number of sessions.
 public final class DecoderModel: Sendable {
-    /// The arithmetic of matrix products over quantised weights.
+    /// The arithmetic of matrix products over quantised weights, which are packed for it.
     public enum Precision: String, Sendable, CaseIterable, Codable {
-        /// Activations rounded to 8 bits in groups of 32: the fast default.
+        /// Activations rounded to 8 bits in groups of 32, and weights on 8-bit levels: the fast default.
         case int8
-        /// Activations in single precision: the reference.
+        /// Activations in single precision, and the checkpoint's weights as they are: the reference.
         case float32
     }
 

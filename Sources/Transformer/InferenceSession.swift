@@ -271,7 +271,7 @@ public final class InferenceSession {
         guard !path.isEmpty else { return addBias(path.bias, tokens: tokens) }
         w.normalize(layer.feedForwardNorm, epsilon: model.configuration.normEpsilon, tokens: tokens)
         w.multiplyGated(
-            layer, columns: path.columns, tokens: tokens, keepsValues: keepsChannels || !layer.down.isQuantized)
+            layer, columns: path.columns, tokens: tokens, keepsValues: keepsChannels || !layer.down.takesIntegers)
         w.multiply(
             [w.product(layer.down, columns: path.columns, into: w.residual, bias: path.bias, accumulate: true)],
             w.inner, tokens: tokens)

@@ -20,7 +20,8 @@ public final class PackedMatrix: @unchecked Sendable {
     var groups: Int { Int(matrix.groups) }
     /// Whether each half of a group of 32 columns has scales of its own, so that a column cannot change its half.
     var hasSplitScales: Bool { matrix.format == SP_PACKED_U8_SPLIT }
-    var isQuantized: Bool { sp_is_quantized(matrix.format) }
+    /// Whether products with inputs of 8 bits take integers.
+    var takesIntegers: Bool { sp_is_for_integers(matrix.format) }
 
     /// - Parameters:
     ///   - blockRows: rows of one head; all rows where there are no heads.
@@ -63,16 +64,21 @@ public final class PackedMatrix: @unchecked Sendable {
         // discarded before its last row was read is only mapped once more.
         let source = file.bytes(of: tensor)
         let (tiles, tilesAtOnce) = (Int(matrix.tiles), max(1, (4 << 20) * Int(matrix.tiles) / bytes))
+        var isFinite = true
         withArrangement(rotaryPairs, rowOrder, columnOrder) { arrangement in
             for first in stride(from: 0, to: tiles, by: tilesAtOnce) {
                 let last = min(first + tilesAtOnce, tiles)
-                sp_pack(
+                let areNumbers = sp_pack(
                     pool.pointer, &matrix, type, source.baseAddress, arrangement, memory, Int32(first), Int32(last))
+                isFinite = isFinite && areNumbers
                 file.file.discardPages(
                     of: tensor.range.lowerBound..<tensor.range.lowerBound + source.count / tiles * last)
             }
         }
         file.file.discardPages(of: tensor.range)
+        guard isFinite else {
+            throw file.failure(.malformed, tensor.name, "has scales that are no numbers, or too large")
+        }
         matrix.data = UnsafePointer(memory)
         self.matrix = matrix
         self.arena = arena

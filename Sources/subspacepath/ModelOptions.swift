@@ -21,7 +21,7 @@ struct ModelOptions: ParsableArguments {
     @Option(parsing: .unconditional, help: "Threads to compute with. (default: all processors that it may use)")
     var threads: Int?
 
-    @Option(help: "Arithmetic of quantised matrix products: int8 is fast, float32 is the reference.")
+    @Option(help: "Arithmetic of quantised matrix products: int8 is fast, float32 the reference, with exact weights.")
     var precision = DecoderModel.Precision.int8
 
     mutating func validate() throws {

@@ -21,7 +21,8 @@ import Testing
         }
     }
 
-    /// Random bytes of a matrix, with every scale a small positive half.
+    /// Random bytes of a matrix, with every scale a small positive half, and minimums of a quarter to 32 of it, most of
+    /// them below zero.
     static func randomWeights(_ type: sp_element_type, rows: Int, columns: Int, _ random: inout SplitMix) -> [UInt8] {
         let blockBytes = Int(sp_type_block_bytes(type))
         let blocks = rows * columns / Int(sp_type_block_size(type))
@@ -41,6 +42,10 @@ import Testing
             case SP_TYPE_F16, SP_TYPE_BF16: setHalf(start, 0x3400 | UInt16(random.next() & 0x83ff))
             case SP_TYPE_Q4_0, SP_TYPE_Q5_0, SP_TYPE_Q8_0: setHalf(start, scale)
             case SP_TYPE_Q6_K: setHalf(start + 208, scale)
+            case SP_TYPE_Q4_1, SP_TYPE_Q5_1:
+                setHalf(start, scale)
+                let bits = UInt16(random.next() & 0x1fff)
+                setHalf(start + 2, 0x1c00 + bits % 0x1800 | (bits % 5 == 0 ? 0 : 0x8000))
             default:
                 setHalf(start, scale)
                 setHalf(start + 2, scale | 0x8000)
@@ -88,7 +93,7 @@ import Testing
         withOptionalPointer(rowOrder) { rows in
             withOptionalPointer(columnOrder) { columns in
                 var arrangement = sp_arrangement(rotary_pairs: 0, rows: rows, columns: columns)
-                sp_pack(pool, &matrix, type, weights, &arrangement, data, 0, matrix.tiles)
+                _ = sp_pack(pool, &matrix, type, weights, &arrangement, data, 0, matrix.tiles)
             }
         }
         matrix.data = UnsafePointer(data)
@@ -160,6 +165,26 @@ import Testing
         }
     }
 
+    /// Holds packed weights to the checkpoint's: those that are packed for integers have minimums on levels, and scales in
+    /// half precision.
+    private static func expectNear(_ packed: [Float], _ exact: [Float], _ type: sp_element_type, exactly: Bool) {
+        switch type {
+        case SP_TYPE_Q4_1, SP_TYPE_Q5_1, SP_TYPE_Q4_K, SP_TYPE_Q5_K, SP_TYPE_Q6_K:
+            guard !exactly else { break }
+            for start in stride(from: 0, to: exact.count, by: 32) {
+                let group = exact[start..<start + 32]
+                let spread = type == SP_TYPE_Q6_K ? 0 : group.max()! - group.min()!
+                let bound = spread / 20 + group.map(abs).max()! * 0x1p-10
+                for i in group.indices {
+                    #expect(abs(packed[i] - exact[i]) <= bound, "weight \(i) of type \(type.rawValue)")
+                }
+            }
+            return
+        default: break
+        }
+        #expect(packed == exact, "type \(type.rawValue)")
+    }
+
     @Test(arguments: instructionSets, types)
     func productsAgreeWithDoublePrecision(instructionSet: String, type: sp_element_type) {
         var random = SplitMix(state: UInt64(type.rawValue) + 7)
@@ -180,7 +205,7 @@ import Testing
                 let (found, quantized, packed) = Self.product(
                     type, weights, rows: rows, columns: columns, blockRows: blockRows, blockColumns: blockColumns,
                     x: x, tokens: tokens, integers: integers, instructionSet: instructionSet)
-                if !integers { #expect(packed == floats, "packed for floats, weights are the checkpoint's") }
+                Self.expectNear(packed, floats, type, exactly: !integers)
                 let input = integers && block > 1 ? quantized : x
                 for token in 0..<tokens {
                     for row in 0..<rows {
@@ -218,6 +243,48 @@ import Testing
             instructionSet: instructionSet)
         let low = x[..<32].reduce(0, +), high = x[32...].reduce(0, +)
         #expect(found == Array(repeating: -128 * low + 127 * high, count: rows * tokens))
+    }
+
+    /// The lowest and the highest byte that a level can be.
+    @Test(arguments: instructionSets, [1, 9, 40])
+    func extremeLevelsStayExact(instructionSet: String, tokens: Int) {
+        // Scale 1 and minimum -8: levels 0 to 240, 16 apart. Scale 1 and minimum 0: 128 to 248, 8 apart.
+        let (rows, columns) = (32, 64)
+        var weights: [UInt8] = []
+        for block in 0..<rows * columns / 32 {
+            weights +=
+                [0, 0x3c, 0, block % 2 == 0 ? 0xc8 : 0] + [UInt8](repeating: block / 2 % 2 == 0 ? 0 : 0xff, count: 16)
+        }
+        let x = (0..<columns).map { Float($0 % 3 == 0 ? -127 : 127) }
+        let (found, _, _) = Self.product(
+            SP_TYPE_Q4_1, weights, rows: rows, columns: columns, blockRows: rows,
+            x: Array(repeatElement(x, count: tokens).joined()), tokens: tokens, integers: true,
+            instructionSet: instructionSet)
+        let low = x[..<32].reduce(0, +), high = x[32...].reduce(0, +)
+        let expected = (0..<rows).map { row in row % 2 == 0 ? -8 * low : 7 * low + 15 * high }
+        #expect(found == Array(repeatElement(expected, count: tokens).joined()))
+    }
+
+    /// Whoever packs a matrix is told that products of it would be no numbers.
+    @Test(arguments: types)
+    func scalesThatAreNoNumbersAreReported(type: sp_element_type) {
+        guard sp_type_block_size(type) > 1 else { return }
+        var random = SplitMix(state: 8)
+        let sound = Self.randomWeights(type, rows: 16, columns: 256, &random)
+        let scale = type == SP_TYPE_Q6_K ? 208 : 0, blockBytes = Int(sp_type_block_bytes(type))
+        let pool = sp_pool_create(2, nil)!
+        defer { sp_pool_destroy(pool) }
+        for packing in [SP_FOR_FLOATS, SP_FOR_INTEGERS] {
+            var matrix = sp_matrix()
+            let data = sp_tiles_allocate(sp_matrix_layout(&matrix, type, packing, 16, 256, 16, 256))!
+            defer { sp_tiles_free(data) }
+            for half: [UInt8] in [[0, 0x24], [0, 0x7e], [0, 0xfc]] {
+                var weights = sound
+                weights.replaceSubrange(5 * blockBytes + scale..<5 * blockBytes + scale + 2, with: half)
+                var arrangement = sp_arrangement()
+                #expect(sp_pack(pool, &matrix, type, weights, &arrangement, data, 0, 1) == (half[1] == 0x24))
+            }
+        }
     }
 
     @Test(arguments: instructionSets, [1, 9, 40])

@@ -21,7 +21,7 @@ import Testing
         #expect(diagnosis.mixture == equal)
     }
 
-    @Test func theMixtureIsTheSoftmaxOfTheLayerMean() {
+    @Test func theMixtureIsTheSoftmaxOfAMeanOverLayers() {
         let mixture = Diagnosis(logits: [[2, 0, -1], [5, 3, -4]], temperatures: [:]).mixture
         let weights = [exp(3.0), exp(1.0), exp(-2.0)]
         for (found, weight) in zip(mixture, weights) { #expect(abs(found - weight / weights.reduce(0, +)) < 1e-12) }

@@ -103,6 +103,23 @@ import Transformer
             #expect(error?.field.hasPrefix("blk.2.") == true)
         }
     }
+
+    @Test(arguments: ["Q4_0", "Q4_1", "Q4_K"], DecoderModel.Precision.allCases)
+    func scalesThatAreNoNumbersAreRefused(type: String, precision: DecoderModel.Precision) throws {
+        try Fixtures.withTemporaryDirectory { folder in
+            let sound = Fixtures.url("types/\(type).gguf")
+            let file = try GGUFFile(contentsOf: sound)
+            let tensor = try #require(file.tensors.first { $0.name == "blk.0.ffn_up.weight" })
+            var data = try Data(contentsOf: sound)
+            data.replaceSubrange(tensor.range.prefix(2), with: [0, 0x7e])
+            let url = folder.appending(path: "damaged.gguf")
+            try data.write(to: url)
+            let error = #expect(throws: CheckpointError.self) {
+                try DecoderModel(contentsOf: url, precision: precision)
+            }
+            #expect(error?.reason == .malformed && error?.field == tensor.name)
+        }
+    }
 }
 
 @Suite struct RewindTests {

@@ -9,8 +9,8 @@
 #include "packed_matrix.h"
 #include "worker_pool.h"
 
-// Packs a run of tiles in parallel; the parameters are those of sp_matrix_pack.
-void sp_pack(
+// Packs a run of tiles in parallel; the parameters and the result are those of sp_matrix_pack.
+bool sp_pack(
     sp_pool *pool, const sp_matrix *matrix, sp_element_type type, const void *source,
     const sp_arrangement *arrangement, uint8_t *data, int32_t first_tile, int32_t last_tile);
 

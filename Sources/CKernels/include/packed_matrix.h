@@ -42,8 +42,8 @@ typedef enum {
 typedef enum {
     // Products in single precision: every weight is the checkpoint's.
     SP_FOR_FLOATS,
-    // Products in integers: a minimum becomes a whole number of 8-bit levels (see weight_levels.h), scales are rounded
-    // to half precision. Products in single precision may be had of the same weights.
+    // Products in integers: a minimum becomes a whole number of 8-bit levels (see weight_levels.h), and scales that the
+    // checkpoint has in single precision are rounded to half. Products in single precision may be had of these weights.
     SP_FOR_INTEGERS,
 } sp_packing;
 
@@ -86,6 +86,9 @@ typedef struct {
 
 enum { SP_ONE_PANEL = 30 };
 
+// Where a group of SP_PACKED_U4_LEVELS has its first levels and its steps, a byte for each row, after its scales.
+enum { SP_FIRST_LEVELS = 2 * SP_TILE_ROWS, SP_LEVEL_STEPS = 3 * SP_TILE_ROWS };
+
 // Where the parts of one group of a tile are.
 typedef struct {
     const uint8_t *scales;
@@ -122,8 +125,9 @@ typedef struct {
     const int32_t *columns;
 } sp_arrangement;
 
-// Packs the tiles [first_tile, last_tile) into `data` from checkpoint rows.
-void sp_matrix_pack(
+// Packs the tiles [first_tile, last_tile) into `data` from checkpoint rows. Returns whether the scales and minimums of
+// quantised weights are finite numbers as they are stored.
+bool sp_matrix_pack(
     const sp_matrix *matrix, sp_element_type type, const void *source, const sp_arrangement *arrangement,
     uint8_t *data, int32_t first_tile, int32_t last_tile);
 

@@ -96,6 +96,10 @@ static uint8_t *make_weights(sp_element_type type, size_t count, weight_fill fil
         case SP_TYPE_BF16: set_half(block, 0x3c00 | (bits & 0x83ff)); break;
         case SP_TYPE_Q4_0: case SP_TYPE_Q5_0: case SP_TYPE_Q8_0: set_half(block, scale); break;
         case SP_TYPE_Q6_K: set_half(block + 208, scale); break;
+        case SP_TYPE_Q4_1: case SP_TYPE_Q5_1:
+            set_half(block, scale);
+            set_half(block + 2, (uint16_t)(0x1c00 + next_random() % 0x1800) | (bits % 5 == 0 ? 0 : 0x8000));
+            break;
         default:
             set_half(block, scale);
             set_half(block + 2, scale | 0x8000);
