@@ -28,8 +28,8 @@ typedef struct {
 typedef struct {
     const char *name;
     void (*multiply_tile)(const sp_tile *tile, const sp_activations *input, int tokens);
-    // Two tiles of matrices of one format for integers and of one width, for the integer form of many tokens, where that
-    // is faster than one after the other; NULL where it is not.
+    // Two tiles of matrices of one format for integers and of one width, for the integer form of many tokens, where
+    // that is faster than one after the other; NULL where it is not.
     void (*multiply_pair)(const sp_tile pair[2], const sp_activations *input, int tokens);
     // The integer form of some units.
     void (*quantize)(const sp_activations *input, sp_input_units units);

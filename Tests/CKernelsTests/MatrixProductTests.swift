@@ -165,8 +165,8 @@ import Testing
         }
     }
 
-    /// Holds packed weights to the checkpoint's: those that are packed for integers have minimums on levels, and scales in
-    /// half precision.
+    /// Holds packed weights to the checkpoint's: those that are packed for integers have minimums on levels, and scales
+    /// in half precision.
     private static func expectNear(_ packed: [Float], _ exact: [Float], _ type: sp_element_type, exactly: Bool) {
         switch type {
         case SP_TYPE_Q4_1, SP_TYPE_Q5_1, SP_TYPE_Q4_K, SP_TYPE_Q5_K, SP_TYPE_Q6_K:
