@@ -21,10 +21,10 @@ typedef struct {
 } sp_levels;
 
 // Levels near scale * quant + minimum for quants 0...largest, which is 15 or 31: of 9 to 16 parts of the scale, or of
-// fewer where those would be more than bytes, of which the minimum is most nearly a whole number. It is off by at most a
-// sixteenth of the scale, an eighth where there are 32 quants, if one of them is nearly 0, as it is in a quantised
-// model; by at most half of it up to 96 scales away from 0. Beyond, a group's weights differ little from each other, and
-// are off by at most a sixteenth of the largest, an eighth where there are 32 quants.
+// fewer where those would be more than bytes, of which the minimum is most nearly a whole number. It is off by at most
+// a sixteenth of the scale, an eighth where there are 32 quants, if one of them is nearly 0, as it is in a quantised
+// model; by at most half of it up to 96 scales away from 0. Beyond, a group's weights differ little from each other,
+// and are off by at most a sixteenth of the largest, an eighth where there are 32 quants.
 sp_levels sp_fit_levels(float scale, float minimum, int largest);
 
 // The level of one weight by itself.
