@@ -55,8 +55,8 @@ public final class DecoderLayer: @unchecked Sendable {
         let rows = FeedForwardLayout(width: channels).rows(of: channelOrder ?? Array(0..<channels))
         gate = try loader.matrix(prefix + "ffn_gate.weight", rows: channels, columns: width, rowOrder: rows)
         up = try loader.matrix(prefix + "ffn_up.weight", rows: channels, columns: width, rowOrder: rows)
-        // Who orders channels is going to leave blocks of them out. A tile that is read whole is read in one run: halves
-        // of groups that lie apart take a third longer.
+        // Who orders channels is going to leave blocks of them out. A tile that is read whole is read in one run:
+        // halves of groups that lie apart take a third longer.
         let leavesOutBlocks = channelOrder != nil && channels % Pathway.blockChannels == 0
         down = try loader.matrix(
             prefix + "ffn_down.weight", rows: width, columns: channels,
