@@ -223,7 +223,7 @@ def header(options, listed):
     return data.ljust(aligned(len(data)), b"\0"), offset
 
 
-def pack_sixths(scales, minimums):
+def pack_six_bits(scales, minimums):
     """The 12 bytes that hold eight scales and eight minimums of 6 bits in Q4_K."""
     low, high = range(4), range(4, 8)
     return bytes(
@@ -247,11 +247,11 @@ def block_headers(kind, columns):
     elif kind == "Q4_1":
         rows = [struct.pack("<ee", scale, -7.5 * scale) for scale in scales]
     else:
-        # Eight groups' scales and minimums in 6 bits, here the same numbers of 40 to 63, in units of a half.
-        sixths = [[40 + (7 * index + 5 * group) % 24 for group in range(8)] for index in range(256)]
+        # Eight groups' scales and minimums: the same numbers of 6 bits, 40 to 63, times the block's own two scales.
+        parts = [[40 + (7 * index + 5 * group) % 24 for group in range(8)] for index in range(256)]
         rows = [
-            struct.pack("<ee", scale / 52, 7.5 * scale / 52) + pack_sixths(numbers, numbers)
-            for scale, numbers in zip(scales, sixths)
+            struct.pack("<ee", scale / 52, 7.5 * scale / 52) + pack_six_bits(numbers, numbers)
+            for scale, numbers in zip(scales, parts)
         ]
     return [bytes(column) for column in zip(*rows)]
 

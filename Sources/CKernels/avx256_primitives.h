@@ -33,10 +33,11 @@ PRIMITIVE i32x16 join(two_registers r) {
     return v;
 }
 
-PRIMITIVE __m256i four_inputs(const int8_t *x) {
-    int32_t four;
-    memcpy(&four, x, sizeof four);
-    return _mm256_set1_epi32(four);
+// The 4 bytes at p, for every row: inputs, or the sums of a group's two halves.
+PRIMITIVE __m256i broadcast_word(const void *p) {
+    int32_t word;
+    memcpy(&word, p, sizeof word);
+    return _mm256_set1_epi32(word);
 }
 
 PRIMITIVE i32x16 multiply_word(i32x16 sums, i32x16 pairs, int32_t word) {

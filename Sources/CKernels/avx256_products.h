@@ -94,7 +94,7 @@ INLINE void multiply_plane(
         const __m256i w[2] = {weights[step][0], weights[step][1]};
 #pragma clang loop unroll(full)
         for (int t = 0; t < TOKENS; t++) {
-            const __m256i inputs = four_inputs(x + SP_GROUP_COLUMNS * t + 4 * step);
+            const __m256i inputs = broadcast_word(x + SP_GROUP_COLUMNS * t + 4 * step);
 #pragma clang loop unroll(full)
             for (int part = 0; part < 2; part++) {
 #ifdef DOT_BYTES
@@ -119,13 +119,6 @@ INLINE void multiply_plane(
 #endif
         }
     }
-}
-
-// The sums of a group's two halves, for every row.
-INLINE __m256i sums_of_halves(const int16_t *half_sums) {
-    int32_t pair;
-    memcpy(&pair, half_sums, sizeof pair);
-    return _mm256_set1_epi32(pair);
 }
 
 // A group, unpacked.
@@ -154,7 +147,7 @@ INLINE void multiply_group(
         for (int t = 0; t < TOKENS; t++) {
             const size_t index = at + (size_t)t;
             const __m256 x_scale = _mm256_broadcast_ss(input->scales + index);
-            __m256i half_sums = sums_of_halves(input->half_sums + 2 * index);
+            __m256i half_sums = broadcast_word(input->half_sums + 2 * index);
             if (SPLIT) half_sums = _mm256_and_si256(half_sums, _mm256_set1_epi32(half == 0 ? 0xffff : ~0xffff));
 #pragma clang loop unroll(full)
             for (int part = 0; part < 2; part++) {

@@ -149,14 +149,14 @@ INLINE void multiply_pair_block(
     }
 }
 
-#define PAIR_KERNEL(FORMAT, NAME, FOUR_BIT, LEVELS, SPLIT)                                            \
+#define PAIR_KERNEL(FORMAT, NAME, FOUR_BIT, LEVELS, SPLIT)                                             \
     static void multiply_pair_##NAME(const sp_tile pair[2], const sp_activations *input, int tokens) { \
         for (int token = 0; token < tokens; token += BLOCK_TOKENS) {                                   \
             const int left = tokens - token, count = left < BLOCK_TOKENS ? left : BLOCK_TOKENS;        \
             if (count >= TABULATING_TOKENS)                                                            \
-                multiply_pair_block(pair, input, token, count, true, FOUR_BIT, LEVELS, SPLIT);        \
+                multiply_pair_block(pair, input, token, count, true, FOUR_BIT, LEVELS, SPLIT);         \
             else                                                                                       \
-                multiply_pair_block(pair, input, token, count, false, FOUR_BIT, LEVELS, SPLIT);       \
+                multiply_pair_block(pair, input, token, count, false, FOUR_BIT, LEVELS, SPLIT);        \
         }                                                                                              \
     }
 

@@ -12,7 +12,7 @@
 PRIMITIVE i32x16 dot_step(i32x16 sums, u8x64 weights, const int8_t *x) {
     // Makes the compiler believe that x has moved: the product of a chain is not that of the one before.
     __asm__ volatile("" : "+r"(x));
-    const __m256i inputs = four_inputs(x);
+    const __m256i inputs = broadcast_word(x);
     const two_registers w = split(weights);
     two_registers r;
     memcpy(&r, &sums, sizeof r);

@@ -32,19 +32,18 @@ static size_t scale_bytes(const sp_matrix *matrix) {
     return (size_t)SP_TILE_ROWS * (matrix->half_scales ? 2 : 4) * (pair ? 2 : 1);
 }
 
-static sp_packed_format packed_format(sp_element_type type, sp_packing packing) {
+static sp_packed_format packed_format(sp_element_type type, sp_block_traits traits, bool has_levels) {
     switch (type) {
     case SP_TYPE_F32: return SP_PACKED_F32;
     case SP_TYPE_F16: return SP_PACKED_F16;
     case SP_TYPE_BF16: return SP_PACKED_BF16;
     default: break;
     }
-    sp_block_traits traits = sp_block_traits_of(type);
     if (traits.split_scales) return SP_PACKED_U8_SPLIT;
-    const bool has_minimum = traits.largest > 0;
-    if (traits.bits == 4 && !has_minimum) return SP_PACKED_U4;
-    if (traits.bits == 4) return packing == SP_FOR_INTEGERS ? SP_PACKED_U4_LEVELS : SP_PACKED_U4_MINIMUM;
-    return has_minimum && packing == SP_FOR_FLOATS ? SP_PACKED_U8_MINIMUM : SP_PACKED_U8;
+    const bool four_bit = traits.bits == 4;
+    if (traits.largest == 0) return four_bit ? SP_PACKED_U4 : SP_PACKED_U8;
+    if (has_levels) return four_bit ? SP_PACKED_U4_LEVELS : SP_PACKED_U8;
+    return four_bit ? SP_PACKED_U4_MINIMUM : SP_PACKED_U8_MINIMUM;
 }
 
 // The panels' shift for blocks of so many columns.
@@ -64,10 +63,10 @@ size_t sp_matrix_layout(
     if (block_rows <= 0 || rows % block_rows != 0 || columns % block != 0) return 0;
     if (block_columns <= 0 || columns % block_columns != 0) return 0;
     sp_block_traits traits = sp_block_traits_of(type);
-    const bool has_levels = traits.largest > 0 && packing == SP_FOR_INTEGERS;
-    const bool rounds_scales = has_levels || (traits.split_scales && packing == SP_FOR_INTEGERS);
+    const bool is_for_integers = packing == SP_FOR_INTEGERS, has_levels = is_for_integers && traits.largest > 0;
+    const bool rounds_scales = has_levels || (is_for_integers && traits.split_scales);
     *matrix = (sp_matrix){
-        .format = packed_format(type, packing),
+        .format = packed_format(type, traits, has_levels),
         .half_scales = traits.half_scales || rounds_scales,
         .scale_unit = rounds_scales ? ROUNDED_SCALE_UNIT : 1,
         .zero = has_levels ? SP_LEVEL_OF_ZERO : traits.zero,

@@ -5,7 +5,7 @@
 #include "avx256_primitives.h"
 
 PRIMITIVE i32x16 dot_step(i32x16 sums, u8x64 weights, const int8_t *x) {
-    const __m256i inputs = four_inputs(x);
+    const __m256i inputs = broadcast_word(x);
     const two_registers w = split(weights);
     two_registers r;
     memcpy(&r, &sums, sizeof r);

@@ -21,6 +21,9 @@ import Testing
         }
     }
 
+    /// Where a block has its scale, a half.
+    private static func scaleOffset(_ type: sp_element_type) -> Int { type == SP_TYPE_Q6_K ? 208 : 0 }
+
     /// Random bytes of a matrix, with every scale a small positive half, and minimums of a quarter to 32 of it, most of
     /// them below zero.
     static func randomWeights(_ type: sp_element_type, rows: Int, columns: Int, _ random: inout SplitMix) -> [UInt8] {
@@ -41,7 +44,7 @@ import Testing
                 withUnsafeBytes(of: value) { for (i, byte) in $0.enumerated() { bytes[start + i] = byte } }
             case SP_TYPE_F16, SP_TYPE_BF16: setHalf(start, 0x3400 | UInt16(random.next() & 0x83ff))
             case SP_TYPE_Q4_0, SP_TYPE_Q5_0, SP_TYPE_Q8_0: setHalf(start, scale)
-            case SP_TYPE_Q6_K: setHalf(start + 208, scale)
+            case SP_TYPE_Q6_K: setHalf(start + scaleOffset(type), scale)
             case SP_TYPE_Q4_1, SP_TYPE_Q5_1:
                 setHalf(start, scale)
                 let bits = UInt16(random.next() & 0x1fff)
@@ -226,6 +229,20 @@ import Testing
         }
     }
 
+    /// Integer products with tokens whose inputs are all of the largest magnitude, and the sums of the first 32 inputs
+    /// of a token and of the others.
+    private static func productOfExtremes(
+        _ type: sp_element_type, _ weights: [UInt8], rows: Int, columns: Int, tokens: Int, instructionSet: String
+    ) -> (values: [Float], low: Float, high: Float) {
+        let x = (0..<columns).map { Float($0 % 3 == 0 ? -127 : 127) }
+        let values = product(
+            type, weights, rows: rows, columns: columns, blockRows: rows,
+            x: Array(repeatElement(x, count: tokens).joined()), tokens: tokens, integers: true,
+            instructionSet: instructionSet
+        ).values
+        return (values, x[..<32].reduce(0, +), x[32...].reduce(0, +))
+    }
+
     /// One token takes one tile after the other; more take two tiles at a time, and many tabulate products of scales.
     @Test(arguments: instructionSets, [1, 9, 40])
     func extremeInputsStayExact(instructionSet: String, tokens: Int) {
@@ -236,12 +253,8 @@ import Testing
             weights[block * 34 + 1] = 0x3c  // scale 1
             for i in 0..<32 { weights[block * 34 + 2 + i] = block % 2 == 0 ? 0x80 : 0x7f }
         }
-        let x = (0..<columns).map { Float($0 % 3 == 0 ? -127 : 127) }
-        let (found, _, _) = Self.product(
-            SP_TYPE_Q8_0, weights, rows: rows, columns: columns, blockRows: rows,
-            x: Array(repeatElement(x, count: tokens).joined()), tokens: tokens, integers: true,
-            instructionSet: instructionSet)
-        let low = x[..<32].reduce(0, +), high = x[32...].reduce(0, +)
+        let (found, low, high) = Self.productOfExtremes(
+            SP_TYPE_Q8_0, weights, rows: rows, columns: columns, tokens: tokens, instructionSet: instructionSet)
         #expect(found == Array(repeating: -128 * low + 127 * high, count: rows * tokens))
     }
 
@@ -255,12 +268,8 @@ import Testing
             weights +=
                 [0, 0x3c, 0, block % 2 == 0 ? 0xc8 : 0] + [UInt8](repeating: block / 2 % 2 == 0 ? 0 : 0xff, count: 16)
         }
-        let x = (0..<columns).map { Float($0 % 3 == 0 ? -127 : 127) }
-        let (found, _, _) = Self.product(
-            SP_TYPE_Q4_1, weights, rows: rows, columns: columns, blockRows: rows,
-            x: Array(repeatElement(x, count: tokens).joined()), tokens: tokens, integers: true,
-            instructionSet: instructionSet)
-        let low = x[..<32].reduce(0, +), high = x[32...].reduce(0, +)
+        let (found, low, high) = Self.productOfExtremes(
+            SP_TYPE_Q4_1, weights, rows: rows, columns: columns, tokens: tokens, instructionSet: instructionSet)
         let expected = (0..<rows).map { row in row % 2 == 0 ? -8 * low : 7 * low + 15 * high }
         #expect(found == Array(repeatElement(expected, count: tokens).joined()))
     }
@@ -271,7 +280,7 @@ import Testing
         guard sp_type_block_size(type) > 1 else { return }
         var random = SplitMix(state: 8)
         let sound = Self.randomWeights(type, rows: 16, columns: 256, &random)
-        let scale = type == SP_TYPE_Q6_K ? 208 : 0, blockBytes = Int(sp_type_block_bytes(type))
+        let scale = Self.scaleOffset(type), blockBytes = Int(sp_type_block_bytes(type))
         let pool = sp_pool_create(2, nil)!
         defer { sp_pool_destroy(pool) }
         for packing in [SP_FOR_FLOATS, SP_FOR_INTEGERS] {
@@ -308,7 +317,7 @@ import Testing
         var weights = Self.randomWeights(type, rows: rows, columns: columns, &random)
         let blockBytes = Int(sp_type_block_bytes(type))
         for start in stride(from: 0, to: weights.count, by: 3 * blockBytes) {
-            let scale = start + (type == SP_TYPE_Q6_K ? 208 : 0)
+            let scale = start + Self.scaleOffset(type)
             weights[scale] = 0
             weights[scale + 1] = 0
         }
