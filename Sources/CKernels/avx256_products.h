@@ -4,8 +4,8 @@
 //
 // A plane is weights of a group, unpacked: [step 0..7][rows 0..7, rows 8..15] registers of 8 rows x 4 columns. Without
 // a byte dot product, pairs of products are added in 16 bits: a plane is 4 bits of each weight then, so that they are
-// at most 8 steps * 2 products * 15 * 127 = 30480 and a group is widened to 32 bits once, and an 8-bit matrix has two
-// planes. What widens them multiplies as well: with the weight of a plane, or with the steps of a group's levels.
+// at most 8 steps * 2 products * 15 * 127 = 30480 and a group is widened to 32 bits once, and a matrix of more bits has
+// two planes. What widens them multiplies as well: with the weight of a plane, and with the steps of a group's levels.
 
 enum {
     // Tokens that share the unpacking of a group; their sums and inputs stay in the first cache.
@@ -14,7 +14,7 @@ enum {
     QUAD_TOKENS = 4,
 };
 
-// How many planes an 8-bit matrix has.
+// How many planes a matrix of more than 4 bits has.
 #ifdef DOT_BYTES
 enum { PLANES = 1 };
 #else
@@ -23,20 +23,20 @@ enum { PLANES = 2 };
 
 typedef __m256i plane[STEPS][2];
 
-// The steps [FIRST, LAST) of a group's planes.
-INLINE void unpack_planes(
-    const sp_group *group, const bool FOUR_BIT, const int FIRST, const int LAST, plane planes[2]) {
+// The steps [FIRST, LAST) of a group's planes, one or both of its halves.
+INLINE void unpack_planes(const sp_group *group, const int BITS, const int FIRST, const int LAST, plane planes[2]) {
     const __m256i nibble = _mm256_set1_epi8(0x0f);
-    const int share = FOUR_BIT ? 2 : 1, runs = STEPS / 2 / share;
+    const int half_steps = STEPS / 2, share = BITS == 8 ? 1 : 2;
 #pragma clang loop unroll(full)
     for (int i = FIRST / share; i < LAST / share; i++) {
-        const uint8_t *quants = group->halves[i / runs] + 64 * (i % runs);
+        const int half = i * share / half_steps;
+        const uint8_t *quants = group->halves[half] + 64 * (i - half * half_steps / share);
 #pragma clang loop unroll(full)
         for (int part = 0; part < 2; part++) {
             const __m256i bytes = _mm256_loadu_si256((const __m256i *)(quants + 32 * part));
             const __m256i low = _mm256_and_si256(bytes, nibble);
             const __m256i high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), nibble);
-            if (FOUR_BIT) {
+            if (BITS < 8) {
                 planes[0][2 * i][part] = low;
                 planes[0][2 * i + 1][part] = high;
             } else if (PLANES == 1) {
@@ -44,6 +44,24 @@ INLINE void unpack_planes(
             } else {
                 planes[0][i][part] = low;
                 planes[1][i][part] = high;
+            }
+        }
+    }
+    if (BITS == 4 || BITS == 8) return;
+#pragma clang loop unroll(full)
+    for (int half = FIRST / half_steps; half < LAST / half_steps; half++) {
+        const u8x64 high = load_high_bits(group->halves[half], BITS);
+#pragma clang loop unroll(full)
+        for (int i = 0; i < half_steps; i++) {
+            const two_registers bits = split(high_bits_of_step(high, i, BITS));
+            const int step = half * half_steps + i;
+#pragma clang loop unroll(full)
+            for (int part = 0; part < 2; part++) {
+                if (PLANES == 1) {
+                    planes[0][step][part] = _mm256_or_si256(planes[0][step][part], bits.part[part]);
+                } else {
+                    planes[1][step][part] = _mm256_srli_epi16(bits.part[part], 4);
+                }
             }
         }
     }
@@ -67,7 +85,7 @@ INLINE row_factors factors_of_rows(i32x16 rows) {
 }
 
 #ifdef DOT_BYTES
-// The levels of quants of 4 bits, which are bytes.
+// Puts the levels of quants, which are bytes, in their place.
 INLINE void place_on_levels(const level_lanes *levels, const int FIRST, const int LAST, plane quants) {
     const row_factors steps = factors_of_rows(levels->step), firsts = factors_of_rows(levels->first * 0x0101);
 #pragma clang loop unroll(full)
@@ -125,6 +143,7 @@ INLINE void multiply_plane(
 typedef struct {
     plane planes[2];
     row_factors steps;    // of levels, else 1
+    row_factors high;     // 16 of them
     row_factors offsets;  // what is added to a sum of products for each unit of the sum of inputs
     __m256 scales[2];
     __m256 seconds[2];    // the scales of the second half, where it has its own
@@ -134,7 +153,7 @@ typedef struct {
 // them at index `at` of the inputs, to their sums in single precision.
 INLINE void multiply_group(
     const sp_activations *input, size_t at, unpacked_group *group, const int FIRST, const int LAST, const int TOKENS,
-    const bool FOUR_BIT, const bool SPLIT, __m256 sums[][2]) {
+    const int BITS, const bool SPLIT, __m256 sums[][2]) {
     const int8_t *x = input->quants + at * SP_GROUP_COLUMNS;
 #pragma clang loop unroll(full)
     for (int half = 0; half < (SPLIT ? 2 : 1); half++) {
@@ -142,7 +161,7 @@ INLINE void multiply_group(
         if (first < FIRST || last > LAST) continue;
         __m256i dots[QUAD_TOKENS][2], high[QUAD_TOKENS][2];
         multiply_plane(group->planes[0], x, group->steps, TOKENS, first, last, dots);
-        if (!FOUR_BIT && PLANES == 2) multiply_plane(group->planes[1], x, equal_factors(16), TOKENS, first, last, high);
+        if (BITS > 4 && PLANES == 2) multiply_plane(group->planes[1], x, group->high, TOKENS, first, last, high);
 #pragma clang loop unroll(full)
         for (int t = 0; t < TOKENS; t++) {
             const size_t index = at + (size_t)t;
@@ -152,7 +171,7 @@ INLINE void multiply_group(
 #pragma clang loop unroll(full)
             for (int part = 0; part < 2; part++) {
                 __m256i dot = dots[t][part];
-                if (!FOUR_BIT && PLANES == 2) dot = _mm256_add_epi32(dot, high[t][part]);
+                if (BITS > 4 && PLANES == 2) dot = _mm256_add_epi32(dot, high[t][part]);
                 dot = _mm256_add_epi32(dot, _mm256_madd_epi16(group->offsets.part[part], half_sums));
                 const __m256 scale = SPLIT && half == 1 ? group->seconds[part] : group->scales[part];
                 sums[t][part] =
@@ -162,31 +181,33 @@ INLINE void multiply_group(
     }
 }
 
-INLINE void load_two_scales(const uint8_t *scales, bool half, int part, __m256 destination[2]) {
-    const f32x16 v = load_scales(scales, half, part);
-    memcpy(destination, &v, sizeof v);
-}
+INLINE void split_scales(f32x16 scales, __m256 parts[2]) { memcpy(parts, &scales, sizeof scales); }
 
 // Adds the products of the steps [FIRST, LAST) of a group for `tokens` tokens; TOKENS as in multiply_block.
 INLINE void multiply_steps(
     const sp_matrix *matrix, const sp_activations *input, const sp_group *group, size_t at, const int FIRST,
-    const int LAST, int tokens, const int TOKENS, const bool FOUR_BIT, const bool LEVELS, const bool SPLIT,
+    const int LAST, int tokens, const int TOKENS, const int BITS, const bool LEVELS, const bool SPLIT,
     __m256 sums[][2]) {
-    unpacked_group unpacked = {.steps = equal_factors(1), .offsets = equal_factors(-matrix->zero)};
-    unpack_planes(group, FOUR_BIT, FIRST, LAST, unpacked.planes);
+    unpacked_group unpacked = {
+        .steps = equal_factors(1), .high = equal_factors(16), .offsets = equal_factors(-matrix->zero),
+    };
+    unpack_planes(group, BITS, FIRST, LAST, unpacked.planes);
     if (LEVELS) {
-        const level_lanes levels = load_levels(group->scales);
+        const level_lanes levels = load_levels(group->scales, BITS);
+        split_scales(levels.scale, unpacked.scales);
 #ifdef DOT_BYTES
         place_on_levels(&levels, FIRST, LAST, unpacked.planes[0]);
 #else
         unpacked.steps = factors_of_rows(levels.step);
+        unpacked.high = factors_of_rows(levels.step << 4);
         unpacked.offsets = factors_of_rows(levels.first - matrix->zero);
 #endif
+    } else {
+        split_scales(load_scales(group->scales, matrix->half_scales, 0), unpacked.scales);
     }
-    load_two_scales(group->scales, matrix->half_scales, 0, unpacked.scales);
-    if (SPLIT) load_two_scales(group->scales, matrix->half_scales, 1, unpacked.seconds);
+    if (SPLIT) split_scales(load_scales(group->scales, matrix->half_scales, 1), unpacked.seconds);
 #define GROUP(T, N) \
-    multiply_group(input, at + (size_t)(T), &unpacked, FIRST, LAST, N, FOUR_BIT, SPLIT, sums + (T))
+    multiply_group(input, at + (size_t)(T), &unpacked, FIRST, LAST, N, BITS, SPLIT, sums + (T))
     if (TOKENS) {
         GROUP(0, TOKENS);
     } else {
@@ -196,9 +217,9 @@ INLINE void multiply_steps(
 }
 
 // One tile for `tokens` tokens in int8: TOKENS of them, at most QUAD_TOKENS, or where that is 0 at most BLOCK_TOKENS.
-// FOUR_BIT, LEVELS and SPLIT are constants at every call.
+// BITS, LEVELS and SPLIT are constants at every call.
 INLINE void multiply_block(
-    const sp_tile *tile, const sp_activations *input, int token, int tokens, const int TOKENS, const bool FOUR_BIT,
+    const sp_tile *tile, const sp_activations *input, int token, int tokens, const int TOKENS, const int BITS,
     const bool LEVELS, const bool SPLIT) {
     const sp_matrix *matrix = tile->product->matrix;
     const sp_columns *columns = &tile->product->columns;
@@ -212,7 +233,7 @@ INLINE void multiply_block(
         const size_t at = sp_input_index(input, index, token);
         if (ahead) sp_fetch_next(ahead);
 #define STEPS_OF_GROUP(FIRST, LAST) \
-    multiply_steps(matrix, input, &group, at, FIRST, LAST, tokens, TOKENS, FOUR_BIT, LEVELS, SPLIT, sums)
+    multiply_steps(matrix, input, &group, at, FIRST, LAST, tokens, TOKENS, BITS, LEVELS, SPLIT, sums)
         STEPS_OF_HALVES(sp_halves_of(columns, i), STEPS_OF_GROUP);
 #undef STEPS_OF_GROUP
     }
@@ -226,18 +247,18 @@ INLINE void multiply_block(
 
 // `tokens` tokens in blocks of a multiple of QUAD_TOKENS, then the rest.
 INLINE void multiply_int8(
-    const sp_tile *tile, const sp_activations *input, int tokens, const bool FOUR_BIT, const bool LEVELS,
+    const sp_tile *tile, const sp_activations *input, int tokens, const int BITS, const bool LEVELS,
     const bool SPLIT) {
     int token = 0;
     while (tokens - token > QUAD_TOKENS) {
         const int left = (tokens - token) / QUAD_TOKENS * QUAD_TOKENS;
         const int block = left < BLOCK_TOKENS ? left : BLOCK_TOKENS;
-        multiply_block(tile, input, token, block, 0, FOUR_BIT, LEVELS, SPLIT);
+        multiply_block(tile, input, token, block, 0, BITS, LEVELS, SPLIT);
         token += block;
     }
     switch (tokens - token) {
 #define REST(N) \
-    case N: multiply_block(tile, input, token, N, N, FOUR_BIT, LEVELS, SPLIT); break;
+    case N: multiply_block(tile, input, token, N, N, BITS, LEVELS, SPLIT); break;
     REST(1) REST(2) REST(3) REST(4)
 #undef REST
     }

@@ -44,14 +44,13 @@ INLINE void multiply_step(__m512i *first, __m512i *second, u8x64 of_first, u8x64
         : "m"(*(const int8_t(*)[4])x), "v"(of_first), "v"(of_second));
 }
 
-// The levels of quants of 4 bits, which are bytes.
-INLINE void place_on_levels(const uint8_t *scales, const int FIRST, const int LAST, u8x64 steps[STEPS]) {
-    const level_lanes levels = load_levels(scales);
-    const u8x64 firsts = (u8x64)(levels.first * 0x01010101);
+// Puts the levels of quants, which are bytes, in their place.
+INLINE void place_on_levels(unpacked_group *group, const int FIRST, const int LAST) {
+    const u8x64 firsts = (u8x64)(group->levels.first * 0x01010101);
     // Two bytes at a time: neither product is more than a byte.
-    const u16x32 factors = (u16x32)(levels.step * 0x00010001);
+    const u16x32 factors = (u16x32)(group->levels.step * 0x00010001);
 #pragma clang loop unroll(full)
-    for (int i = FIRST; i < LAST; i++) steps[i] = (u8x64)((u16x32)steps[i] * factors) + firsts;
+    for (int i = FIRST; i < LAST; i++) group->steps[i] = (u8x64)((u16x32)group->steps[i] * factors) + firsts;
 }
 
 // Fetches what is read some groups after the i-th of a tile's `count`: the next tile's where this one has no more.
@@ -69,12 +68,12 @@ INLINE void fetch_ahead(const sp_tile *tile, int i, int count) {
 // index `at` of the inputs, to their sums, which are taken for zero where they are FRESH.
 INLINE void multiply_pair_steps(
     const sp_matrix *matrix, const sp_activations *input, const sp_group groups[2], size_t at, int tokens,
-    const bool FRESH, const int FIRST, const int LAST, const bool TABULATED, const bool FOUR_BIT, const bool LEVELS,
+    const bool FRESH, const int FIRST, const int LAST, const bool TABULATED, const int BITS, const bool LEVELS,
     const bool SPLIT, f32x16 sums[][2]) {
     unpacked_group tiles[2];
     for (int i = 0; i < 2; i++) {
-        tiles[i] = unpack_group(matrix, &groups[i], FIRST, LAST, FOUR_BIT, SPLIT);
-        if (LEVELS) place_on_levels(groups[i].scales, FIRST, LAST, tiles[i].steps);
+        tiles[i] = unpack_group(matrix, &groups[i], FIRST, LAST, BITS, LEVELS, SPLIT);
+        if (LEVELS) place_on_levels(&tiles[i], FIRST, LAST);
     }
     scale_products scales[2][2];
     for (int i = 0; TABULATED && i < 2; i++) {
@@ -117,7 +116,7 @@ INLINE void multiply_pair_steps(
 // Two tiles for at most BLOCK_TOKENS tokens.
 INLINE void multiply_pair_block(
     const sp_tile pair[2], const sp_activations *input, int token, int tokens, const bool TABULATED,
-    const bool FOUR_BIT, const bool LEVELS, const bool SPLIT) {
+    const int BITS, const bool LEVELS, const bool SPLIT) {
     const sp_matrix *matrix = pair[0].product->matrix;
     const sp_columns *columns = &pair[0].product->columns;
     const int count = sp_group_count(pair[0].product);
@@ -132,7 +131,7 @@ INLINE void multiply_pair_block(
         for (int p = 0; p < 2; p++) fetch_ahead(&pair[p], i, count);
 #define ADD_STEPS(FRESH, FIRST, LAST) \
     multiply_pair_steps(              \
-        matrix, input, groups, at, tokens, FRESH, FIRST, LAST, TABULATED, FOUR_BIT, LEVELS, SPLIT, sums)
+        matrix, input, groups, at, tokens, FRESH, FIRST, LAST, TABULATED, BITS, LEVELS, SPLIT, sums)
 #define STEPS_OF_GROUP(FIRST, LAST)               \
     do {                                          \
         if (i == 0) ADD_STEPS(true, FIRST, LAST); \
@@ -149,14 +148,14 @@ INLINE void multiply_pair_block(
     }
 }
 
-#define PAIR_KERNEL(FORMAT, NAME, FOUR_BIT, LEVELS, SPLIT)                                             \
+#define PAIR_KERNEL(FORMAT, NAME, BITS, LEVELS, SPLIT)                                             \
     static void multiply_pair_##NAME(const sp_tile pair[2], const sp_activations *input, int tokens) { \
         for (int token = 0; token < tokens; token += BLOCK_TOKENS) {                                   \
             const int left = tokens - token, count = left < BLOCK_TOKENS ? left : BLOCK_TOKENS;        \
             if (count >= TABULATING_TOKENS)                                                            \
-                multiply_pair_block(pair, input, token, count, true, FOUR_BIT, LEVELS, SPLIT);         \
+                multiply_pair_block(pair, input, token, count, true, BITS, LEVELS, SPLIT);         \
             else                                                                                       \
-                multiply_pair_block(pair, input, token, count, false, FOUR_BIT, LEVELS, SPLIT);        \
+                multiply_pair_block(pair, input, token, count, false, BITS, LEVELS, SPLIT);        \
         }                                                                                              \
     }
 

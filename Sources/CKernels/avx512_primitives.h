@@ -23,7 +23,7 @@ PRIMITIVE __m512i dot_step(__m512i sums, u8x64 weights, const int8_t *x) {
 }
 
 // Two chains of sums, so that one multiplication need not wait for the one before it.
-PRIMITIVE i32x16 dot_u4(const u8x64 *weights, const int8_t *x, const int STEPS) {
+PRIMITIVE i32x16 dot_u7(const u8x64 *weights, const int8_t *x, const int STEPS) {
     __m512i even = _mm512_setzero_si512(), odd = even;
     for (int step = 0; step < STEPS; step += 2) {
         even = dot_step(even, weights[step], x + 4 * step);

@@ -84,14 +84,14 @@ int sp_type_block_bytes(sp_element_type type) {
 sp_block_traits sp_block_traits_of(sp_element_type type) {
     switch (type) {
     case SP_TYPE_Q4_0: return (sp_block_traits){.bits = 4, .zero = 8, .half_scales = true};
-    case SP_TYPE_Q4_1: return (sp_block_traits){.bits = 4, .largest = 15, .half_scales = true};
-    case SP_TYPE_Q5_0: return (sp_block_traits){.bits = 8, .zero = 16, .half_scales = true};
-    case SP_TYPE_Q5_1: return (sp_block_traits){.bits = 8, .largest = 31, .half_scales = true};
+    case SP_TYPE_Q4_1: return (sp_block_traits){.bits = 4, .has_minimum = true, .half_scales = true};
+    case SP_TYPE_Q5_0: return (sp_block_traits){.bits = 5, .zero = 16, .half_scales = true};
+    case SP_TYPE_Q5_1: return (sp_block_traits){.bits = 5, .has_minimum = true, .half_scales = true};
     case SP_TYPE_Q8_0: return (sp_block_traits){.bits = 8, .zero = 128, .half_scales = true};
     // A scale here is the product of a half and a small integer, which needs single precision.
-    case SP_TYPE_Q4_K: return (sp_block_traits){.bits = 4, .largest = 15};
-    case SP_TYPE_Q5_K: return (sp_block_traits){.bits = 8, .largest = 31};
-    case SP_TYPE_Q6_K: return (sp_block_traits){.bits = 8, .zero = 32, .split_scales = true};
+    case SP_TYPE_Q4_K: return (sp_block_traits){.bits = 4, .has_minimum = true};
+    case SP_TYPE_Q5_K: return (sp_block_traits){.bits = 5, .has_minimum = true};
+    case SP_TYPE_Q6_K: return (sp_block_traits){.bits = 6, .zero = 32, .split_scales = true};
     default: return (sp_block_traits){0};
     }
 }

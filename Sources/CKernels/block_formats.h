@@ -15,9 +15,9 @@ typedef struct {
 } sp_block;
 
 typedef struct {
-    int bits;             // 4 or 8: width of a quant after unpacking
+    int bits;             // 4, 5, 6 or 8: width of a quant
     int zero;             // subtracted from every quant
-    int largest;          // quant of a type whose `minimum` can be other than 0; else 0
+    bool has_minimum;     // whether `minimum` can be other than 0; then all quants are used
     bool split_scales;    // whether scale[0] and scale[1] can differ
     bool half_scales;     // whether scale and minimum are exact in half precision
 } sp_block_traits;

@@ -36,7 +36,7 @@ PRIMITIVE i32x16 dot_steps(const u8x64 *weights, const int8_t *x, const int step
     return sums;
 }
 
-PRIMITIVE i32x16 dot_u4(const u8x64 *weights, const int8_t *x, const int STEPS) { return dot_steps(weights, x, STEPS); }
+PRIMITIVE i32x16 dot_u7(const u8x64 *weights, const int8_t *x, const int STEPS) { return dot_steps(weights, x, STEPS); }
 PRIMITIVE i32x16 dot_half_u8(const u8x64 *weights, const int8_t *x) { return dot_steps(weights, x, 4); }
 
 #define LANES_TABLE sp_kernels_portable

@@ -2,7 +2,7 @@
 //
 //   LANES_TABLE, LANES_NAME       the table to fill and its name
 //   load_halves(p)                16 half-precision values to float
-//   dot_u4(w, x, STEPS)           sum over 4 or 8 steps of 4 columns of 16 rows, quants 0...15   (w: 64 bytes a step)
+//   dot_u7(w, x, STEPS)           sum over 4 or 8 steps of 4 columns of 16 rows, quants 0...127  (w: 64 bytes a step)
 //   dot_half_u8(w, x)             sum over 4 such steps, quants 0...255
 //   MULTIPLY_PAIRS(sums, pairs, word)  optional: sums + the products of two 16-bit integers a lane with those of a word
 //   INT8_PRODUCTS                 optional: a file of products for it to use in place of lanes_int8_products.h

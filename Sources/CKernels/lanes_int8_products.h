@@ -1,47 +1,66 @@
 // Matrix products of one tile in int8 over 16 lanes, for instruction sets that keep 8 tokens' sums in registers: part
 // of lanes.h.
 
-// The steps [FIRST, LAST) of a group.
-INLINE void unpack_steps(
-    const sp_group *group, const bool FOUR_BIT, const int FIRST, const int LAST, u8x64 steps[STEPS]) {
-    const int share = FOUR_BIT ? 2 : 1, runs = STEPS / 2 / share;
+// The steps [FIRST, LAST) of a group, one or both of its halves.
+INLINE void unpack_steps(const sp_group *group, const int BITS, const int FIRST, const int LAST, u8x64 steps[STEPS]) {
+    const int half_steps = STEPS / 2;
 #pragma clang loop unroll(full)
-    for (int i = FIRST / share; i < LAST / share; i++) {
-        const u8x64 bytes = load_bytes(group->halves[i / runs] + 64 * (i % runs));
-        if (FOUR_BIT) {
-            steps[2 * i] = bytes & 0x0f;
-            steps[2 * i + 1] = bytes >> 4;
-        } else {
-            steps[i] = bytes;
+    for (int half = FIRST / half_steps; half < LAST / half_steps; half++) {
+        const uint8_t *weights = group->halves[half];
+        u8x64 *of_half = steps + half * half_steps;
+        if (BITS == 8) {
+#pragma clang loop unroll(full)
+            for (int i = 0; i < half_steps; i++) of_half[i] = load_bytes(weights + 64 * i);
+            continue;
         }
+#pragma clang loop unroll(full)
+        for (int i = 0; i < half_steps; i += 2) {
+            const u8x64 bytes = load_bytes(weights + 32 * i);
+            of_half[i] = bytes & 0x0f;
+            of_half[i + 1] = bytes >> 4;
+        }
+        if (BITS == 4) continue;
+        const u8x64 high = load_high_bits(weights, BITS);
+#pragma clang loop unroll(full)
+        for (int i = 0; i < half_steps; i++) of_half[i] |= high_bits_of_step(high, i, BITS);
     }
 }
 
 typedef struct {
     u8x64 steps[STEPS];
     f32x16 scale;
-    f32x16 second;  // the scale of the second half, where it has its own
+    f32x16 second;       // the scale of the second half, where it has its own
+    level_lanes levels;  // where it has levels
 } unpacked_group;
 
 INLINE unpacked_group unpack_group(
-    const sp_matrix *matrix, const sp_group *group, const int FIRST, const int LAST, const bool FOUR_BIT,
+    const sp_matrix *matrix, const sp_group *group, const int FIRST, const int LAST, const int BITS, const bool LEVELS,
     const bool SPLIT) {
     unpacked_group unpacked;
-    unpack_steps(group, FOUR_BIT, FIRST, LAST, unpacked.steps);
-    unpacked.scale = load_scales(group->scales, matrix->half_scales, 0);
+    unpack_steps(group, BITS, FIRST, LAST, unpacked.steps);
+    if (LEVELS) unpacked.levels = load_levels(group->scales, BITS);
+    unpacked.scale = LEVELS ? unpacked.levels.scale : load_scales(group->scales, matrix->half_scales, 0);
     unpacked.second = SPLIT ? load_scales(group->scales, matrix->half_scales, 1) : unpacked.scale;
     return unpacked;
+}
+
+// The integer products of the steps [FIRST, LAST), one or both halves of a group.
+INLINE i32x16 dot_halves(const u8x64 steps[STEPS], const int8_t *x, const int FIRST, const int LAST, const int BITS) {
+    if (BITS < 8) return dot_u7(steps + FIRST, x + 4 * FIRST, LAST - FIRST);
+    const int half_steps = STEPS / 2;
+    i32x16 dot = {0};
+    if (FIRST < half_steps) dot += dot_half_u8(steps, x);
+    if (LAST > half_steps) dot += dot_half_u8(steps + half_steps, x + SP_HALF_COLUMNS);
+    return dot;
 }
 
 // Adds the products of the steps [FIRST, LAST) of one group, all of them or a half, with TOKENS tokens, the first of
 // them at index `at` of the inputs, to their sums.
 INLINE void multiply_steps(
     const sp_matrix *matrix, const sp_activations *input, const sp_group *group, size_t at, const int FIRST,
-    const int LAST, const int TOKENS, const bool FOUR_BIT, const bool LEVELS, const bool SPLIT, f32x16 sums[8]) {
-    const unpacked_group unpacked = unpack_group(matrix, group, FIRST, LAST, FOUR_BIT, SPLIT);
-    const level_lanes levels = LEVELS ? load_levels(group->scales) : (level_lanes){0, 1};
+    const int LAST, const int TOKENS, const int BITS, const bool LEVELS, const bool SPLIT, f32x16 sums[8]) {
+    const unpacked_group unpacked = unpack_group(matrix, group, FIRST, LAST, BITS, LEVELS, SPLIT);
     const u8x64 *steps = unpacked.steps;
-    const f32x16 scale = unpacked.scale, second = unpacked.second;
     const int half_steps = STEPS / 2;
 #pragma clang loop unroll(full)
     for (int t = 0; t < TOKENS; t++) {
@@ -51,32 +70,26 @@ INLINE void multiply_steps(
         const f32x16 x_scale = splat(input->scales[index]);
         if (SPLIT) {
             if (FIRST < half_steps) {
-                const i32x16 dot = dot_half_u8(steps, x) - matrix->zero * half_sums[0];
-                sums[t] += to_float(dot) * (scale * x_scale);
+                const i32x16 dot = dot_halves(steps, x, 0, half_steps, BITS) - matrix->zero * half_sums[0];
+                sums[t] += to_float(dot) * (unpacked.scale * x_scale);
             }
             if (LAST > half_steps) {
-                const i32x16 dot = dot_half_u8(steps + half_steps, x + SP_HALF_COLUMNS) - matrix->zero * half_sums[1];
-                sums[t] += to_float(dot) * (second * x_scale);
+                const i32x16 dot = dot_halves(steps, x, half_steps, STEPS, BITS) - matrix->zero * half_sums[1];
+                sums[t] += to_float(dot) * (unpacked.second * x_scale);
             }
             continue;
         }
-        i32x16 dot = {0};
-        if (FOUR_BIT) {
-            dot = dot_u4(steps + FIRST, x + 4 * FIRST, LAST - FIRST);
-        } else {
-            if (FIRST < half_steps) dot += dot_half_u8(steps, x);
-            if (LAST > half_steps) dot += dot_half_u8(steps + half_steps, x + SP_HALF_COLUMNS);
-        }
+        i32x16 dot = dot_halves(steps, x, FIRST, LAST, BITS);
         const int32_t sum = half_sums[0] + half_sums[1];
-        if (LEVELS) dot = dot * levels.step + levels.first * sum;
+        if (LEVELS) dot = dot * unpacked.levels.step + unpacked.levels.first * sum;
         dot -= matrix->zero * sum;
-        sums[t] += to_float(dot) * (scale * x_scale);
+        sums[t] += to_float(dot) * (unpacked.scale * x_scale);
     }
 }
 
-// One tile for `TOKENS` tokens in int8. FOUR_BIT, LEVELS and SPLIT are constants at every call.
+// One tile for `TOKENS` tokens in int8. BITS, LEVELS and SPLIT are constants at every call.
 INLINE void multiply_block(
-    const sp_tile *tile, const sp_activations *input, int token, const int TOKENS, const bool FOUR_BIT,
+    const sp_tile *tile, const sp_activations *input, int token, const int TOKENS, const int BITS,
     const bool LEVELS, const bool SPLIT) {
     const sp_matrix *matrix = tile->product->matrix;
     const sp_columns *columns = &tile->product->columns;
@@ -90,7 +103,7 @@ INLINE void multiply_block(
         const size_t at = sp_input_index(input, index, token);
         if (ahead) sp_fetch_next(ahead);
 #define STEPS_OF_GROUP(FIRST, LAST) \
-    multiply_steps(matrix, input, &group, at, FIRST, LAST, TOKENS, FOUR_BIT, LEVELS, SPLIT, sums)
+    multiply_steps(matrix, input, &group, at, FIRST, LAST, TOKENS, BITS, LEVELS, SPLIT, sums)
         STEPS_OF_HALVES(sp_halves_of(columns, i), STEPS_OF_GROUP);
 #undef STEPS_OF_GROUP
     }
@@ -99,9 +112,9 @@ INLINE void multiply_block(
 }
 
 INLINE void multiply_int8(
-    const sp_tile *tile, const sp_activations *input, int tokens, const bool FOUR_BIT, const bool LEVELS,
+    const sp_tile *tile, const sp_activations *input, int tokens, const int BITS, const bool LEVELS,
     const bool SPLIT) {
-#define INT8_BLOCK(N) multiply_block(tile, input, token, N, FOUR_BIT, LEVELS, SPLIT)
+#define INT8_BLOCK(N) multiply_block(tile, input, token, N, BITS, LEVELS, SPLIT)
     TOKEN_BLOCKS(INT8_BLOCK);
 #undef INT8_BLOCK
 }

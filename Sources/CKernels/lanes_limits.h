@@ -27,7 +27,7 @@ static uint64_t multiply_bytes(int rounds, float *sink) {
 #ifdef DOT_STEP
             sums[i] = DOT_STEP(sums[i], steps[0], x);
 #else
-            sums[i] += dot_u4(steps, x, 8);
+            sums[i] += dot_u7(steps, x, 8);
             __asm__ volatile("" : "+r"(x));
 #endif
         }

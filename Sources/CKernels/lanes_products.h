@@ -5,17 +5,40 @@ INLINE f32x16 load_scales(const uint8_t *scales, bool half, int part) {
     return half ? load_halves(scales + 32 * part) : load_floats(scales + 64 * part);
 }
 
-// The levels of a group of SP_PACKED_U4_LEVELS: a quant stands for `first + step * quant`, less the level of zero.
+// The levels of a group: a quant stands for `scale * (first + step * quant)`, less the level of zero. See
+// weight_levels.h.
 typedef struct {
+    f32x16 scale;
     i32x16 first;
     i32x16 step;
 } level_lanes;
 
-INLINE level_lanes load_levels(const uint8_t *scales) {
-    u8x16 first, step;
+INLINE level_lanes load_levels(const uint8_t *scales, const int BITS) {
+    u16x16 words;
+    u8x16 first;
+    memcpy(&words, scales, sizeof words);
     memcpy(&first, scales + SP_FIRST_LEVELS, sizeof first);
-    memcpy(&step, scales + SP_LEVEL_STEPS, sizeof step);
-    return (level_lanes){__builtin_convertvector(first, i32x16), __builtin_convertvector(step, i32x16)};
+    const u16x16 halves = words >> 1;
+    const i32x16 step = __builtin_convertvector(words & (uint16_t)(0xff >> BITS), i32x16) + 1;
+    return (level_lanes){load_halves((const uint8_t *)&halves), __builtin_convertvector(first, i32x16), step};
+}
+
+// The bits above the fourth of half a group of quants of 5 or 6 bits: those of the half's i-th step are the lowest bits
+// of each byte shifted by (BITS - 4) * i.
+INLINE u8x64 load_high_bits(const uint8_t *half, const int BITS) {
+    if (BITS == 6) return load_bytes(half + SP_HIGH_BITS);
+    u8x32 rows[2];
+    memcpy(&rows[0], half + SP_HIGH_BITS, sizeof rows[0]);
+    rows[1] = rows[0] >> 4;
+    u8x64 high;
+    memcpy(&high, rows, sizeof high);
+    return high;
+}
+
+// Those of the half's i-th step, in their place.
+INLINE u8x64 high_bits_of_step(u8x64 high, const int i, const int BITS) {
+    const int shift = (BITS - 4) * i - 4, mask = BITS == 6 ? 0x30 : 0x10;
+    return (shift < 0 ? high << (uint8_t)-shift : high >> (uint8_t)shift) & (uint8_t)mask;
 }
 
 // Where the products of a tile go, read from it once for many tokens.
@@ -72,14 +95,17 @@ enum {
     case SP_BOTH_HALVES: CALL(0, STEPS); break;         \
     }
 
-// ROW(FORMAT, NAME, FOUR_BIT, LEVELS, SPLIT) for each format that products in integers take.
-#define EACH_INTEGER_FORMAT(ROW)                           \
-    ROW(SP_PACKED_U4, u4, true, false, false)              \
-    ROW(SP_PACKED_U4_LEVELS, u4_levels, true, true, false) \
-    ROW(SP_PACKED_U8, u8, false, false, false)             \
-    ROW(SP_PACKED_U8_SPLIT, u8_split, false, false, true)
+// ROW(FORMAT, NAME, BITS, LEVELS, SPLIT) for each format that products in integers take: the bits of its quants, and
+// whether it has levels, and scales of half a group.
+#define EACH_INTEGER_FORMAT(ROW)                        \
+    ROW(SP_PACKED_U4, u4, 4, false, false)              \
+    ROW(SP_PACKED_U4_LEVELS, u4_levels, 4, true, false) \
+    ROW(SP_PACKED_U5, u5, 5, false, false)              \
+    ROW(SP_PACKED_U5_LEVELS, u5_levels, 5, true, false) \
+    ROW(SP_PACKED_U6_SPLIT, u6_split, 6, false, true)   \
+    ROW(SP_PACKED_U8, u8, 8, false, false)
 
-// multiply_int8(tile, input, tokens, FOUR_BIT, LEVELS, SPLIT): one tile in int8, where the last three are constants at
+// multiply_int8(tile, input, tokens, BITS, LEVELS, SPLIT): one tile in int8, where the last three are constants at
 // every call.
 #ifdef INT8_PRODUCTS
 #include INT8_PRODUCTS
@@ -103,21 +129,23 @@ INLINE f32x16 load_column(const sp_matrix *matrix, const sp_group *group, int co
 
 // The same of a quantised group.
 INLINE f32x16 dequantize_column(const sp_matrix *matrix, const sp_group *group, int column) {
-    const bool four_bit = sp_is_four_bit(matrix->format), minimum = sp_has_minimum(matrix->format);
-    const int half = column / SP_HALF_COLUMNS, step = column % SP_HALF_COLUMNS / 4;
+    const int bits = sp_quant_bits(matrix->format), half = column / SP_HALF_COLUMNS;
+    const int step = column % SP_HALF_COLUMNS / 4;
+    const uint8_t *weights = group->halves[half];
     u32x16 words;
-    memcpy(&words, group->halves[half] + 64 * (four_bit ? step / 2 : step), sizeof words);
-    words >>= (uint32_t)(8 * (column % 4) + (four_bit ? 4 * (step % 2) : 0));
-    words &= four_bit ? 0x0f : 0xff;
-    i32x16 quant = (i32x16)words;
-    if (matrix->format == SP_PACKED_U4_LEVELS) {
-        const level_lanes levels = load_levels(group->scales);
-        quant = levels.first + levels.step * quant;
+    memcpy(&words, weights + 64 * (bits == 8 ? step : step / 2), sizeof words);
+    if (bits < 8) words = words >> (uint32_t)(4 * (step % 2)) & 0x0f0f0f0f;
+    if (bits == 5) words |= (u32x16)high_bits_of_step(load_high_bits(weights, 5), step, 5);
+    if (bits == 6) words |= (u32x16)high_bits_of_step(load_high_bits(weights, 6), step, 6);
+    i32x16 quant = (i32x16)(words >> (uint32_t)(8 * (column % 4)) & 0xff);
+    if (sp_has_levels(matrix->format)) {
+        const level_lanes levels = load_levels(group->scales, bits);
+        return to_float(levels.first + levels.step * quant - matrix->zero) * levels.scale;
     }
-    quant -= matrix->zero;
-    const int part = matrix->format == SP_PACKED_U8_SPLIT ? half : 0;
-    f32x16 value = to_float(quant) * load_scales(group->scales, matrix->half_scales, part);
-    return minimum ? value + load_scales(group->scales, matrix->half_scales, 1) : value;
+    const int part = matrix->format == SP_PACKED_U6_SPLIT ? half : 0;
+    const f32x16 value = to_float(quant - matrix->zero) * load_scales(group->scales, matrix->half_scales, part);
+    if (!sp_has_minimum(matrix->format)) return value;
+    return value + load_scales(group->scales, matrix->half_scales, 1);
 }
 
 // One tile for `TOKENS` tokens in float32.
@@ -151,8 +179,8 @@ INLINE void multiply_float(
 #define PRODUCT_KERNEL(NAME, ...) \
     static void NAME(const sp_tile *tile, const sp_activations *input, int tokens) { __VA_ARGS__; }
 
-#define INT8_KERNEL(FORMAT, NAME, FOUR_BIT, LEVELS, SPLIT) \
-    PRODUCT_KERNEL(multiply_##NAME, multiply_int8(tile, input, tokens, FOUR_BIT, LEVELS, SPLIT))
+#define INT8_KERNEL(FORMAT, NAME, BITS, LEVELS, SPLIT) \
+    PRODUCT_KERNEL(multiply_##NAME, multiply_int8(tile, input, tokens, BITS, LEVELS, SPLIT))
 
 EACH_INTEGER_FORMAT(INT8_KERNEL)
 

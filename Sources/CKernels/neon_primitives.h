@@ -49,7 +49,7 @@ PRIMITIVE i32x16 join(four_registers sums) {
     return result;
 }
 
-PRIMITIVE i32x16 dot_u4(const u8x64 *weights, const int8_t *x, const int STEPS) {
+PRIMITIVE i32x16 dot_u7(const u8x64 *weights, const int8_t *x, const int STEPS) {
     four_registers sums = equal_sums(0);
     for (int step = 0; step < STEPS; step += 4) sums = dot_columns(sums, weights + step, x + 4 * step, 0);
     return join(sums);

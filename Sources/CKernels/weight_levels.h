@@ -2,11 +2,12 @@
 //
 // A group's weights, scale * quant + minimum, are evenly spaced levels, 16 or 32 of them. In integers the minimum would
 // be a product of its own for every token. But for one of 9 to 16 parts that the scale can be divided in, the minimum
-// is nearly a whole number of them: within a hundredth of the scale on average (root mean square of the default
-// model's), a thirtieth of what rounding to 4 bits left out.
+// is nearly a whole number of them: see performance.md for how near.
 
 #ifndef CKERNELS_WEIGHT_LEVELS_H
 #define CKERNELS_WEIGHT_LEVELS_H
+
+#include "include/element_types.h"
 
 #include <stdint.h>
 
@@ -15,19 +16,30 @@ enum { SP_LEVEL_OF_ZERO = 128 };
 
 // weight = scale * (first + step * quant - SP_LEVEL_OF_ZERO); the level of every quant is a byte.
 typedef struct {
-    float scale;
+    // With quants of some bits a step is at most 2^(8 - bits), so that the step less 1 takes the low 8 - bits of the
+    // word. What is above them are bits of the scale: without its lowest bit, the word is a positive half, whose last
+    // bits are those of the step. A scale has the unit SP_LEVEL_UNIT.
+    uint16_t scale_and_step;
     uint8_t first;
-    uint8_t step;
 } sp_levels;
 
-// Levels near scale * quant + minimum for quants 0...largest, which is 15 or 31: of 9 to 16 parts of the scale, or of
-// fewer where those would be more than bytes, of which the minimum is most nearly a whole number. It is off by at most
-// a sixteenth of the scale, an eighth where there are 32 quants, if one of them is nearly 0, as it is in a quantised
-// model; by at most half of it up to 96 scales away from 0. Beyond, a group's weights differ little from each other,
-// and are off by at most a sixteenth of the largest, an eighth where there are 32 quants.
-sp_levels sp_fit_levels(float scale, float minimum, int largest);
+// Scales from 2^-22 on are normal numbers in half precision.
+#define SP_LEVEL_UNIT 0x1p-8f
+#define SP_LARGEST_LEVEL_SCALE 255.0f
 
-// The level of one weight by itself.
-uint8_t sp_nearest_level(const sp_levels *levels, float weight);
+static inline int sp_level_step(uint16_t scale_and_step, int bits) { return (scale_and_step & (0xff >> bits)) + 1; }
+static inline float sp_level_scale(uint16_t scale_and_step) {
+    return sp_half_to_float(scale_and_step >> 1) * SP_LEVEL_UNIT;
+}
+
+// Levels near scale * quant + minimum for quants of 4 or 5 bits and a scale that is not negative: of 9 to 16 parts of
+// the scale, or of fewer where those would be more than bytes. If one of the weights is nearly 0, as it is in a
+// quantised model, none is off by more than a tenth of the scale, with quants of 5 bits a sixth; up to 96 scales away
+// from 0, by little more than half of it. Beyond, a group's weights differ little from each other: a step is one level,
+// and their quants may become others. Where weights are no numbers, or too large, the scale is infinite.
+sp_levels sp_fit_levels(float scale, float minimum, int bits);
+
+// The quant of some bits whose level is the nearest to a weight.
+uint8_t sp_nearest_quant(sp_levels levels, float weight, int bits);
 
 #endif

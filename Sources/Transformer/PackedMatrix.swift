@@ -19,7 +19,7 @@ public final class PackedMatrix: @unchecked Sendable {
     var blockStride: Int { Int(matrix.block_tiles) * Int(SP_TILE_ROWS) }
     var groups: Int { Int(matrix.groups) }
     /// Whether each half of a group of 32 columns has scales of its own, so that a column cannot change its half.
-    var hasSplitScales: Bool { matrix.format == SP_PACKED_U8_SPLIT }
+    var hasSplitScales: Bool { matrix.format == SP_PACKED_U6_SPLIT }
     /// Whether products with inputs of 8 bits take integers.
     var takesIntegers: Bool { sp_is_for_integers(matrix.format) }
 

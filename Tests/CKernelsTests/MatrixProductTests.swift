@@ -176,8 +176,9 @@ import Testing
             guard !exactly else { break }
             for start in stride(from: 0, to: exact.count, by: 32) {
                 let group = exact[start..<start + 32]
-                let spread = type == SP_TYPE_Q6_K ? 0 : group.max()! - group.min()!
-                let bound = spread / 20 + group.map(abs).max()! * 0x1p-10
+                let peak = group.map(abs).max()!
+                let bound =
+                    type == SP_TYPE_Q6_K ? peak * 0x1p-10 : (group.max()! - group.min()!) / 20 + peak / 240
                 for i in group.indices {
                     #expect(abs(packed[i] - exact[i]) <= bound, "weight \(i) of type \(type.rawValue)")
                 }
@@ -233,14 +234,13 @@ import Testing
     /// of a token and of the others.
     private static func productOfExtremes(
         _ type: sp_element_type, _ weights: [UInt8], rows: Int, columns: Int, tokens: Int, instructionSet: String
-    ) -> (values: [Float], low: Float, high: Float) {
+    ) -> (values: [Float], weights: [Float], low: Float, high: Float) {
         let x = (0..<columns).map { Float($0 % 3 == 0 ? -127 : 127) }
-        let values = product(
+        let (values, _, packed) = product(
             type, weights, rows: rows, columns: columns, blockRows: rows,
             x: Array(repeatElement(x, count: tokens).joined()), tokens: tokens, integers: true,
-            instructionSet: instructionSet
-        ).values
-        return (values, x[..<32].reduce(0, +), x[32...].reduce(0, +))
+            instructionSet: instructionSet)
+        return (values, packed, x[..<32].reduce(0, +), x[32...].reduce(0, +))
     }
 
     /// One token takes one tile after the other; more take two tiles at a time, and many tabulate products of scales.
@@ -253,7 +253,7 @@ import Testing
             weights[block * 34 + 1] = 0x3c  // scale 1
             for i in 0..<32 { weights[block * 34 + 2 + i] = block % 2 == 0 ? 0x80 : 0x7f }
         }
-        let (found, low, high) = Self.productOfExtremes(
+        let (found, _, low, high) = Self.productOfExtremes(
             SP_TYPE_Q8_0, weights, rows: rows, columns: columns, tokens: tokens, instructionSet: instructionSet)
         #expect(found == Array(repeating: -128 * low + 127 * high, count: rows * tokens))
     }
@@ -261,17 +261,28 @@ import Testing
     /// The lowest and the highest byte that a level can be.
     @Test(arguments: instructionSets, [1, 9, 40])
     func extremeLevelsStayExact(instructionSet: String, tokens: Int) {
-        // Scale 1 and minimum -8: levels 0 to 240, 16 apart. Scale 1 and minimum 0: 128 to 248, 8 apart.
+        // Levels of 15 parts of the scale that begin at 0, and of 9 parts that end at 255; the lowest or the highest
+        // quants.
         let (rows, columns) = (32, 64)
         var weights: [UInt8] = []
         for block in 0..<rows * columns / 32 {
-            weights +=
-                [0, 0x3c, 0, block % 2 == 0 ? 0xc8 : 0] + [UInt8](repeating: block / 2 % 2 == 0 ? 0 : 0xff, count: 16)
+            let minimum = Float16(block % 2 == 0 ? -128.0 / 15 : -8.0 / 9).bitPattern
+            weights += [0, 0x3c, UInt8(minimum & 0xff), UInt8(minimum >> 8)]
+            weights += [UInt8](repeating: block / 2 % 2 == 0 ? 0 : 0xff, count: 16)
         }
-        let (found, low, high) = Self.productOfExtremes(
+        let (found, packed, low, high) = Self.productOfExtremes(
             SP_TYPE_Q4_1, weights, rows: rows, columns: columns, tokens: tokens, instructionSet: instructionSet)
-        let expected = (0..<rows).map { row in row % 2 == 0 ? -8 * low : 7 * low + 15 * high }
-        #expect(found == Array(repeatElement(expected, count: tokens).joined()))
+        for row in 0..<rows {
+            let (first, second) = (packed[row * columns], packed[row * columns + 32])
+            #expect(abs(first - (row % 2 == 0 ? -128.0 / 15 : 97.0 / 15)) < 0.03)
+            #expect(abs(second - (row % 2 == 0 ? -8.0 / 9 : 127.0 / 9)) < 0.03)
+            // Integers are exact, and a scale has few digits.
+            let expected = Double(first) * Double(low) + Double(second) * Double(high)
+            let magnitude = 127 * 32 * Double(abs(first) + abs(second))
+            for token in 0..<tokens {
+                #expect(abs(Double(found[token * rows + row]) - expected) <= magnitude * 0x1p-22)
+            }
+        }
     }
 
     /// Whoever packs a matrix is told that products of it would be no numbers.

@@ -5,9 +5,14 @@
 // running fewer heads copies nothing.
 //
 //   quantised tile:  [group] of [scales of 16 rows][minimums of 16 rows]   (half or single precision)
-//                               or [scales][first levels][level steps]      (half precision, bytes, bytes)
-//                               [step 0..7][row 0..15][4 columns]           (4-bit: step 2i in the low nibbles
-//                                                                            and 2i+1 in the high ones of run i)
+//                               or [scales and steps][first levels]         (of levels, see weight_levels.h)
+//                               2 of half a group:
+//                                 [step 0..3][row 0..15][4 columns]         (8 bits, or else the low 4: step 2i in
+//                                                                            the low nibbles and 2i+1 in the high
+//                                                                            ones of run i)
+//                                 [row 0..15][4 columns]                    (the upper 2 of 6 bits, of all four steps;
+//                                                                            of 5 bits, the lower 4 of a byte are of
+//                                                                            rows 0..7, the upper ones of 8..15)
 //   float tile:      [group][column 0..31][row 0..15]
 //
 // A product reads a tile from its first byte to its last, which is what a processor prefetches best. Columns that may
@@ -30,31 +35,40 @@ typedef enum {
     SP_PACKED_F32,
     SP_PACKED_F16,
     SP_PACKED_BF16,
-    SP_PACKED_U4,         // scale * (quant - zero)
+    SP_PACKED_U4,         // scale * (quant - zero), quants of 4 bits
     SP_PACKED_U4_LEVELS,  // scale * (first + step * quant - zero)
     SP_PACKED_U4_MINIMUM, // scale * quant + minimum
+    SP_PACKED_U5,
+    SP_PACKED_U5_LEVELS,
+    SP_PACKED_U5_MINIMUM,
+    SP_PACKED_U6_SPLIT,   // a scale for each half group of 16 columns
     SP_PACKED_U8,
-    SP_PACKED_U8_MINIMUM,
-    SP_PACKED_U8_SPLIT,   // a scale for each half group of 16 columns
 } sp_packed_format;
 
 // What a matrix is packed for.
 typedef enum {
     // Products in single precision: every weight is the checkpoint's.
     SP_FOR_FLOATS,
-    // Products in integers: a minimum becomes a whole number of 8-bit levels (see weight_levels.h), and scales that the
-    // checkpoint has in single precision are rounded to half. Products in single precision may be had of these weights.
+    // Products in integers: a minimum becomes a whole number of 8-bit levels, whose scale is rounded (see
+    // weight_levels.h), and other scales that the checkpoint has in single precision are rounded to half. Products in
+    // single precision may be had of these weights.
     SP_FOR_INTEGERS,
 } sp_packing;
 
 static inline bool sp_is_quantized(sp_packed_format format) { return format > SP_PACKED_BF16; }
 
-static inline bool sp_is_four_bit(sp_packed_format format) {
-    return format >= SP_PACKED_U4 && format <= SP_PACKED_U4_MINIMUM;
+// Bits of a quant.
+static inline int sp_quant_bits(sp_packed_format format) {
+    if (format >= SP_PACKED_U8) return 8;
+    return format >= SP_PACKED_U6_SPLIT ? 6 : format >= SP_PACKED_U5 ? 5 : 4;
+}
+
+static inline bool sp_has_levels(sp_packed_format format) {
+    return format == SP_PACKED_U4_LEVELS || format == SP_PACKED_U5_LEVELS;
 }
 
 static inline bool sp_has_minimum(sp_packed_format format) {
-    return format == SP_PACKED_U4_MINIMUM || format == SP_PACKED_U8_MINIMUM;
+    return format == SP_PACKED_U4_MINIMUM || format == SP_PACKED_U5_MINIMUM;
 }
 
 // Whether products in integers take it.
@@ -86,8 +100,12 @@ typedef struct {
 
 enum { SP_ONE_PANEL = 30 };
 
-// Where a group of SP_PACKED_U4_LEVELS has its first levels and its steps, a byte for each row, after its scales.
-enum { SP_FIRST_LEVELS = 2 * SP_TILE_ROWS, SP_LEVEL_STEPS = 3 * SP_TILE_ROWS };
+enum {
+    // Where a group of levels has the first of them, a byte for each row, after its scales and steps.
+    SP_FIRST_LEVELS = 2 * SP_TILE_ROWS,
+    // Where half a group of 5 or 6 bits has those above the fourth.
+    SP_HIGH_BITS = SP_TILE_ROWS * SP_HALF_COLUMNS / 2,
+};
 
 // Where the parts of one group of a tile are.
 typedef struct {
@@ -121,7 +139,7 @@ typedef struct {
     // [rows], the source's row for each packed one, for matrices whose rows are one block; NULL for their own order.
     const int32_t *rows;
     // [columns], likewise. A group of 32 holds the columns of one group of the source, which share their scales; in
-    // SP_PACKED_U8_SPLIT a half holds those of the same half of it.
+    // SP_PACKED_U6_SPLIT a half holds those of the same half of it.
     const int32_t *columns;
 } sp_arrangement;
 
