@@ -20,6 +20,20 @@ PRIMITIVE i32x16 dot_step(i32x16 sums, u8x64 weights, const int8_t *x) {
     return join(r);
 }
 
+// Two products of a weight and a value fit in 16 bits.
+PRIMITIVE i32x16 multiply_four_weights(i32x16 sums, u8x64 fours, int32_t word) {
+    const __m256i weights = _mm256_set1_epi32(word), ones = _mm256_set1_epi16(1);
+    const two_registers values = split(fours);
+    two_registers r;
+    memcpy(&r, &sums, sizeof r);
+    for (int i = 0; i < 2; i++) {
+        const __m256i pairs = _mm256_maddubs_epi16(weights, values.part[i]);
+        r.part[i] = _mm256_add_epi32(r.part[i], _mm256_madd_epi16(pairs, ones));
+    }
+    return join(r);
+}
+
+#define MULTIPLY_FOURS(sums, fours, word) multiply_four_weights(sums, fours, word)
 #define DOT_STEP(sums, weights, x) dot_step(sums, weights, x)
 #define INT8_PRODUCTS "avx256_products.h"
 #define LANES_TABLE sp_kernels_avx2

@@ -7,6 +7,7 @@
 #pragma clang attribute push(__attribute__((target("i8mm"))), apply_to = function)
 
 #define DOT_BYTES(sums, weights, x, lane) vusdotq_laneq_s32(sums, weights, x, lane)
+#define DOT_WEIGHTS(sums, weights, values) vusdotq_s32(sums, weights, values)
 #include "neon_primitives.h"
 
 PRIMITIVE i32x16 dot_half_u8(const u8x64 *weights, const int8_t *x) {

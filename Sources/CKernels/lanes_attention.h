@@ -3,8 +3,8 @@
 // A row is one query of one token. Its state after some chunks is what a softmax can be continued from:
 // [head_stride] sums of weight * value, then the largest score and the sum of weights.
 //
-// A cache of integers is multiplied with integers: queries, and weights that carry their values' scales. Both come in
-// pairs, one to a word, of two values of a key or of two positions. MULTIPLY_PAIRS multiplies them.
+// A cache of integers is multiplied with integers: queries, and weights that carry their values' scales. They come as
+// words, of two values of a key or of the weights of four positions. MULTIPLY_PAIRS and MULTIPLY_FOURS multiply them.
 
 #ifndef SCORE_SUMS
 // Sums of 16 lanes that the registers hold beside their inputs, in scores and in weighted values.
@@ -43,11 +43,17 @@ INLINE i32x16 load_pairs(const void *p) {
     return v;
 }
 
-// Pairs that are stored in bytes.
-INLINE i32x16 load_byte_pairs(const int8_t *p) {
-    i8x32 bytes;
-    memcpy(&bytes, p, sizeof bytes);
-    return (i32x16)__builtin_convertvector(bytes, i16x32);
+// sums + the products of four signed bytes a lane with the four at `x`, which are at most 127.
+INLINE i32x16 multiply_fours(i32x16 sums, u8x64 fours, const uint8_t *x) {
+#ifdef MULTIPLY_FOURS
+    int32_t word;
+    memcpy(&word, x, sizeof word);
+    return MULTIPLY_FOURS(sums, fours, word);
+#else
+    const u32x16 words = (u32x16)fours;
+    for (int i = 0; i < 4; i++) sums += ((i32x16)(words << (uint32_t)(24 - 8 * i)) >> 24) * (int32_t)x[i];
+    return sums;
+#endif
 }
 
 // Rows of one key/value group and the chunk they attend to. Their queries are head_stride floats apart, their scores
@@ -72,7 +78,7 @@ INLINE const uint8_t *values_of_step(const chunk_rows *rows, int block, int i) {
     return (const uint8_t *)rows->group->values + bytes * (size_t)(rows->first / SP_KEY_BLOCK + block) + 16 * i;
 }
 
-// Where a step of mixing values, of 2 positions and some values from `start` on, finds its share of the next chunk's
+// Where each 2 positions of a step of mixing values, 16 of them from `start` on, find their share of the next chunk's
 // keys.
 INLINE const uint8_t *keys_of_step(const chunk_rows *rows, int start, int i) {
     const size_t bytes = sp_key_block_bytes(SP_CACHE_INTEGERS, rows->head_stride) * (SP_ATTENTION_CHUNK / SP_KEY_BLOCK);
@@ -183,7 +189,7 @@ INLINE float soften(
 // A row's weights: floats, or integers that are worth a scale each.
 typedef struct {
     const float *floats;
-    const int16_t *integers;
+    const uint8_t *integers;
     const float *scales;
 } row_weights;
 
@@ -220,17 +226,20 @@ INLINE void mix_integers(
     for (int r = 0; r < ROWS; r++) {
         for (int v = 0; v < VECTORS; v++) sums[r][v] = (i32x16)0;
     }
-    const int16_t *weight = weights->integers + row * SP_ATTENTION_CHUNK;
-    const int8_t *values =
-        (const int8_t *)rows->group->values + (size_t)rows->first * (size_t)rows->head_stride + 2 * start;
-    for (int i = 0; i < rows->count; i += 2, values += 2 * rows->head_stride) {
+    const uint8_t *weight = weights->integers + row * SP_ATTENTION_CHUNK;
+    const uint8_t *values =
+        (const uint8_t *)rows->group->values + (size_t)rows->first * (size_t)rows->head_stride + 4 * start;
+    for (int i = 0; i < rows->count; i += 4, values += 4 * rows->head_stride) {
 #pragma clang loop unroll(full)
         for (int v = 0; v < VECTORS; v++) {
-            const i32x16 pairs = load_byte_pairs(values + 32 * v);
-            if (ROWS < FETCHING_ROWS && rows->next_keys) __builtin_prefetch(keys_of_step(rows, start + 16 * v, i));
+            const u8x64 fours = load_bytes(values + 64 * v);
+            if (ROWS < FETCHING_ROWS && rows->next_keys) {
+                __builtin_prefetch(keys_of_step(rows, start + 16 * v, i));
+                __builtin_prefetch(keys_of_step(rows, start + 16 * v, i + 2));
+            }
 #pragma clang loop unroll(full)
             for (int r = 0; r < ROWS; r++)
-                sums[r][v] = multiply_pairs(sums[r][v], pairs, weight + r * SP_ATTENTION_CHUNK + i);
+                sums[r][v] = multiply_fours(sums[r][v], fours, weight + r * SP_ATTENTION_CHUNK + i);
         }
     }
     for (int r = 0; r < ROWS; r++) {
@@ -272,7 +281,7 @@ INLINE void mix_values(
 // The scores of a chunk's rows over all of its blocks, then their weights and the weighted values.
 INLINE void attend_rows(const chunk_rows *rows, const int *positions, const bool INTEGERS, float *states) {
     _Alignas(64) float scores[SP_ATTENTION_ROWS * SP_ATTENTION_CHUNK];
-    _Alignas(64) int16_t integers[SP_ATTENTION_ROWS * SP_ATTENTION_CHUNK];
+    _Alignas(64) uint8_t integers[SP_ATTENTION_ROWS * SP_ATTENTION_CHUNK];
     float scales[SP_ATTENTION_ROWS], largest[SP_ATTENTION_ROWS];
     const row_weights weights = {scores, integers, scales};
     const size_t stride = SP_ATTENTION_STATE(rows->head_stride);
@@ -303,7 +312,7 @@ INLINE void attend_rows(const chunk_rows *rows, const int *positions, const bool
     }
     for (int row = 0; INTEGERS && row < rows->rows; row++) {
         const int at = row * SP_ATTENTION_CHUNK;
-        scales[row] = store_shares(scores + at, end, largest[row], WEIGHT_LIMIT, integers + at);
+        scales[row] = store_weights(scores + at, end, largest[row], integers + at);
     }
     const int most = sums_per_row(most_rows, VALUE_SUMS);
     for (int start = 0, vectors; start < rows->head_stride; start += 16 * vectors) {

@@ -3,19 +3,20 @@
 // As integers, a vector is its largest magnitude's share in 16 bits, a value's in 8: x = scale * integer. Their sums of
 // products are exact, so the limits keep them within 32 bits: those of keys with queries over the values of a head,
 // those of weights with values over the positions of a chunk. A key may be much larger in a few of its dimensions than
-// in those that tell positions apart, for which 8 bits would not do; sums of values are rounded to 8 bits afterwards.
+// in those that tell positions apart, for which 8 bits would not do; sums of values are rounded to 8 bits afterwards,
+// and so weights have 7, that two products of one with a value fit in 16.
 
 enum {
     KEY_LIMIT = 4095,
     LONG_KEY_LIMIT = 2047,
     LONG_KEY = 128,
-    WEIGHT_LIMIT = INT16_MAX,
+    WEIGHT_LIMIT = INT8_MAX,
     VALUE_LIMIT = INT8_MAX,
 };
 
 _Static_assert((int64_t)LONG_KEY * KEY_LIMIT * KEY_LIMIT <= INT32_MAX, "scores fit in 32 bits");
 _Static_assert((int64_t)SP_LARGEST_HEAD * LONG_KEY_LIMIT * LONG_KEY_LIMIT <= INT32_MAX, "scores fit in 32 bits");
-_Static_assert((int64_t)SP_ATTENTION_CHUNK * WEIGHT_LIMIT * VALUE_LIMIT <= INT32_MAX, "values fit in 32 bits");
+_Static_assert(2 * WEIGHT_LIMIT * VALUE_LIMIT <= INT16_MAX, "a pair of values fits in 16 bits");
 
 INLINE int key_limit(int head_stride) { return head_stride <= LONG_KEY ? KEY_LIMIT : LONG_KEY_LIMIT; }
 
@@ -34,16 +35,16 @@ INLINE float largest_magnitude(f32x16 v) {
 static const float LEAST_PEAK = 1e-30f;
 INLINE float inverse_scale(float peak, int limit) { return peak > LEAST_PEAK ? (float)limit / peak : 0.0f; }
 
-INLINE void store_integers(int16_t *p, f32x16 v) {
-    // The nearest ones stand in the low bits, above them those of the ROUNDING_SHIFT.
-    const i16x16 integers = __builtin_convertvector((i32x16)(v + splat(ROUNDING_SHIFT)), i16x16);
-    memcpy(p, &integers, sizeof integers);
-}
+// The nearest integers, for magnitudes below 2^22: they stand in the low bits, above them those of the ROUNDING_SHIFT.
+INLINE i32x16 nearest_integers(f32x16 v) { return (i32x16)(v + splat(ROUNDING_SHIFT)); }
 
 // x, of at most `peak`, = scale * integers, of at most `limit`; returns the scale. `count` is a multiple of 16.
 INLINE float store_shares(const float *x, int count, float peak, int limit, int16_t *integers) {
     const f32x16 inverse = splat(inverse_scale(peak, limit));
-    for (int i = 0; i < count; i += 16) store_integers(integers + i, load_floats(x + i) * inverse);
+    for (int i = 0; i < count; i += 16) {
+        const i16x16 run = __builtin_convertvector(nearest_integers(load_floats(x + i) * inverse), i16x16);
+        memcpy(integers + i, &run, sizeof run);
+    }
     return peak / (float)limit;
 }
 
@@ -55,6 +56,16 @@ INLINE float round_to_integers(const float *x, int count, int limit, int16_t *in
         peaks = larger(peaks, magnitude(v));
     }
     return store_shares(x, count, largest_magnitude(peaks), limit, integers);
+}
+
+// The same of weights, of at most WEIGHT_LIMIT.
+INLINE float store_weights(const float *x, int count, float peak, uint8_t *integers) {
+    const f32x16 inverse = splat(inverse_scale(peak, WEIGHT_LIMIT));
+    for (int i = 0; i < count; i += 16) {
+        const u8x16 run = __builtin_convertvector(nearest_integers(load_floats(x + i) * inverse), u8x16);
+        memcpy(integers + i, &run, sizeof run);
+    }
+    return peak / (float)WEIGHT_LIMIT;
 }
 
 // A block of keys, followed in integers by the scales of its keys and of its values.
@@ -98,15 +109,16 @@ static void append(
     key_scales(block, head_stride)[lane] = round_to_integers(key, head_stride, key_limit(head_stride), integers);
     for (size_t i = 0; i < width; i += 2) memcpy(block + 2 * SP_KEY_BLOCK * i + 4 * lane, integers + i, 4);
     value_scales(block, head_stride)[lane] = round_to_integers(value, head_stride, VALUE_LIMIT, integers);
-    // The other position of each pair stays.
-    uint16_t *values = (uint16_t *)group->values + at / 2 * width;
-    const uint16_t shift = at % 2 * 8;
+    // The other positions of each four stay.
+    uint32_t *values = (uint32_t *)group->values + at / 4 * width;
+    const uint32_t shift = at % 4 * 8;
     for (size_t i = 0; i < width; i += 16) {
-        u16x16 run, pairs;
+        i16x16 run;
+        u32x16 fours;
         memcpy(&run, integers + i, sizeof run);
-        memcpy(&pairs, values + i, sizeof pairs);
-        pairs = (pairs & (uint16_t)(0xff00 >> shift)) | ((run & 0xff) << shift);
-        memcpy(values + i, &pairs, sizeof pairs);
+        memcpy(&fours, values + i, sizeof fours);
+        fours = (fours & ~(0xffu << shift)) | (__builtin_convertvector(run, u32x16) & 0xff) << shift;
+        memcpy(values + i, &fours, sizeof fours);
     }
 }
 

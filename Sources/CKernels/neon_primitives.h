@@ -3,6 +3,7 @@
 //   DOT_BYTES(sums, weights, x, lane)   sums + four products in each 32-bit lane, of the lane's bytes of `weights`
 //                                       (signed or unsigned, as the file says) and bytes 4 * lane ... 4 * lane + 3
 //                                       of `x`
+//   DOT_WEIGHTS(sums, weights, values)  the same of the lane's bytes of both, weights of 0...127 and signed values
 
 #include <string.h>
 
@@ -54,3 +55,14 @@ PRIMITIVE i32x16 dot_u7(const u8x64 *weights, const int8_t *x, const int STEPS) 
     for (int step = 0; step < STEPS; step += 4) sums = dot_columns(sums, weights + step, x + 4 * step, 0);
     return join(sums);
 }
+
+PRIMITIVE i32x16 multiply_four_weights(i32x16 sums, u8x64 fours, int32_t word) {
+    const uint8x16_t weights = vreinterpretq_u8_s32(vdupq_n_s32(word));
+    four_registers r;
+    memcpy(&r, &sums, sizeof r);
+    for (int i = 0; i < 4; i++)
+        r.part[i] = DOT_WEIGHTS(r.part[i], weights, vld1q_s8((const int8_t *)&fours + 16 * i));
+    return join(r);
+}
+
+#define MULTIPLY_FOURS(sums, fours, word) multiply_four_weights(sums, fours, word)

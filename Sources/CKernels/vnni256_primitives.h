@@ -13,5 +13,15 @@ PRIMITIVE i32x16 dot_step(i32x16 sums, u8x64 weights, const int8_t *x) {
     return join(r);
 }
 
+PRIMITIVE i32x16 multiply_four_weights(i32x16 sums, u8x64 fours, int32_t word) {
+    const __m256i weights = _mm256_set1_epi32(word);
+    const two_registers values = split(fours);
+    two_registers r;
+    memcpy(&r, &sums, sizeof r);
+    for (int i = 0; i < 2; i++) r.part[i] = DOT_BYTES(r.part[i], weights, values.part[i]);
+    return join(r);
+}
+
+#define MULTIPLY_FOURS(sums, fours, word) multiply_four_weights(sums, fours, word)
 #define DOT_STEP(sums, weights, x) dot_step(sums, weights, x)
 #define INT8_PRODUCTS "avx256_products.h"

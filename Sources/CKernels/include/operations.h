@@ -126,7 +126,7 @@ void sp_multiply_gated(
 // How cached keys and values are stored. In both, keys lie in blocks of 16 positions.
 //   float32:   keys [position / 16][head_stride][position % 16], values [position][head_stride]
 //   integers:  keys [position / 16]([head_stride / 2][position % 16][2] (16 bits), [16] scales, [16] values' scales)
-//              values [position / 2][head_stride][2] (8 bits)
+//              values [position / 4][head_stride][4] (8 bits)
 // An integer is worth its position's scale: its key's, or its value's.
 typedef enum {
     SP_CACHE_F32,
