@@ -49,26 +49,15 @@ INLINE f32x16 larger(f32x16 a, f32x16 b) { return a > b ? a : b; }
 INLINE f32x16 magnitude(f32x16 v) { return __builtin_elementwise_abs(v); }
 INLINE f32x16 smaller(f32x16 a, f32x16 b) { return a < b ? a : b; }
 
-// The lanes folded in halves: lane i with lane i + 8, then i + 4, and so on.
-#define FOLD_LANES(v, COMBINE)                                                                                      \
-    do {                                                                                                            \
-        v = COMBINE(v, __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));        \
-        v = COMBINE(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));        \
-        v = COMBINE(v, __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));        \
-        v = COMBINE(v, __builtin_shufflevector(v, v, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14));        \
-    } while (0)
-
 INLINE f32x16 plus(f32x16 a, f32x16 b) { return a + b; }
 
-INLINE float sum_of_lanes(f32x16 v) {
-    FOLD_LANES(v, plus);
-    return v[0];
+// The larger of numbers that are not negative, where infinity is larger than all others and NaN larger still.
+INLINE f32x16 larger_positive(f32x16 a, f32x16 b) {
+    const i32x16 x = (i32x16)a, y = (i32x16)b;
+    return (f32x16)(x > y ? x : y);
 }
 
-INLINE float largest_lane(f32x16 v) {
-    FOLD_LANES(v, larger);
-    return v[0];
-}
+#include "lanes_fold.h"
 
 // Scales of inputs have 3 bits of mantissa and are not tiny, so that a product of a scale of weights with one of inputs
 // is one of 8 products whose exponent is another: see avx512_pair_products.h.

@@ -151,21 +151,30 @@ INLINE void score_blocks(
     else score_floats(rows, row, block, ROWS, BLOCKS, scores);
 }
 
-// Hides what a row does not see, beyond its first `limit` positions up to `end`; returns the largest score of the
-// others.
-INLINE float hide_unseen(float *scores, int limit, int end) {
+// Whether a row sees all positions of its chunk, given how many it sees from the chunk's first on.
+INLINE bool sees_whole_chunk(int limit) { return limit >= SP_ATTENTION_CHUNK; }
+
+// Hides what a row does not see, beyond its first `limit` positions up to `end`. The largest of the lanes of what it
+// returns is the largest score of the others.
+INLINE f32x16 hide_unseen(float *scores, int limit, int end) {
     const int seen = limit < 0 ? 0 : limit < end ? limit : end;
     for (int i = seen; i < end; i++) scores[i] = NO_SCORE;
     f32x16 peaks = load_floats(scores);
     for (int i = SP_KEY_BLOCK; i < end; i += SP_KEY_BLOCK) peaks = larger(peaks, load_floats(scores + i));
-    return largest_lane(peaks);
+    return peaks;
 }
 
-// Turns one row's scores into weights 2^(score - peak), in place; returns their sum. Weights that will be integers
-// carry their values' scales then, and `*largest` is the largest of them.
-INLINE float soften(
-    const chunk_rows *rows, float *scores, float peak, int end, const bool INTEGERS, float *largest) {
-    f32x16 sums = splat(0), most = splat(0);
+// The sums over the lanes of a row's weights; and of those that will be integers and carry their values' scales, the
+// largest of the lanes.
+typedef struct {
+    f32x16 sums;
+    f32x16 most;
+} weight_lanes;
+
+// Turns one row's scores into weights 2^(score - peak), in place.
+INLINE weight_lanes soften(
+    const chunk_rows *rows, float *scores, float peak, int end, const bool INTEGERS, const bool WHOLE) {
+    weight_lanes result = {splat(0), splat(0)};
     const size_t block_bytes = sp_key_block_bytes(SP_CACHE_INTEGERS, rows->head_stride);
     const size_t first_block = (size_t)(rows->first / SP_KEY_BLOCK);
     uint8_t *keys = key_block(rows->group, SP_CACHE_INTEGERS, rows->head_stride, first_block);
@@ -173,17 +182,18 @@ INLINE float soften(
         // A score that stands for none gives exactly 0, also where the whole row has none.
         const f32x16 score = load_floats(scores + i);
         const i32x16 is_seen = score > splat(NO_SCORE);
-        f32x16 weights = is_seen ? power_of_two(score - splat(peak)) : splat(0);
-        sums += weights;
+        f32x16 weights = power_of_two(score - splat(peak));
+        if (!WHOLE) weights = is_seen ? weights : splat(0);
+        result.sums += weights;
         if (INTEGERS) {
+            weights *= load_floats(value_scales(keys, rows->head_stride));
             // Positions that nobody has written yet may hold any scale.
-            weights = is_seen ? weights * load_floats(value_scales(keys, rows->head_stride)) : splat(0);
-            most = larger(most, weights);
+            if (!WHOLE) weights = is_seen ? weights : splat(0);
+            result.most = larger(result.most, weights);
         }
         store_floats(scores + i, weights);
     }
-    if (INTEGERS) *largest = largest_lane(most);
-    return sum_of_lanes(sums);
+    return result;
 }
 
 // A row's weights: floats, or integers that are worth a scale each.
@@ -282,7 +292,7 @@ INLINE void mix_values(
 INLINE void attend_rows(const chunk_rows *rows, const int *positions, const bool INTEGERS, float *states) {
     _Alignas(64) float scores[SP_ATTENTION_ROWS * SP_ATTENTION_CHUNK];
     _Alignas(64) uint8_t integers[SP_ATTENTION_ROWS * SP_ATTENTION_CHUNK];
-    float scales[SP_ATTENTION_ROWS], largest[SP_ATTENTION_ROWS];
+    float scales[SP_ATTENTION_ROWS];
     const row_weights weights = {scores, integers, scales};
     const size_t stride = SP_ATTENTION_STATE(rows->head_stride);
     const int blocks = (rows->count + SP_KEY_BLOCK - 1) / SP_KEY_BLOCK, end = blocks * SP_KEY_BLOCK;
@@ -301,18 +311,30 @@ INLINE void attend_rows(const chunk_rows *rows, const int *positions, const bool
         EACH_RUN_OF_ROWS(SCORE)
 #undef SCORE
     }
-    // Each step for every row before the next one: rows hide each other's latencies.
+    // Each step for every row before the next one: they hide each other's latencies, and share what folds lanes.
+    f32x16 lanes[SP_ATTENTION_ROWS], most_lanes[SP_ATTENTION_ROWS];
+    _Alignas(64) float peaks[SP_ATTENTION_ROWS], sums[SP_ATTENTION_ROWS], most_weights[SP_ATTENTION_ROWS];
     for (int row = 0; row < rows->rows; row++)
-        states[stride * (size_t)row + (size_t)rows->head_stride] =
-            hide_unseen(scores + row * SP_ATTENTION_CHUNK, positions[row] - rows->first, end);
+        lanes[row] = hide_unseen(scores + row * SP_ATTENTION_CHUNK, positions[row] - rows->first, end);
+    largest_of_each(lanes, rows->rows, peaks);
+    for (int row = 0; row < rows->rows; row++) {
+        float *of_row = scores + row * SP_ATTENTION_CHUNK;
+        const weight_lanes of_weights = sees_whole_chunk(positions[row] - rows->first)
+            ? soften(rows, of_row, peaks[row], end, INTEGERS, true)
+            : soften(rows, of_row, peaks[row], end, INTEGERS, false);
+        lanes[row] = of_weights.sums;
+        most_lanes[row] = of_weights.most;
+    }
+    sum_of_each(lanes, rows->rows, sums);
+    if (INTEGERS) largest_of_each(most_lanes, rows->rows, most_weights);
     for (int row = 0; row < rows->rows; row++) {
         float *peak_and_sum = states + stride * (size_t)row + rows->head_stride;
-        peak_and_sum[1] =
-            soften(rows, scores + row * SP_ATTENTION_CHUNK, peak_and_sum[0], end, INTEGERS, &largest[row]);
+        peak_and_sum[0] = peaks[row];
+        peak_and_sum[1] = sums[row];
     }
     for (int row = 0; INTEGERS && row < rows->rows; row++) {
         const int at = row * SP_ATTENTION_CHUNK;
-        scales[row] = store_weights(scores + at, end, largest[row], integers + at);
+        scales[row] = store_weights(scores + at, end, most_weights[row], integers + at);
     }
     const int most = sums_per_row(most_rows, VALUE_SUMS);
     for (int start = 0, vectors; start < rows->head_stride; start += 16 * vectors) {

@@ -59,13 +59,13 @@ INLINE float round_to_integers(const float *x, int count, int limit, int16_t *in
 }
 
 // The same of weights, of at most WEIGHT_LIMIT.
-INLINE float store_weights(const float *x, int count, float peak, uint8_t *integers) {
-    const f32x16 inverse = splat(inverse_scale(peak, WEIGHT_LIMIT));
+INLINE float store_weights(const float *weights, int count, float largest, uint8_t *integers) {
+    const f32x16 inverse = splat(inverse_scale(largest, WEIGHT_LIMIT));
     for (int i = 0; i < count; i += 16) {
-        const u8x16 run = __builtin_convertvector(nearest_integers(load_floats(x + i) * inverse), u8x16);
+        const u8x16 run = __builtin_convertvector(nearest_integers(load_floats(weights + i) * inverse), u8x16);
         memcpy(integers + i, &run, sizeof run);
     }
-    return peak / (float)WEIGHT_LIMIT;
+    return largest / (float)WEIGHT_LIMIT;
 }
 
 // A block of keys, followed in integers by the scales of its keys and of its values.

@@ -1,42 +1,6 @@
 // Steps that treat each token by itself, over 16 lanes: part of lanes.h.
 
-// Four vectors folded within their quarters: lane i of a quarter is what the i-th vector's four lanes there combine to.
-#define FOLD_QUARTERS(COMBINE, a, b, c, d) FOLD_TWOS(COMBINE, FOLD_PAIRS(COMBINE, a, b), FOLD_PAIRS(COMBINE, c, d))
-#define FOLD_PAIRS(COMBINE, a, b)                                                                          \
-    COMBINE(                                                                                               \
-        __builtin_shufflevector(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29),           \
-        __builtin_shufflevector(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31))
-#define FOLD_TWOS(COMBINE, ab, cd)                                                                         \
-    COMBINE(                                                                                               \
-        __builtin_shufflevector(ab, cd, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29),         \
-        __builtin_shufflevector(ab, cd, 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31))
-
-// The larger of numbers that are not negative, where infinity is larger than all others and NaN larger still.
-INLINE f32x16 larger_positive(f32x16 a, f32x16 b) {
-    const i32x16 x = (i32x16)a, y = (i32x16)b;
-    return (f32x16)(x > y ? x : y);
-}
 INLINE f32x16 larger_magnitude(f32x16 a, f32x16 b) { return larger_positive(magnitude(a), magnitude(b)); }
-
-// Lane i of the result is the largest lane of v[i], none of which is negative.
-INLINE f32x16 largest_of_each(const f32x16 v[16]) {
-    f32x16 quarters[4], halves[2];
-#pragma clang loop unroll(full)
-    for (int i = 0; i < 4; i++) {
-        const f32x16 *of_quarter = v + 4 * i;
-        quarters[i] = FOLD_QUARTERS(larger_positive, of_quarter[0], of_quarter[1], of_quarter[2], of_quarter[3]);
-    }
-#pragma clang loop unroll(full)
-    for (int i = 0; i < 2; i++) {
-        const f32x16 a = quarters[2 * i], b = quarters[2 * i + 1];
-        halves[i] = larger_positive(
-            __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23),
-            __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31));
-    }
-    return larger_positive(
-        __builtin_shufflevector(halves[0], halves[1], 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27),
-        __builtin_shufflevector(halves[0], halves[1], 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31));
-}
 
 INLINE i32x16 plus_integers(i32x16 a, i32x16 b) { return a + b; }
 
@@ -77,10 +41,10 @@ INLINE void quantize_units(sp_input_units units, int count, quantized_units *res
         const float *x = units.values + units.value_step * (size_t)i;
         peaks[i] = larger_magnitude(load_floats(x), load_floats(x + 16));
     }
-    for (int i = count; i < 16; i++) peaks[i] = splat(0);
+    _Alignas(64) float largest[16] = {0}, inverses[16];
+    largest_positive_of_each(peaks, count, largest);
     const f32x16 scales =
-        short_mantissas(larger_positive(largest_of_each(peaks) / splat(127), splat(LEAST_INPUT_SCALE)));
-    _Alignas(64) float inverses[16];
+        short_mantissas(larger_positive(load_floats(largest) / splat(127), splat(LEAST_INPUT_SCALE)));
     store_floats(inverses, splat(1) / scales);
     for (int i = 0; i < count; i++) {
         const float *x = units.values + units.value_step * (size_t)i;

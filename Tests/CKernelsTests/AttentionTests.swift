@@ -228,9 +228,9 @@ private struct AttentionCase {
         ]
     }
 
-    /// Scores reach 100 in magnitude, so their rounding alone moves a weight by 1e-5. In integers that makes the nearest
-    /// number another one, a 127th of the largest weight, where a weight is all but halfway between two: seldom, and on
-    /// values up to a half.
+    /// Scores reach 100 in magnitude, so their rounding alone moves a weight by 1e-5. Where a weight is all but halfway
+    /// between two integers that makes it the other one, a 127th of the largest weight: seldom, and on values up to a
+    /// half.
     @Test(arguments: MatrixProductTests.instructionSets, [SP_CACHE_F32.rawValue, SP_CACHE_INTEGERS.rawValue])
     func attentionAgreesWithDoublePrecision(instructionSet: String, format: UInt32) {
         let format = sp_cache_format(format)
