@@ -181,7 +181,7 @@ INLINE void multiply_group(
     }
 }
 
-INLINE void split_scales(f32x16 scales, __m256 parts[2]) { memcpy(parts, &scales, sizeof scales); }
+INLINE void split_lanes(f32x16 v, __m256 parts[2]) { memcpy(parts, &v, sizeof v); }
 
 // Adds the products of the steps [FIRST, LAST) of a group for `tokens` tokens; TOKENS as in multiply_block.
 INLINE void multiply_steps(
@@ -193,8 +193,8 @@ INLINE void multiply_steps(
     };
     unpack_planes(group, BITS, FIRST, LAST, unpacked.planes);
     if (LEVELS) {
-        const level_lanes levels = load_levels(group->scales, BITS);
-        split_scales(levels.scale, unpacked.scales);
+        const level_lanes levels = load_levels(matrix, group, BITS);
+        split_lanes(levels.scale, unpacked.scales);
 #ifdef DOT_BYTES
         place_on_levels(&levels, FIRST, LAST, unpacked.planes[0]);
 #else
@@ -203,9 +203,9 @@ INLINE void multiply_steps(
         unpacked.offsets = factors_of_rows(levels.first - matrix->zero);
 #endif
     } else {
-        split_scales(load_scales(group->scales, matrix->half_scales, 0), unpacked.scales);
+        split_lanes(load_scales(matrix, group, 0), unpacked.scales);
     }
-    if (SPLIT) split_scales(load_scales(group->scales, matrix->half_scales, 1), unpacked.seconds);
+    if (SPLIT) split_lanes(load_scales(matrix, group, 1), unpacked.seconds);
 #define GROUP(T, N) \
     multiply_group(input, at + (size_t)(T), &unpacked, FIRST, LAST, N, BITS, SPLIT, sums + (T))
     if (TOKENS) {
@@ -224,8 +224,9 @@ INLINE void multiply_block(
     const sp_matrix *matrix = tile->product->matrix;
     const sp_columns *columns = &tile->product->columns;
     const int count = sp_group_count(tile->product);
+    const tile_output output = output_of(tile);
     __m256 sums[TOKENS ? TOKENS : BLOCK_TOKENS][2];
-    for (int t = 0; t < (TOKENS ? TOKENS : tokens); t++) sums[t][0] = sums[t][1] = _mm256_setzero_ps();
+    for (int t = 0; t < (TOKENS ? TOKENS : tokens); t++) split_lanes(base_of(&output, token + t), sums[t]);
     sp_weight_stream *ahead = token == 0 ? tile->ahead : NULL;
     for (int i = 0; i < count; i++) {
         const int32_t index = sp_group_index(columns, i);
@@ -237,12 +238,8 @@ INLINE void multiply_block(
         STEPS_OF_HALVES(sp_halves_of(columns, i), STEPS_OF_GROUP);
 #undef STEPS_OF_GROUP
     }
-    const tile_output output = output_of(tile);
-    for (int t = 0; t < (TOKENS ? TOKENS : tokens); t++) {
-        f32x16 sum;
-        memcpy(&sum, sums[t], sizeof sum);
-        finish(&output, token + t, sum);
-    }
+    for (int t = 0; t < (TOKENS ? TOKENS : tokens); t++)
+        memcpy(place_of(&output, token + t), sums[t], sizeof sums[t]);
 }
 
 // `tokens` tokens in blocks of a multiple of QUAD_TOKENS, then the rest.

@@ -64,12 +64,18 @@ INLINE void fetch_ahead(const sp_tile *tile, int i, int count) {
     sp_fetch_group(product->matrix, &group, sp_halves_of(&product->columns, ahead));
 }
 
+// Where a tile's sums of the tokens are: the first one's, and how far it is to the next one's.
+typedef struct {
+    float *first;
+    size_t stride;
+} sum_places;
+
 // Adds the products of the steps [FIRST, LAST) of one group of both tiles with `tokens` tokens, the first of them at
-// index `at` of the inputs, to their sums, which are taken for zero where they are FRESH.
+// index `at` of the inputs, to their sums in one place, and puts them in another.
 INLINE void multiply_pair_steps(
     const sp_matrix *matrix, const sp_activations *input, const sp_group groups[2], size_t at, int tokens,
-    const bool FRESH, const int FIRST, const int LAST, const bool TABULATED, const int BITS, const bool LEVELS,
-    const bool SPLIT, f32x16 sums[][2]) {
+    const sum_places from[2], const sum_places to[2], const int FIRST, const int LAST, const bool TABULATED,
+    const int BITS, const bool LEVELS, const bool SPLIT) {
     unpacked_group tiles[2];
     for (int i = 0; i < 2; i++) {
         tiles[i] = unpack_group(matrix, &groups[i], FIRST, LAST, BITS, LEVELS, SPLIT);
@@ -81,9 +87,11 @@ INLINE void multiply_pair_steps(
         if (SPLIT) multiply_mantissas(tiles[i].second, &scales[i][1]);
     }
     const int8_t *x = input->quants + at * SP_GROUP_COLUMNS;
+    const float *sources[2] = {from[0].first, from[1].first};
+    float *destinations[2] = {to[0].first, to[1].first};
     for (int t = 0; t < tokens; t++, at++, x += SP_GROUP_COLUMNS) {
         const int16_t *half_sums = input->half_sums + 2 * at;
-        f32x16 sum[2] = {FRESH ? splat(0) : sums[t][0], FRESH ? splat(0) : sums[t][1]};
+        f32x16 sum[2] = {load_floats(sources[0]), load_floats(sources[1])};
 #pragma clang loop unroll(full)
         for (int part = 0; part < (SPLIT ? 2 : 1); part++) {
             const int first = SPLIT ? part * STEPS / 2 : FIRST, last = SPLIT ? first + STEPS / 2 : LAST;
@@ -109,42 +117,50 @@ INLINE void multiply_pair_steps(
                 sum[i] += to_float(dot) * scale;
             }
         }
-        for (int i = 0; i < 2; i++) sums[t][i] = sum[i];
+        for (int i = 0; i < 2; i++) {
+            store_floats(destinations[i], sum[i]);
+            sources[i] += from[i].stride;
+            destinations[i] += to[i].stride;
+        }
     }
 }
 
 // Two tiles for at most BLOCK_TOKENS tokens.
 INLINE void multiply_pair_block(
-    const sp_tile pair[2], const sp_activations *input, int token, int tokens, const bool TABULATED,
-    const int BITS, const bool LEVELS, const bool SPLIT) {
+    const sp_tile pair[2], const sp_activations *input, int token, int tokens, const bool TABULATED, const int BITS,
+    const bool LEVELS, const bool SPLIT) {
     const sp_matrix *matrix = pair[0].product->matrix;
     const sp_columns *columns = &pair[0].product->columns;
     const int count = sp_group_count(pair[0].product);
-    f32x16 sums[BLOCK_TOKENS][2];
-    if (count == 0) memset(sums, 0, (size_t)tokens * sizeof *sums);
+    _Alignas(64) float sums[BLOCK_TOKENS][2][SP_TILE_ROWS];
+    sum_places from[2], between[2], last[2];
+    tile_output outputs[2];
+    for (int p = 0; p < 2; p++) {
+        outputs[p] = output_of(&pair[p]);
+        between[p] = (sum_places){sums[0][p], 2 * SP_TILE_ROWS};
+        last[p] = (sum_places){place_of(&outputs[p], token), outputs[p].stride};
+        // Sums begin with the bias, or the outputs, or both, which are added up first.
+        const bool accumulates = outputs[p].accumulate, has_both = accumulates && pair[p].product->bias;
+        from[p] = has_both ? between[p] : accumulates ? last[p] : (sum_places){(float *)&outputs[p].bias, 0};
+        if (count > 0 && !has_both) continue;
+        const sum_places base = count == 0 ? last[p] : between[p];
+        for (int t = 0; t < tokens; t++)
+            store_floats(base.first + base.stride * (size_t)t, base_of(&outputs[p], token + t));
+    }
     for (int i = 0; i < count; i++) {
         const int32_t index = sp_group_index(columns, i);
         const sp_group groups[2] = {
             sp_matrix_group(matrix, pair[0].tile, index), sp_matrix_group(pair[1].product->matrix, pair[1].tile, index),
         };
         const size_t at = sp_input_index(input, index, token);
+        const sum_places *to = i == count - 1 ? last : between;
         for (int p = 0; p < 2; p++) fetch_ahead(&pair[p], i, count);
-#define ADD_STEPS(FRESH, FIRST, LAST) \
-    multiply_pair_steps(              \
-        matrix, input, groups, at, tokens, FRESH, FIRST, LAST, TABULATED, BITS, LEVELS, SPLIT, sums)
-#define STEPS_OF_GROUP(FIRST, LAST)               \
-    do {                                          \
-        if (i == 0) ADD_STEPS(true, FIRST, LAST); \
-        else ADD_STEPS(false, FIRST, LAST);       \
-    } while (0)
+#define STEPS_OF_GROUP(FIRST, LAST) \
+    multiply_pair_steps(            \
+        matrix, input, groups, at, tokens, from, to, FIRST, LAST, TABULATED, BITS, LEVELS, SPLIT)
         STEPS_OF_HALVES(sp_halves_of(columns, i), STEPS_OF_GROUP);
 #undef STEPS_OF_GROUP
-#undef ADD_STEPS
-    }
-    const tile_output outputs[2] = {output_of(&pair[0]), output_of(&pair[1])};
-    for (int t = 0; t < tokens; t++) {
-        finish(&outputs[0], token + t, sums[t][0]);
-        finish(&outputs[1], token + t, sums[t][1]);
+        for (int p = 0; p < 2; p++) from[p] = between[p];
     }
 }
 

@@ -62,7 +62,7 @@ INLINE f32x16 larger_positive(f32x16 a, f32x16 b) {
 // Scales of inputs have 3 bits of mantissa and are not tiny, so that a product of a scale of weights with one of inputs
 // is one of 8 products whose exponent is another: see avx512_pair_products.h.
 enum { SHORT_MANTISSAS = 8, SHORT_MANTISSA_SHIFT = 20 };
-static const float LEAST_INPUT_SCALE = 0x1p-96f;
+static const float LEAST_INPUT_SCALE = 0x1p-80f;
 
 // The next numbers with such mantissas from v on, for v > 0.
 INLINE f32x16 short_mantissas(f32x16 v) {

@@ -38,9 +38,9 @@ INLINE unpacked_group unpack_group(
     const bool SPLIT) {
     unpacked_group unpacked;
     unpack_steps(group, BITS, FIRST, LAST, unpacked.steps);
-    if (LEVELS) unpacked.levels = load_levels(group->scales, BITS);
-    unpacked.scale = LEVELS ? unpacked.levels.scale : load_scales(group->scales, matrix->half_scales, 0);
-    unpacked.second = SPLIT ? load_scales(group->scales, matrix->half_scales, 1) : unpacked.scale;
+    if (LEVELS) unpacked.levels = load_levels(matrix, group, BITS);
+    unpacked.scale = LEVELS ? unpacked.levels.scale : load_scales(matrix, group, 0);
+    unpacked.second = SPLIT ? load_scales(matrix, group, 1) : unpacked.scale;
     return unpacked;
 }
 
@@ -94,8 +94,9 @@ INLINE void multiply_block(
     const sp_matrix *matrix = tile->product->matrix;
     const sp_columns *columns = &tile->product->columns;
     const int count = sp_group_count(tile->product);
+    const tile_output output = output_of(tile);
     f32x16 sums[8];
-    for (int t = 0; t < TOKENS; t++) sums[t] = splat(0);
+    for (int t = 0; t < TOKENS; t++) sums[t] = base_of(&output, token + t);
     sp_weight_stream *ahead = token == 0 ? tile->ahead : NULL;
     for (int i = 0; i < count; i++) {
         const int32_t index = sp_group_index(columns, i);
@@ -107,8 +108,7 @@ INLINE void multiply_block(
         STEPS_OF_HALVES(sp_halves_of(columns, i), STEPS_OF_GROUP);
 #undef STEPS_OF_GROUP
     }
-    const tile_output output = output_of(tile);
-    for (int t = 0; t < TOKENS; t++) finish(&output, token + t, sums[t]);
+    for (int t = 0; t < TOKENS; t++) store_floats(place_of(&output, token + t), sums[t]);
 }
 
 INLINE void multiply_int8(

@@ -1,8 +1,10 @@
 // Matrix products of one tile over 16 lanes: part of lanes.h.
 
 // A group's scales, or their second part: minimums, or the scales of the second half.
-INLINE f32x16 load_scales(const uint8_t *scales, bool half, int part) {
-    return half ? load_halves(scales + 32 * part) : load_floats(scales + 64 * part);
+INLINE f32x16 load_scales(const sp_matrix *matrix, const sp_group *group, int part) {
+    const f32x16 stored =
+        matrix->half_scales ? load_halves(group->scales + 32 * part) : load_floats(group->scales + 64 * part);
+    return stored * splat(matrix->scale_unit);
 }
 
 // The levels of a group: a quant stands for `scale * (first + step * quant)`, less the level of zero. See
@@ -13,14 +15,15 @@ typedef struct {
     i32x16 step;
 } level_lanes;
 
-INLINE level_lanes load_levels(const uint8_t *scales, const int BITS) {
+INLINE level_lanes load_levels(const sp_matrix *matrix, const sp_group *group, const int BITS) {
     u16x16 words;
     u8x16 first;
-    memcpy(&words, scales, sizeof words);
-    memcpy(&first, scales + SP_FIRST_LEVELS, sizeof first);
+    memcpy(&words, group->scales, sizeof words);
+    memcpy(&first, group->scales + SP_FIRST_LEVELS, sizeof first);
     const u16x16 halves = words >> 1;
+    const f32x16 scale = load_halves((const uint8_t *)&halves) * splat(matrix->scale_unit);
     const i32x16 step = __builtin_convertvector(words & (uint16_t)(0xff >> BITS), i32x16) + 1;
-    return (level_lanes){load_halves((const uint8_t *)&halves), __builtin_convertvector(first, i32x16), step};
+    return (level_lanes){scale, __builtin_convertvector(first, i32x16), step};
 }
 
 // The bits above the fourth of half a group of quants of 5 or 6 bits: those of the half's i-th step are the lowest bits
@@ -45,7 +48,6 @@ INLINE u8x64 high_bits_of_step(u8x64 high, const int i, const int BITS) {
 typedef struct {
     float *output;
     size_t stride;
-    f32x16 unit;
     f32x16 bias;
     bool accumulate;
 } tile_output;
@@ -53,15 +55,15 @@ typedef struct {
 INLINE tile_output output_of(const sp_tile *tile) {
     const sp_product *product = tile->product;
     const f32x16 bias = product->bias ? load_floats(product->bias + (size_t)tile->tile * SP_TILE_ROWS) : splat(0);
-    const f32x16 unit = splat(product->matrix->scale_unit);
-    return (tile_output){tile->output, product->output_stride, unit, bias, product->accumulate};
+    return (tile_output){tile->output, product->output_stride, bias, product->accumulate};
 }
 
-INLINE void finish(const tile_output *tile, int token, f32x16 sum) {
-    float *out = tile->output + tile->stride * (size_t)token;
-    sum = sum * tile->unit + tile->bias;
-    if (tile->accumulate) sum += load_floats(out);
-    store_floats(out, sum);
+INLINE float *place_of(const tile_output *tile, int token) { return tile->output + tile->stride * (size_t)token; }
+
+// What products are added to. Those in integers begin with it, so that their last group's sums are the output; those in
+// single precision, of many more additions, end with it.
+INLINE f32x16 base_of(const tile_output *tile, int token) {
+    return tile->accumulate ? load_floats(place_of(tile, token)) + tile->bias : tile->bias;
 }
 
 // `tokens` tokens in blocks of 8, 4, 2 and 1, each starting at `token`.
@@ -139,13 +141,13 @@ INLINE f32x16 dequantize_column(const sp_matrix *matrix, const sp_group *group, 
     if (bits == 6) words |= (u32x16)high_bits_of_step(load_high_bits(weights, 6), step, 6);
     i32x16 quant = (i32x16)(words >> (uint32_t)(8 * (column % 4)) & 0xff);
     if (sp_has_levels(matrix->format)) {
-        const level_lanes levels = load_levels(group->scales, bits);
+        const level_lanes levels = load_levels(matrix, group, bits);
         return to_float(levels.first + levels.step * quant - matrix->zero) * levels.scale;
     }
     const int part = matrix->format == SP_PACKED_U6_SPLIT ? half : 0;
-    const f32x16 value = to_float(quant - matrix->zero) * load_scales(group->scales, matrix->half_scales, part);
+    const f32x16 value = to_float(quant - matrix->zero) * load_scales(matrix, group, part);
     if (!sp_has_minimum(matrix->format)) return value;
-    return value + load_scales(group->scales, matrix->half_scales, 1);
+    return value + load_scales(matrix, group, 1);
 }
 
 // One tile for `TOKENS` tokens in float32.
@@ -173,7 +175,8 @@ INLINE void multiply_float(
         }
     }
     const tile_output output = output_of(tile);
-    for (int t = 0; t < TOKENS; t++) finish(&output, token + t, sums[t]);
+    for (int t = 0; t < TOKENS; t++)
+        store_floats(place_of(&output, token + t), sums[t] + base_of(&output, token + t));
 }
 
 #define PRODUCT_KERNEL(NAME, ...) \
