@@ -116,8 +116,8 @@ static void make_layer(benchmark *b, layer *l) {
     const size_t blocks = (size_t)(b->options.first + b->options.tokens + SP_KEY_BLOCK - 1) / SP_KEY_BLOCK;
     for (int i = 0; i < GROUPS; i++) {
         l->groups[i] = (sp_attention_group){
-            zeros(blocks * sp_key_block_bytes(SP_CACHE_INTEGERS, HEAD_SIZE)),
-            zeros(blocks * sp_value_block_bytes(SP_CACHE_INTEGERS, HEAD_SIZE)), i, b->heads[i], HEADS_PER_GROUP,
+            zeros(blocks * sp_key_block_bytes(SP_CACHE_BYTES, HEAD_SIZE)),
+            zeros(blocks * sp_value_block_bytes(SP_CACHE_BYTES, HEAD_SIZE)), i, b->heads[i], HEADS_PER_GROUP,
         };
     }
 }
@@ -159,7 +159,7 @@ static void run_step(const benchmark *b, const layer *l, step step) {
         .queries = b->queries, .query_stride = QUERIES, .keys = b->keys, .values = b->values, .key_stride = KEYS,
         .cosines = b->cosines, .sines = b->sines, .pairs = PAIRS, .output = b->mixed.values, .output_stride = QUERIES,
         .tokens = tokens, .first_position = b->options.first, .head_size = HEAD_SIZE, .head_stride = HEAD_SIZE,
-        .scale = 0.125f, .format = SP_CACHE_INTEGERS, .groups = l->groups, .group_count = GROUPS,
+        .scale = 0.125f, .format = SP_CACHE_BYTES, .groups = l->groups, .group_count = GROUPS,
         .partials = b->partials,
     };
     switch (step) {

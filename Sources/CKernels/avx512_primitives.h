@@ -47,6 +47,9 @@ PRIMITIVE i32x16 multiply_word(i32x16 sums, i32x16 pairs, int32_t word) {
 #define MULTIPLY_PAIRS(sums, pairs, word) multiply_word(sums, pairs, word)
 #define MULTIPLY_FOURS(sums, fours, word) \
     ((i32x16)_mm512_dpbusd_epi32((__m512i)(sums), _mm512_set1_epi32(word), (__m512i)(fours)))
+#define UNSIGNED_KEYS
+#define MULTIPLY_KEYS(sums, keys, word) \
+    ((i32x16)_mm512_dpbusd_epi32((__m512i)(sums), (__m512i)(keys), _mm512_set1_epi32(word)))
 #define PAIR_PRODUCTS "avx512_pair_products.h"
 #define DOT_STEP(sums, weights, x) ((i32x16)dot_step((__m512i)(sums), weights, x))
 

@@ -7,6 +7,8 @@
 #pragma clang attribute push(__attribute__((target("i8mm"))), apply_to = function)
 
 #define DOT_BYTES(sums, weights, x, lane) vusdotq_laneq_s32(sums, weights, x, lane)
+#define UNSIGNED_KEYS
+#define DOT_KEYS(sums, keys, query) vusdotq_s32(sums, keys, query)
 #define DOT_WEIGHTS(sums, weights, values) vusdotq_s32(sums, weights, values)
 #include "neon_primitives.h"
 

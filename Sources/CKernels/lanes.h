@@ -5,7 +5,10 @@
 //   dot_u7(w, x, STEPS)           sum over 4 or 8 steps of 4 columns of 16 rows, quants 0...127  (w: 64 bytes a step)
 //   dot_half_u8(w, x)             sum over 4 such steps, quants 0...255
 //   MULTIPLY_PAIRS(sums, pairs, word)  optional: sums + the products of two 16-bit integers a lane with those of a word
-//   MULTIPLY_FOURS(sums, fours, word)  optional: the same of four signed bytes a lane, with bytes of at most 127
+//   MULTIPLY_FOURS(sums, fours, word)  optional, with the next: the same of four signed bytes a lane, with bytes of
+//                                      0...127
+//   MULTIPLY_KEYS(sums, keys, word)    the same with signed bytes of at most 127, of signed bytes or, where
+//                                      UNSIGNED_KEYS is defined, of those plus 128
 //   INT8_PRODUCTS                 optional: a file of products for it to use in place of lanes_int8_products.h
 //   PAIR_PRODUCTS                 optional: a file that defines multiply_pair, see kernels.h
 //   SCORE_SUMS, VALUE_SUMS        optional: see lanes_attention.h

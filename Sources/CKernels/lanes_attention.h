@@ -4,7 +4,7 @@
 // [head_stride] sums of weight * value, then the largest score and the sum of weights.
 //
 // A cache of integers is multiplied with integers: queries, and weights that carry their values' scales. They come as
-// words, of two values of a key or of the weights of four positions. MULTIPLY_PAIRS and MULTIPLY_FOURS multiply them.
+// words, of four values of a query, or two where keys are wide, or of the weights of four positions.
 
 #ifndef SCORE_SUMS
 // Sums of 16 lanes that the registers hold beside their inputs, in scores and in weighted values.
@@ -24,12 +24,16 @@ INLINE int sums_per_row(int rows, int sums) { return 4 * rows <= sums ? 4 : 2 * 
 // Below any score, and far enough from infinity that differences stay finite.
 static const float NO_SCORE = -1e30f;
 
+INLINE int32_t load_word(const void *p) {
+    int32_t word;
+    memcpy(&word, p, sizeof word);
+    return word;
+}
+
 // sums + the products of two integers a lane with the two integers at `x`.
 INLINE i32x16 multiply_pairs(i32x16 sums, i32x16 pairs, const int16_t *x) {
 #ifdef MULTIPLY_PAIRS
-    int32_t word;
-    memcpy(&word, x, sizeof word);
-    return MULTIPLY_PAIRS(sums, pairs, word);
+    return MULTIPLY_PAIRS(sums, pairs, load_word(x));
 #else
     int16_t pair[2];
     memcpy(pair, x, sizeof pair);
@@ -43,18 +47,26 @@ INLINE i32x16 load_pairs(const void *p) {
     return v;
 }
 
-// sums + the products of four signed bytes a lane with the four at `x`, which are at most 127.
-INLINE i32x16 multiply_fours(i32x16 sums, u8x64 fours, const uint8_t *x) {
-#ifdef MULTIPLY_FOURS
-    int32_t word;
-    memcpy(&word, x, sizeof word);
-    return MULTIPLY_FOURS(sums, fours, word);
-#else
+#ifndef MULTIPLY_FOURS
+// sums + the products of four signed bytes a lane with those of a word.
+INLINE i32x16 multiply_signed_fours(i32x16 sums, u8x64 fours, int32_t word) {
     const u32x16 words = (u32x16)fours;
+    int8_t x[4];
+    memcpy(x, &word, sizeof x);
     for (int i = 0; i < 4; i++) sums += ((i32x16)(words << (uint32_t)(24 - 8 * i)) >> 24) * (int32_t)x[i];
     return sums;
-#endif
 }
+
+#define MULTIPLY_FOURS multiply_signed_fours
+#define MULTIPLY_KEYS multiply_signed_fours
+#endif
+
+// Keys may be made unsigned by adding 128: their sums begin with that many times the sum of a query less.
+#ifdef UNSIGNED_KEYS
+enum { KEY_OFFSET = 128 };
+#else
+enum { KEY_OFFSET = 0 };
+#endif
 
 // Rows of one key/value group and the chunk they attend to. Their queries are head_stride floats apart, their scores
 // and weights SP_ATTENTION_CHUNK.
@@ -72,16 +84,16 @@ typedef struct {
 // chunk's keys while values are mixed.
 enum { FETCHING_ROWS = 4 };
 
-// Where the values of a step of scores are: of 2 values of the keys of a block.
+// Where the values of 16 bytes for each dimension are that a step of scores has from `i` on.
 INLINE const uint8_t *values_of_step(const chunk_rows *rows, int block, int i) {
-    const size_t bytes = sp_value_block_bytes(SP_CACHE_INTEGERS, rows->head_stride);
+    const size_t bytes = sp_value_block_bytes(SP_CACHE_BYTES, rows->head_stride);
     return (const uint8_t *)rows->group->values + bytes * (size_t)(rows->first / SP_KEY_BLOCK + block) + 16 * i;
 }
 
 // Where each 2 positions of a step of mixing values, 16 of them from `start` on, find their share of the next chunk's
 // keys.
-INLINE const uint8_t *keys_of_step(const chunk_rows *rows, int start, int i) {
-    const size_t bytes = sp_key_block_bytes(SP_CACHE_INTEGERS, rows->head_stride) * (SP_ATTENTION_CHUNK / SP_KEY_BLOCK);
+INLINE const uint8_t *keys_of_step(const chunk_rows *rows, const sp_cache_format FORMAT, int start, int i) {
+    const size_t bytes = sp_key_block_bytes(FORMAT, rows->head_stride) * (SP_ATTENTION_CHUNK / SP_KEY_BLOCK);
     const size_t steps = (size_t)rows->head_stride / SP_KEY_BLOCK * SP_ATTENTION_CHUNK / 2;
     const size_t step = (size_t)start / SP_KEY_BLOCK * SP_ATTENTION_CHUNK / 2 + (size_t)i / 2;
     return rows->next_keys + bytes * step / steps;
@@ -112,15 +124,15 @@ INLINE void score_floats(
     }
 }
 
-// The same in integers.
-INLINE void score_integers(
+// The same of wide keys, in integers.
+INLINE void score_wide_keys(
     const chunk_rows *rows, int row, int block, const int ROWS, const int BLOCKS, float *scores) {
     const float *queries = rows->queries + row * rows->head_stride;
     i32x16 sums[MOST_SUMS][SP_ATTENTION_ROWS];
     uint8_t *keys[MOST_SUMS];
     for (int b = 0; b < BLOCKS; b++) {
         const size_t index = (size_t)(rows->first / SP_KEY_BLOCK + block + b);
-        keys[b] = key_block(rows->group, SP_CACHE_INTEGERS, rows->head_stride, index);
+        keys[b] = key_block(rows->group, SP_CACHE_WIDE_KEYS, rows->head_stride, index);
         for (int r = 0; r < ROWS; r++) sums[b][r] = (i32x16)0;
     }
     for (int i = 0; i < rows->head_stride; i += 2) {
@@ -139,16 +151,59 @@ INLINE void score_integers(
         const float scale = queries[r * rows->head_stride + rows->head_stride / 2];
         float *of_row = scores + (row + r) * SP_ATTENTION_CHUNK + block * SP_KEY_BLOCK;
         for (int b = 0; b < BLOCKS; b++) {
-            const f32x16 scales = load_floats(key_scales(keys[b], rows->head_stride)) * splat(scale);
-            store_floats(of_row + b * SP_KEY_BLOCK, to_float(sums[b][r]) * scales);
+            const float *scales = key_scales(keys[b], SP_CACHE_WIDE_KEYS, rows->head_stride);
+            store_floats(of_row + b * SP_KEY_BLOCK, to_float(sums[b][r]) * (load_floats(scales) * splat(scale)));
+        }
+    }
+}
+
+// The same in bytes, a group of dimensions after the other.
+INLINE void score_bytes(
+    const chunk_rows *rows, int row, int block, const int ROWS, const int BLOCKS, float *scores) {
+    float *queries = (float *)rows->queries + row * rows->head_stride;
+    const int stride = rows->head_stride;
+    uint8_t *keys[MOST_SUMS];
+    for (int b = 0; b < BLOCKS; b++)
+        keys[b] = key_block(rows->group, SP_CACHE_BYTES, stride, (size_t)(rows->first / SP_KEY_BLOCK + block + b));
+    for (int start = 0, group = 0; start < stride; start += SP_KEY_GROUP, group++) {
+        const int end = start + group_width(stride, start);
+        i32x16 sums[MOST_SUMS][SP_ATTENTION_ROWS];
+        for (int r = 0; r < ROWS; r++) {
+            const int32_t offset = -KEY_OFFSET * query_sums(queries + r * stride, stride)[group];
+            for (int b = 0; b < BLOCKS; b++) sums[b][r] = (i32x16)offset;
+        }
+        for (int i = start; i < end; i += 4) {
+#pragma clang loop unroll(full)
+            for (int b = 0; b < BLOCKS; b++) {
+                const u8x64 fours = load_bytes(keys[b] + SP_KEY_BLOCK * i) ^ (uint8_t)KEY_OFFSET;
+                if (ROWS < FETCHING_ROWS) __builtin_prefetch(values_of_step(rows, block + b, i));
+#pragma clang loop unroll(full)
+                for (int r = 0; r < ROWS; r++)
+                    sums[b][r] =
+                        MULTIPLY_KEYS(sums[b][r], fours, load_word((const int8_t *)(queries + r * stride) + i));
+            }
+        }
+        for (int r = 0; r < ROWS; r++) {
+            const f32x16 scale = splat(query_scales(queries + r * stride, stride)[group]);
+            float *of_row = scores + (row + r) * SP_ATTENTION_CHUNK + block * SP_KEY_BLOCK;
+            for (int b = 0; b < BLOCKS; b++) {
+                const float *scales = key_scales(keys[b], SP_CACHE_BYTES, stride) + SP_KEY_BLOCK * group;
+                const f32x16 score = to_float(sums[b][r]) * (load_floats(scales) * scale);
+                float *place = of_row + b * SP_KEY_BLOCK;
+                store_floats(place, group == 0 ? score : load_floats(place) + score);
+            }
         }
     }
 }
 
 INLINE void score_blocks(
-    const chunk_rows *rows, int row, int block, const int ROWS, const int BLOCKS, const bool INTEGERS, float *scores) {
-    if (INTEGERS) score_integers(rows, row, block, ROWS, BLOCKS, scores);
-    else score_floats(rows, row, block, ROWS, BLOCKS, scores);
+    const chunk_rows *rows, int row, int block, const int ROWS, const int BLOCKS, const sp_cache_format FORMAT,
+    float *scores) {
+    switch (FORMAT) {
+    case SP_CACHE_F32: score_floats(rows, row, block, ROWS, BLOCKS, scores); break;
+    case SP_CACHE_BYTES: score_bytes(rows, row, block, ROWS, BLOCKS, scores); break;
+    case SP_CACHE_WIDE_KEYS: score_wide_keys(rows, row, block, ROWS, BLOCKS, scores); break;
+    }
 }
 
 // Whether a row sees all positions of its chunk, given how many it sees from the chunk's first on.
@@ -173,11 +228,12 @@ typedef struct {
 
 // Turns one row's scores into weights 2^(score - peak), in place.
 INLINE weight_lanes soften(
-    const chunk_rows *rows, float *scores, float peak, int end, const bool INTEGERS, const bool WHOLE) {
+    const chunk_rows *rows, float *scores, float peak, int end, const sp_cache_format FORMAT, const bool WHOLE) {
+    const bool INTEGERS = FORMAT != SP_CACHE_F32;
     weight_lanes result = {splat(0), splat(0)};
-    const size_t block_bytes = sp_key_block_bytes(SP_CACHE_INTEGERS, rows->head_stride);
+    const size_t block_bytes = sp_key_block_bytes(FORMAT, rows->head_stride);
     const size_t first_block = (size_t)(rows->first / SP_KEY_BLOCK);
-    uint8_t *keys = key_block(rows->group, SP_CACHE_INTEGERS, rows->head_stride, first_block);
+    uint8_t *keys = key_block(rows->group, FORMAT, rows->head_stride, first_block);
     for (int i = 0; i < end; i += SP_KEY_BLOCK, keys += block_bytes) {
         // A score that stands for none gives exactly 0, also where the whole row has none.
         const f32x16 score = load_floats(scores + i);
@@ -186,7 +242,7 @@ INLINE weight_lanes soften(
         if (!WHOLE) weights = is_seen ? weights : splat(0);
         result.sums += weights;
         if (INTEGERS) {
-            weights *= load_floats(value_scales(keys, rows->head_stride));
+            weights *= load_floats(value_scales(keys, FORMAT, rows->head_stride));
             // Positions that nobody has written yet may hold any scale.
             if (!WHOLE) weights = is_seen ? weights : splat(0);
             result.most = larger(result.most, weights);
@@ -231,7 +287,7 @@ INLINE void mix_floats(
 // The same in integers.
 INLINE void mix_integers(
     const chunk_rows *rows, int row, const row_weights *weights, int start, const int ROWS, const int VECTORS,
-    float *states) {
+    const sp_cache_format FORMAT, float *states) {
     i32x16 sums[SP_ATTENTION_ROWS][MOST_SUMS];
     for (int r = 0; r < ROWS; r++) {
         for (int v = 0; v < VECTORS; v++) sums[r][v] = (i32x16)0;
@@ -244,12 +300,12 @@ INLINE void mix_integers(
         for (int v = 0; v < VECTORS; v++) {
             const u8x64 fours = load_bytes(values + 64 * v);
             if (ROWS < FETCHING_ROWS && rows->next_keys) {
-                __builtin_prefetch(keys_of_step(rows, start + 16 * v, i));
-                __builtin_prefetch(keys_of_step(rows, start + 16 * v, i + 2));
+                __builtin_prefetch(keys_of_step(rows, FORMAT, start + 16 * v, i));
+                __builtin_prefetch(keys_of_step(rows, FORMAT, start + 16 * v, i + 2));
             }
 #pragma clang loop unroll(full)
             for (int r = 0; r < ROWS; r++)
-                sums[r][v] = multiply_fours(sums[r][v], fours, weight + r * SP_ATTENTION_CHUNK + i);
+                sums[r][v] = MULTIPLY_FOURS(sums[r][v], fours, load_word(weight + r * SP_ATTENTION_CHUNK + i));
         }
     }
     for (int r = 0; r < ROWS; r++) {
@@ -261,8 +317,8 @@ INLINE void mix_integers(
 
 INLINE void mix_values(
     const chunk_rows *rows, int row, const row_weights *weights, int start, const int ROWS, const int VECTORS,
-    const bool INTEGERS, float *states) {
-    if (INTEGERS) mix_integers(rows, row, weights, start, ROWS, VECTORS, states);
+    const sp_cache_format FORMAT, float *states) {
+    if (FORMAT != SP_CACHE_F32) mix_integers(rows, row, weights, start, ROWS, VECTORS, FORMAT, states);
     else mix_floats(rows, row, weights, start, ROWS, VECTORS, states);
 }
 
@@ -289,7 +345,8 @@ INLINE void mix_values(
 #endif
 
 // The scores of a chunk's rows over all of its blocks, then their weights and the weighted values.
-INLINE void attend_rows(const chunk_rows *rows, const int *positions, const bool INTEGERS, float *states) {
+INLINE void attend_rows(const chunk_rows *rows, const int *positions, const sp_cache_format FORMAT, float *states) {
+    const bool INTEGERS = FORMAT != SP_CACHE_F32;
     _Alignas(64) float scores[SP_ATTENTION_ROWS * SP_ATTENTION_CHUNK];
     _Alignas(64) uint8_t integers[SP_ATTENTION_ROWS * SP_ATTENTION_CHUNK];
     float scales[SP_ATTENTION_ROWS];
@@ -304,9 +361,9 @@ INLINE void attend_rows(const chunk_rows *rows, const int *positions, const bool
         some = blocks - block < together ? 1 : together;
 #define SCORE(N)                                                                                         \
     do {                                                                                              \
-        if (some == 4 && 4 * N <= SCORE_SUMS) score_blocks(rows, row, block, N, 4, INTEGERS, scores); \
-        else if (some == 2 && 2 * N <= SCORE_SUMS) score_blocks(rows, row, block, N, 2, INTEGERS, scores); \
-        else score_blocks(rows, row, block, N, 1, INTEGERS, scores);                                  \
+        if (some == 4 && 4 * N <= SCORE_SUMS) score_blocks(rows, row, block, N, 4, FORMAT, scores); \
+        else if (some == 2 && 2 * N <= SCORE_SUMS) score_blocks(rows, row, block, N, 2, FORMAT, scores); \
+        else score_blocks(rows, row, block, N, 1, FORMAT, scores);                                  \
     } while (0)
         EACH_RUN_OF_ROWS(SCORE)
 #undef SCORE
@@ -320,8 +377,8 @@ INLINE void attend_rows(const chunk_rows *rows, const int *positions, const bool
     for (int row = 0; row < rows->rows; row++) {
         float *of_row = scores + row * SP_ATTENTION_CHUNK;
         const weight_lanes of_weights = sees_whole_chunk(positions[row] - rows->first)
-            ? soften(rows, of_row, peaks[row], end, INTEGERS, true)
-            : soften(rows, of_row, peaks[row], end, INTEGERS, false);
+            ? soften(rows, of_row, peaks[row], end, FORMAT, true)
+            : soften(rows, of_row, peaks[row], end, FORMAT, false);
         lanes[row] = of_weights.sums;
         most_lanes[row] = of_weights.most;
     }
@@ -342,9 +399,9 @@ INLINE void attend_rows(const chunk_rows *rows, const int *positions, const bool
         while (start + 16 * vectors > rows->head_stride) vectors /= 2;
 #define MIX(N)                                                                                  \
     do {                                                                                        \
-        if (vectors == 4) mix_values(rows, row, &weights, start, N, 4, INTEGERS, states);       \
-        else if (vectors == 2) mix_values(rows, row, &weights, start, N, 2, INTEGERS, states);  \
-        else mix_values(rows, row, &weights, start, N, 1, INTEGERS, states);                    \
+        if (vectors == 4) mix_values(rows, row, &weights, start, N, 4, FORMAT, states);       \
+        else if (vectors == 2) mix_values(rows, row, &weights, start, N, 2, FORMAT, states);  \
+        else mix_values(rows, row, &weights, start, N, 1, FORMAT, states);                    \
     } while (0)
         EACH_RUN_OF_ROWS(MIX)
 #undef MIX
@@ -358,8 +415,11 @@ static void attend_chunk(
     for (int row = 0; row < rows; row++) longest = positions[row] > longest ? positions[row] : longest;
     const int count = longest - first < SP_ATTENTION_CHUNK ? longest - first : SP_ATTENTION_CHUNK;
     const chunk_rows chunk = {group, queries, rows, head_stride, first, count, next_keys};
-    if (format == SP_CACHE_INTEGERS) attend_rows(&chunk, positions, true, states);
-    else attend_rows(&chunk, positions, false, states);
+    switch (format) {
+    case SP_CACHE_F32: attend_rows(&chunk, positions, SP_CACHE_F32, states); break;
+    case SP_CACHE_BYTES: attend_rows(&chunk, positions, SP_CACHE_BYTES, states); break;
+    case SP_CACHE_WIDE_KEYS: attend_rows(&chunk, positions, SP_CACHE_WIDE_KEYS, states); break;
+    }
 }
 
 static void merge_states(float *state, const float *chunk, int head_stride) {

@@ -10,6 +10,7 @@ enum {
     KEY_LIMIT = 4095,
     LONG_KEY_LIMIT = 2047,
     LONG_KEY = 128,
+    KEY_BYTE_LIMIT = INT8_MAX,
     WEIGHT_LIMIT = INT8_MAX,
     VALUE_LIMIT = INT8_MAX,
 };
@@ -73,8 +74,23 @@ INLINE uint8_t *key_block(const sp_attention_group *group, sp_cache_format forma
     return (uint8_t *)group->keys + block * sp_key_block_bytes(format, head_stride);
 }
 
-INLINE float *key_scales(uint8_t *block, int head_stride) { return (float *)(block + 2 * SP_KEY_BLOCK * head_stride); }
-INLINE float *value_scales(uint8_t *block, int head_stride) { return key_scales(block, head_stride) + SP_KEY_BLOCK; }
+INLINE float *key_scales(uint8_t *block, sp_cache_format format, int head_stride) {
+    return (float *)(block + (format == SP_CACHE_BYTES ? 1 : 2) * SP_KEY_BLOCK * head_stride);
+}
+INLINE float *value_scales(uint8_t *block, sp_cache_format format, int head_stride) {
+    return (float *)(block + sp_key_block_bytes(format, head_stride)) - SP_KEY_BLOCK;
+}
+
+// Dimensions of a key's group that begins at `start`.
+INLINE int group_width(int head_stride, int start) {
+    return head_stride - start < SP_KEY_GROUP ? head_stride - start : SP_KEY_GROUP;
+}
+
+// A query in bytes: an integer for each dimension, then for each group a scale, then for each group the integers' sum.
+INLINE float *query_scales(float *query, int head_stride) { return query + head_stride / 4; }
+INLINE int32_t *query_sums(float *query, int head_stride) {
+    return (int32_t *)(query_scales(query, head_stride) + sp_key_groups(head_stride));
+}
 
 // destination = head with its first 2 * pairs values rotated, halves apart. Both hold head_stride floats.
 static void rotate(
@@ -106,9 +122,17 @@ static void append(
         return;
     }
     int16_t integers[SP_LARGEST_HEAD];
-    key_scales(block, head_stride)[lane] = round_to_integers(key, head_stride, key_limit(head_stride), integers);
-    for (size_t i = 0; i < width; i += 2) memcpy(block + 2 * SP_KEY_BLOCK * i + 4 * lane, integers + i, 4);
-    value_scales(block, head_stride)[lane] = round_to_integers(value, head_stride, VALUE_LIMIT, integers);
+    float *scales = key_scales(block, format, head_stride) + lane;
+    if (format == SP_CACHE_BYTES) {
+        for (int start = 0; start < head_stride; start += SP_KEY_GROUP, scales += SP_KEY_BLOCK)
+            *scales = round_to_integers(key + start, group_width(head_stride, start), KEY_BYTE_LIMIT, integers + start);
+        for (size_t i = 0; i < width; i++)
+            block[4 * SP_KEY_BLOCK * (i / 4) + 4 * lane + i % 4] = (uint8_t)integers[i];
+    } else {
+        *scales = round_to_integers(key, head_stride, key_limit(head_stride), integers);
+        for (size_t i = 0; i < width; i += 2) memcpy(block + 2 * SP_KEY_BLOCK * i + 4 * lane, integers + i, 4);
+    }
+    value_scales(block, format, head_stride)[lane] = round_to_integers(value, head_stride, VALUE_LIMIT, integers);
     // The other positions of each four stay.
     uint32_t *values = (uint32_t *)group->values + at / 4 * width;
     const uint32_t shift = at % 4 * 8;
@@ -128,6 +152,23 @@ static void prepare_query(const float *head, float factor, int head_stride, sp_c
     if (format == SP_CACHE_F32) {
         for (int i = 0; i < head_stride; i += 16) {
             store_floats(query + i, load_floats(head + i) * splat(factor * LOG2_E));
+        }
+        return;
+    }
+    if (format == SP_CACHE_BYTES) {
+        int8_t *bytes = (int8_t *)query;
+        float *scales = query_scales(query, head_stride);
+        int32_t *sums = query_sums(query, head_stride);
+        for (int start = 0; start < head_stride; start += SP_KEY_GROUP) {
+            const int count = group_width(head_stride, start);
+            int16_t integers[SP_KEY_GROUP];
+            *scales++ = factor * LOG2_E * round_to_integers(head + start, count, KEY_BYTE_LIMIT, integers);
+            int32_t sum = 0;
+            for (int i = 0; i < count; i++) {
+                bytes[start + i] = (int8_t)integers[i];
+                sum += integers[i];
+            }
+            *sums++ = sum;
         }
         return;
     }

@@ -3,6 +3,7 @@
 //   DOT_BYTES(sums, weights, x, lane)   sums + four products in each 32-bit lane, of the lane's bytes of `weights`
 //                                       (signed or unsigned, as the file says) and bytes 4 * lane ... 4 * lane + 3
 //                                       of `x`
+//   DOT_KEYS(sums, keys, query)         the same of the lane's bytes of both; keys are signed, or UNSIGNED_KEYS defined
 //   DOT_WEIGHTS(sums, weights, values)  the same of the lane's bytes of both, weights of 0...127 and signed values
 
 #include <string.h>
@@ -65,4 +66,14 @@ PRIMITIVE i32x16 multiply_four_weights(i32x16 sums, u8x64 fours, int32_t word) {
     return join(r);
 }
 
+PRIMITIVE i32x16 multiply_four_keys(i32x16 sums, u8x64 keys, int32_t word) {
+    const int8x16_t query = vreinterpretq_s8_s32(vdupq_n_s32(word));
+    four_registers r;
+    memcpy(&r, &sums, sizeof r);
+    for (int i = 0; i < 4; i++)
+        r.part[i] = DOT_KEYS(r.part[i], vld1q_u8((const uint8_t *)&keys + 16 * i), query);
+    return join(r);
+}
+
+#define MULTIPLY_KEYS(sums, keys, word) multiply_four_keys(sums, keys, word)
 #define MULTIPLY_FOURS(sums, fours, word) multiply_four_weights(sums, fours, word)

@@ -128,11 +128,12 @@ static void quantized_group(const sp_matrix *matrix, int32_t tile, int32_t index
     const bool has_levels = sp_has_levels(matrix->format);
     const float offset = minimum ? sp_load_scale(matrix, group.scales, SP_TILE_ROWS + lane) : 0;
     const uint16_t word = has_levels ? sp_load_word(group.scales, lane) : 0;
+    const int step = sp_level_step(word, sp_quant_bits(matrix->format));
     float scale = has_levels ? sp_level_scale(word) : sp_load_scale(matrix, group.scales, lane);
     for (int32_t column = 0; column < SP_GROUP_COLUMNS; column++) {
         if (split && column == SP_HALF_COLUMNS) scale = sp_load_scale(matrix, group.scales, SP_TILE_ROWS + lane);
         int quant = packed_quant(matrix, &group, column, lane);
-        if (has_levels) quant = group.scales[SP_FIRST_LEVELS + lane] + sp_level_step(word, sp_quant_bits(matrix->format)) * quant;
+        if (has_levels) quant = group.scales[SP_FIRST_LEVELS + lane] + step * quant;
         const float value = scale * (float)(quant - matrix->zero);
         destination[column] = minimum ? value + offset : value;
     }

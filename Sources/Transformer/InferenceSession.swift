@@ -29,8 +29,7 @@ public final class InferenceSession {
         self.contextLimit = min(contextLimit ?? configuration.contextLength, configuration.contextLength)
         plan = try Self.plan(pathway, model)
         workspace = try DecoderWorkspace(model)
-        cache = KeyValueCache(
-            plan, configuration, precision: model.precision, headStride: workspace.headStride, limit: self.contextLimit)
+        cache = KeyValueCache(plan, model, headStride: workspace.headStride, limit: self.contextLimit)
     }
 
     /// Bytes of the key/value cache at this point.

@@ -15,8 +15,11 @@ final class KeyValueCache {
 
     let format: sp_cache_format
 
-    private static func format(_ precision: DecoderModel.Precision) -> sp_cache_format {
-        precision == .int8 ? SP_CACHE_INTEGERS : SP_CACHE_F32
+    /// Keys that have a bias or a norm are much larger in a few dimensions than in the others in some families, so they
+    /// keep more bits.
+    private static func format(_ model: DecoderModel) -> sp_cache_format {
+        guard model.precision == .int8 else { return SP_CACHE_F32 }
+        return model.layers.contains { $0.keyBias != nil || $0.keyNorm != nil } ? SP_CACHE_WIDE_KEYS : SP_CACHE_BYTES
     }
 
     private static func blockBytes(_ format: sp_cache_format, headStride: Int) -> (keys: Int, values: Int) {
@@ -24,8 +27,8 @@ final class KeyValueCache {
     }
 
     /// Bytes of a position's keys and values in one group, scales among them.
-    static func bytesPerPosition(_ precision: DecoderModel.Precision, headStride: Int) -> Int {
-        let bytes = blockBytes(format(precision), headStride: headStride)
+    static func bytesPerPosition(_ model: DecoderModel, headStride: Int) -> Int {
+        let bytes = blockBytes(format(model), headStride: headStride)
         return (bytes.keys + bytes.values) / Int(SP_KEY_BLOCK)
     }
 
@@ -37,15 +40,15 @@ final class KeyValueCache {
     private let liveGroups: [[Int]]
 
     init(
-        _ plan: PathwayPlan, _ configuration: ModelConfiguration, precision: DecoderModel.Precision, headStride: Int,
-        limit: Int
+        _ plan: PathwayPlan, _ model: DecoderModel, headStride: Int, limit: Int
     ) {
-        format = Self.format(precision)
+        format = Self.format(model)
         blockBytes = Self.blockBytes(format, headStride: headStride)
         self.limit = limit
         liveGroups = plan.layers.map { $0.groups.map(\.index) }
         stores = Array(
-            repeating: Array(repeating: nil, count: configuration.keyValueHeads), count: configuration.layers)
+            repeating: Array(repeating: nil, count: model.configuration.keyValueHeads),
+            count: model.configuration.layers)
     }
 
     /// Bytes that the cache occupies now.

@@ -59,7 +59,7 @@ public struct PathwayCost: Sendable, Equatable {
             weightBytes +=
                 (layer.gate.byteCount + layer.up.byteCount + layer.down.byteCount) * channels
                 / configuration.feedForwardWidth
-            cached += groups * KeyValueCache.bytesPerPosition(model.precision, headStride: layer.key.blockStride)
+            cached += groups * KeyValueCache.bytesPerPosition(model, headStride: layer.key.blockStride)
         }
         self.layers = layers
         self.lastLayer = lastLayer

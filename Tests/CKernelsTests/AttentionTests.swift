@@ -135,8 +135,14 @@ private struct AttentionCase {
         return format == SP_CACHE_F32 || unit == 0 ? values : values.map { ($0 / unit).rounded() * unit }
     }
 
-    /// The most that an integer of a key or a query is: their products must add up in 32 bits.
-    private var keyLimit: Double { headSize <= 128 ? 4095 : 2047 }
+    /// A key or a query as it is multiplied: in bytes a scale for each 32 dimensions, or integers whose products add up
+    /// in 32 bits.
+    private func stored(key: [Float]) -> [Double] {
+        guard format == SP_CACHE_BYTES else { return stored(key, limit: headSize <= 128 ? 4095 : 2047) }
+        return Swift.stride(from: 0, to: headSize, by: 32).flatMap { start in
+            stored(key[start..<min(start + 32, headSize)], limit: 127)
+        }
+    }
 
     /// A query or a key as it is multiplied. The norm is taken in double precision.
     private func turned(_ vector: ArraySlice<Float>, norm: ArraySlice<Float>, _ token: Int) -> [Float] {
@@ -157,7 +163,7 @@ private struct AttentionCase {
 
     /// Weights as they are multiplied: in integers, with their values' scales the largest of a chunk is 127.
     private func stored(_ weights: [Double], ofValues values: [[Double]]) -> [Double] {
-        guard format == SP_CACHE_INTEGERS else { return weights }
+        guard format != SP_CACHE_F32 else { return weights }
         let scales = values.map { value in value.map(abs).max()! }
         return Swift.stride(from: 0, to: weights.count, by: 128).flatMap { first in
             let chunk = first..<min(first + 128, weights.count)
@@ -171,8 +177,7 @@ private struct AttentionCase {
         let plainKeys = (0..<groups).map { group in
             (0..<tokens).map { token in
                 let start = (token * groups + group) * stride
-                return stored(
-                    turned(keys[start..<start + headSize], norm: normWeights[headSize...], token), limit: keyLimit)
+                return stored(key: turned(keys[start..<start + headSize], norm: normWeights[headSize...], token))
             }
         }
         let plainValues = (0..<groups).map { group in
@@ -187,8 +192,7 @@ private struct AttentionCase {
                 for token in 0..<tokens {
                     let start = (token * heads + head) * stride
                     let query = stored(
-                        turned(queries[start..<start + headSize], norm: normWeights[..<headSize], token),
-                        limit: keyLimit)
+                        key: turned(queries[start..<start + headSize], norm: normWeights[..<headSize], token))
                     let scores = plainKeys[group][...token].map {
                         zip(query, $0).reduce(0) { $0 + $1.0 * $1.1 } * Double(scale)
                     }
@@ -212,6 +216,8 @@ private struct AttentionCase {
 @Suite struct AttentionTests {
     /// Sizes that are no multiple of a register, texts below, at and past the edges of blocks and chunks, and one of
     /// which a single thread takes two chunks at a time.
+    private static let formats = [SP_CACHE_F32, SP_CACHE_BYTES, SP_CACHE_WIDE_KEYS].map(\.rawValue)
+
     private static func cases(_ format: sp_cache_format) -> [AttentionCase] {
         [
             AttentionCase(headSize: 64, headsPerGroup: 3, groups: 2, tokens: 1, pairs: 32, format: format),
@@ -231,7 +237,7 @@ private struct AttentionCase {
     /// Scores reach 100 in magnitude, so their rounding alone moves a weight by 1e-5. Where a weight is all but halfway
     /// between two integers that makes it the other one, a 127th of the largest weight: seldom, and on values up to a
     /// half.
-    @Test(arguments: MatrixProductTests.instructionSets, [SP_CACHE_F32.rawValue, SP_CACHE_INTEGERS.rawValue])
+    @Test(arguments: MatrixProductTests.instructionSets, formats)
     func attentionAgreesWithDoublePrecision(instructionSet: String, format: UInt32) {
         let format = sp_cache_format(format)
         for example in Self.cases(format) {
@@ -243,7 +249,7 @@ private struct AttentionCase {
     }
 
     /// Reading a text in other batches, or on other numbers of threads, changes no bit.
-    @Test(arguments: MatrixProductTests.instructionSets, [SP_CACHE_F32.rawValue, SP_CACHE_INTEGERS.rawValue])
+    @Test(arguments: MatrixProductTests.instructionSets, formats)
     func batchesAndThreadsDoNotMatter(instructionSet: String, format: UInt32) {
         for example in Self.cases(sp_cache_format(format)) {
             let whole = example.attend(batches: [example.tokens], threads: 1, instructionSet: instructionSet)

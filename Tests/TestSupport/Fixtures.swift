@@ -44,6 +44,15 @@ public func relativeError(_ found: [Float], _ expected: [Float]) -> Float {
     return zip(found, expected).reduce(0) { max($0, abs($1.0 - $1.1)) } / (high - low)
 }
 
+/// The same for the root of the mean square of the differences.
+public func relativeMeanError(_ found: [Float], _ expected: [Float]) -> Float {
+    guard found.count == expected.count, let low = expected.min(), let high = expected.max(), high > low else {
+        return .infinity
+    }
+    let squares = zip(found, expected).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+    return (squares / Float(found.count)).squareRoot() / (high - low)
+}
+
 extension SafetensorsFile.Tensor {
     public var integers: [Int] { values.map { Int($0) } }
 }

@@ -24,9 +24,11 @@ import Transformer
         let url = Fixtures.url("types/\(type).gguf")
         let float = try DecoderModel(contentsOf: url, precision: .float32, threads: 2, instructionSet: instructionSet)
         #expect(relativeError(try InferenceSession(float).allLogits(after: ids), expected) < 1e-4)
-        // 8-bit activations: an error of 1/254 of each group's peak, averaging out over a few hundred terms.
+        // 8-bit activations and keys: an error of 1/254 of each group's peak, averaging out over a few hundred terms.
         let integer = try DecoderModel(contentsOf: url, precision: .int8, threads: 2, instructionSet: instructionSet)
-        #expect(relativeError(try InferenceSession(integer).allLogits(after: ids), expected) < 0.03)
+        let logits = try InferenceSession(integer).allLogits(after: ids)
+        #expect(relativeError(logits, expected) < 0.04)
+        #expect(relativeMeanError(logits, expected) < 0.006)
     }
 
     @Test func defaultModelAgreesWithTransformers() throws {

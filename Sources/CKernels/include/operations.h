@@ -123,26 +123,36 @@ void sp_multiply_gated(
     sp_pool *pool, const sp_gated_product *product, const sp_activations *input, int tokens,
     const sp_activations *destination);
 
-// How cached keys and values are stored. In both, keys lie in blocks of 16 positions.
+// How cached keys and values are stored. In all, keys lie in blocks of 16 positions.
 //   float32:   keys [position / 16][head_stride][position % 16], values [position][head_stride]
-//   integers:  keys [position / 16]([head_stride / 2][position % 16][2] (16 bits), [16] scales, [16] values' scales)
-//              values [position / 4][head_stride][4] (8 bits)
-// An integer is worth its position's scale: its key's, or its value's.
+//   bytes:     keys [position / 16]([head_stride / 4][position % 16][4], [groups][16] scales, [16] values' scales)
+//              values [position / 4][head_stride][4]
+//   wide keys: keys [position / 16]([head_stride / 2][position % 16][2] (16 bits), [16] scales, [16] values' scales)
+//              values as in bytes
+// An integer is worth its position's scale: its key's, of a group of 32 dimensions in bytes, or its value's.
 typedef enum {
     SP_CACHE_F32,
-    SP_CACHE_INTEGERS,
+    SP_CACHE_BYTES,
+    SP_CACHE_WIDE_KEYS,
 } sp_cache_format;
 
 enum {
     SP_KEY_BLOCK = 16,
+    SP_KEY_GROUP = 32,       // dimensions of a key that share a scale in bytes
     SP_LARGEST_HEAD = 512,   // the most that head_stride may be
 };
 
+static inline int sp_key_groups(int head_stride) { return (head_stride + SP_KEY_GROUP - 1) / SP_KEY_GROUP; }
+
 // Bytes of a block's keys and of its values.
 static inline size_t sp_key_block_bytes(sp_cache_format format, int head_stride) {
-    const size_t values = (size_t)SP_KEY_BLOCK * (size_t)head_stride;
-    if (format == SP_CACHE_F32) return sizeof(float) * values;
-    return sizeof(int16_t) * values + sizeof(float) * 2 * SP_KEY_BLOCK;
+    const size_t values = (size_t)SP_KEY_BLOCK * (size_t)head_stride, scales = sizeof(float) * SP_KEY_BLOCK;
+    switch (format) {
+    case SP_CACHE_F32: return sizeof(float) * values;
+    case SP_CACHE_BYTES: return values + scales * (size_t)(sp_key_groups(head_stride) + 1);
+    case SP_CACHE_WIDE_KEYS: return sizeof(int16_t) * values + scales * 2;
+    }
+    return 0;
 }
 
 static inline size_t sp_value_block_bytes(sp_cache_format format, int head_stride) {

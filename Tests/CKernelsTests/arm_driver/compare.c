@@ -366,7 +366,7 @@ int main(void) {
         compare_gated(pool, portable, SP_TYPE_Q4_1, SP_TYPE_Q6_K, 40, 3);
         compare_gated(pool, portable, SP_TYPE_F16, SP_TYPE_Q8_0, 128, 20);
         compare_gated(pool, portable, SP_TYPE_Q5_0, SP_TYPE_Q5_0, 16, 150);
-        for (sp_cache_format format = SP_CACHE_F32; format <= SP_CACHE_INTEGERS; format++) {
+        for (sp_cache_format format = SP_CACHE_F32; format <= SP_CACHE_WIDE_KEYS; format++) {
             compare_attention(pool, portable, format, 64, 3, 0, 1, false);
             compare_attention(pool, portable, format, 64, 5, 270, 9, false);
             compare_attention(pool, portable, format, 24, 2, 140, 1, true);
