@@ -140,7 +140,7 @@ INLINE void multiply_pair_block(
         between[p] = (sum_places){sums[0][p], 2 * SP_TILE_ROWS};
         last[p] = (sum_places){place_of(&outputs[p], token), outputs[p].stride};
         // Sums begin with the bias, or the outputs, or both, which are added up first.
-        const bool accumulates = outputs[p].accumulate, has_both = accumulates && pair[p].product->bias;
+        const bool accumulates = outputs[p].accumulate, has_both = accumulates && outputs[p].has_bias;
         from[p] = has_both ? between[p] : accumulates ? last[p] : (sum_places){(float *)&outputs[p].bias, 0};
         if (count > 0 && !has_both) continue;
         const sum_places base = count == 0 ? last[p] : between[p];
@@ -164,14 +164,14 @@ INLINE void multiply_pair_block(
     }
 }
 
-#define PAIR_KERNEL(FORMAT, NAME, BITS, LEVELS, SPLIT)                                             \
+#define PAIR_KERNEL(FORMAT, NAME, BITS, LEVELS, SPLIT)                                                 \
     static void multiply_pair_##NAME(const sp_tile pair[2], const sp_activations *input, int tokens) { \
         for (int token = 0; token < tokens; token += BLOCK_TOKENS) {                                   \
             const int left = tokens - token, count = left < BLOCK_TOKENS ? left : BLOCK_TOKENS;        \
             if (count >= TABULATING_TOKENS)                                                            \
-                multiply_pair_block(pair, input, token, count, true, BITS, LEVELS, SPLIT);         \
+                multiply_pair_block(pair, input, token, count, true, BITS, LEVELS, SPLIT);             \
             else                                                                                       \
-                multiply_pair_block(pair, input, token, count, false, BITS, LEVELS, SPLIT);        \
+                multiply_pair_block(pair, input, token, count, false, BITS, LEVELS, SPLIT);            \
         }                                                                                              \
     }
 

@@ -16,8 +16,6 @@ typedef uint32_t u32x8 __attribute__((ext_vector_type(8)));
 typedef uint16_t u16x16 __attribute__((ext_vector_type(16)));
 typedef uint16_t u16x32 __attribute__((ext_vector_type(32)));
 typedef int16_t i16x16 __attribute__((ext_vector_type(16)));
-typedef int16_t i16x32 __attribute__((ext_vector_type(32)));
-typedef int8_t i8x32 __attribute__((ext_vector_type(32)));
 typedef uint8_t u8x32 __attribute__((ext_vector_type(32)));
 typedef uint8_t u8x16 __attribute__((ext_vector_type(16)));
 typedef uint8_t u8x64 __attribute__((ext_vector_type(64)));

@@ -65,6 +65,7 @@ INLINE f32x16 larger_positive(f32x16 a, f32x16 b) {
 // Scales of inputs have 3 bits of mantissa and are not tiny, so that a product of a scale of weights with one of inputs
 // is one of 8 products whose exponent is another: see avx512_pair_products.h.
 enum { SHORT_MANTISSAS = 8, SHORT_MANTISSA_SHIFT = 20 };
+// Times the least scale of weights, 2^-32, it is a normal number.
 static const float LEAST_INPUT_SCALE = 0x1p-80f;
 
 // The next numbers with such mantissas from v on, for v > 0.
@@ -96,10 +97,10 @@ INLINE f32x16 power_of_parts(f32x16 shifted, f32x16 r) {
 }
 
 // 2^x for x <= 127; where that is hardly anything, a number that can be scaled and still is none of the subnormal ones,
-// which take a hundred times as long to multiply on some processors.
+// which take a hundred times as long to multiply on some processors. NaN stays NaN.
 static const float LEAST_POWER = -80.0f;
 INLINE f32x16 power_of_two(f32x16 x) {
-    x = larger(x, splat(LEAST_POWER));
+    x = larger(splat(LEAST_POWER), x);
     const f32x16 shifted = x + splat(ROUNDING_SHIFT);
     return power_of_parts(shifted, x - (shifted - splat(ROUNDING_SHIFT)));
 }

@@ -18,6 +18,8 @@ enum {
     MOST_SUMS = 4,
 };
 
+_Static_assert(SP_ATTENTION_ROWS == 16, "what folds lanes of rows takes 16 of them");
+
 // How many sums for each of `rows` rows fit where `sums` do: 4, 2 or 1.
 INLINE int sums_per_row(int rows, int sums) { return 4 * rows <= sums ? 4 : 2 * rows <= sums ? 2 : 1; }
 
@@ -90,8 +92,7 @@ INLINE const uint8_t *values_of_step(const chunk_rows *rows, int block, int i) {
     return (const uint8_t *)rows->group->values + bytes * (size_t)(rows->first / SP_KEY_BLOCK + block) + 16 * i;
 }
 
-// Where each 2 positions of a step of mixing values, 16 of them from `start` on, find their share of the next chunk's
-// keys.
+// Where each 2 positions of mixing 16 values, from `start` on, find their share of the next chunk's keys.
 INLINE const uint8_t *keys_of_step(const chunk_rows *rows, const sp_cache_format FORMAT, int start, int i) {
     const size_t bytes = sp_key_block_bytes(FORMAT, rows->head_stride) * (SP_ATTENTION_CHUNK / SP_KEY_BLOCK);
     const size_t steps = (size_t)rows->head_stride / SP_KEY_BLOCK * SP_ATTENTION_CHUNK / 2;
@@ -324,15 +325,15 @@ INLINE void mix_values(
 
 // CALL(N) for the rows of a chunk in runs of N from `row` on, where N is a constant of at most ROWS_TOGETHER: what one
 // run reads the next finds in the first cache.
-#define EACH_RUN_OF_ROWS(CALL)                                                          \
-    for (int row = 0; row < rows->rows; row += ROWS_TOGETHER) {                         \
-        switch (rows->rows - row < ROWS_TOGETHER ? rows->rows - row : ROWS_TOGETHER) {  \
-        case 1: CALL(1); break;                                                         \
-        case 2: CALL(2); break;                                                         \
-        case 3: CALL(3); break;                                                         \
-        case 4: CALL(4); break;                                                         \
-        EIGHT_ROWS(CALL)                                                                \
-        }                                                                               \
+#define EACH_RUN_OF_ROWS(CALL)                                                         \
+    for (int row = 0; row < rows->rows; row += ROWS_TOGETHER) {                        \
+        switch (rows->rows - row < ROWS_TOGETHER ? rows->rows - row : ROWS_TOGETHER) { \
+        case 1: CALL(1); break;                                                        \
+        case 2: CALL(2); break;                                                        \
+        case 3: CALL(3); break;                                                        \
+        case 4: CALL(4); break;                                                        \
+        EIGHT_ROWS(CALL)                                                               \
+        }                                                                              \
     }
 #if SCORE_SUMS > 4
 #define EIGHT_ROWS(CALL)    \
@@ -360,10 +361,10 @@ INLINE void attend_rows(const chunk_rows *rows, const int *positions, const sp_c
     for (int block = 0, some; block < blocks; block += some) {
         some = blocks - block < together ? 1 : together;
 #define SCORE(N)                                                                                         \
-    do {                                                                                              \
-        if (some == 4 && 4 * N <= SCORE_SUMS) score_blocks(rows, row, block, N, 4, FORMAT, scores); \
+    do {                                                                                                 \
+        if (some == 4 && 4 * N <= SCORE_SUMS) score_blocks(rows, row, block, N, 4, FORMAT, scores);      \
         else if (some == 2 && 2 * N <= SCORE_SUMS) score_blocks(rows, row, block, N, 2, FORMAT, scores); \
-        else score_blocks(rows, row, block, N, 1, FORMAT, scores);                                  \
+        else score_blocks(rows, row, block, N, 1, FORMAT, scores);                                       \
     } while (0)
         EACH_RUN_OF_ROWS(SCORE)
 #undef SCORE
@@ -397,11 +398,11 @@ INLINE void attend_rows(const chunk_rows *rows, const int *positions, const sp_c
     for (int start = 0, vectors; start < rows->head_stride; start += 16 * vectors) {
         vectors = most;
         while (start + 16 * vectors > rows->head_stride) vectors /= 2;
-#define MIX(N)                                                                                  \
-    do {                                                                                        \
-        if (vectors == 4) mix_values(rows, row, &weights, start, N, 4, FORMAT, states);       \
-        else if (vectors == 2) mix_values(rows, row, &weights, start, N, 2, FORMAT, states);  \
-        else mix_values(rows, row, &weights, start, N, 1, FORMAT, states);                    \
+#define MIX(N)                                                                               \
+    do {                                                                                     \
+        if (vectors == 4) mix_values(rows, row, &weights, start, N, 4, FORMAT, states);      \
+        else if (vectors == 2) mix_values(rows, row, &weights, start, N, 2, FORMAT, states); \
+        else mix_values(rows, row, &weights, start, N, 1, FORMAT, states);                   \
     } while (0)
         EACH_RUN_OF_ROWS(MIX)
 #undef MIX

@@ -1,10 +1,10 @@
 // How keys, values and queries are stored for attention: part of lanes.h.
 //
-// As integers, a vector is its largest magnitude's share in 16 bits, a value's in 8: x = scale * integer. Their sums of
-// products are exact, so the limits keep them within 32 bits: those of keys with queries over the values of a head,
-// those of weights with values over the positions of a chunk. A key may be much larger in a few of its dimensions than
-// in those that tell positions apart, for which 8 bits would not do; sums of values are rounded to 8 bits afterwards,
-// and so weights have 7, that two products of one with a value fit in 16.
+// As integers, a vector, or a group of a key's dimensions in bytes, is its largest magnitude's share: x = scale *
+// integer. Sums of products are exact, so the limits keep them within 32 bits: those of keys with queries over the
+// values of a head, those of weights with values over the positions of a chunk. Weights have 7 bits and so have the
+// magnitudes of bytes: two products fit in 16 bits. A wide key may be much larger in a few of its dimensions than in
+// those that tell positions apart, for which 8 bits would not do.
 
 enum {
     KEY_LIMIT = 4095,
@@ -17,6 +17,7 @@ enum {
 
 _Static_assert((int64_t)LONG_KEY * KEY_LIMIT * KEY_LIMIT <= INT32_MAX, "scores fit in 32 bits");
 _Static_assert((int64_t)SP_LARGEST_HEAD * LONG_KEY_LIMIT * LONG_KEY_LIMIT <= INT32_MAX, "scores fit in 32 bits");
+_Static_assert((int64_t)SP_ATTENTION_CHUNK * WEIGHT_LIMIT * VALUE_LIMIT <= INT32_MAX, "values fit in 32 bits");
 _Static_assert(2 * WEIGHT_LIMIT * VALUE_LIMIT <= INT16_MAX, "a pair of values fits in 16 bits");
 
 INLINE int key_limit(int head_stride) { return head_stride <= LONG_KEY ? KEY_LIMIT : LONG_KEY_LIMIT; }
@@ -39,8 +40,14 @@ INLINE float inverse_scale(float peak, int limit) { return peak > LEAST_PEAK ? (
 // The nearest integers, for magnitudes below 2^22: they stand in the low bits, above them those of the ROUNDING_SHIFT.
 INLINE i32x16 nearest_integers(f32x16 v) { return (i32x16)(v + splat(ROUNDING_SHIFT)); }
 
-// x, of at most `peak`, = scale * integers, of at most `limit`; returns the scale. `count` is a multiple of 16.
-INLINE float store_shares(const float *x, int count, float peak, int limit, int16_t *integers) {
+// x = scale * integers, of at most `limit`; returns the scale. `count` is a multiple of 16.
+INLINE float round_to_integers(const float *x, int count, int limit, int16_t *integers) {
+    f32x16 peaks = splat(0);
+    for (int i = 0; i < count; i += 16) {
+        const f32x16 v = load_floats(x + i);
+        peaks = larger(peaks, magnitude(v));
+    }
+    const float peak = largest_magnitude(peaks);
     const f32x16 inverse = splat(inverse_scale(peak, limit));
     for (int i = 0; i < count; i += 16) {
         const i16x16 run = __builtin_convertvector(nearest_integers(load_floats(x + i) * inverse), i16x16);
@@ -49,17 +56,7 @@ INLINE float store_shares(const float *x, int count, float peak, int limit, int1
     return peak / (float)limit;
 }
 
-// The same where the peak is not known.
-INLINE float round_to_integers(const float *x, int count, int limit, int16_t *integers) {
-    f32x16 peaks = splat(0);
-    for (int i = 0; i < count; i += 16) {
-        const f32x16 v = load_floats(x + i);
-        peaks = larger(peaks, magnitude(v));
-    }
-    return store_shares(x, count, largest_magnitude(peaks), limit, integers);
-}
-
-// The same of weights, of at most WEIGHT_LIMIT.
+// The same of weights, of which the largest is known, and WEIGHT_LIMIT.
 INLINE float store_weights(const float *weights, int count, float largest, uint8_t *integers) {
     const f32x16 inverse = splat(inverse_scale(largest, WEIGHT_LIMIT));
     for (int i = 0; i < count; i += 16) {

@@ -49,13 +49,14 @@ typedef struct {
     float *output;
     size_t stride;
     f32x16 bias;
+    bool has_bias;
     bool accumulate;
 } tile_output;
 
 INLINE tile_output output_of(const sp_tile *tile) {
     const sp_product *product = tile->product;
     const f32x16 bias = product->bias ? load_floats(product->bias + (size_t)tile->tile * SP_TILE_ROWS) : splat(0);
-    return (tile_output){tile->output, product->output_stride, bias, product->accumulate};
+    return (tile_output){tile->output, product->output_stride, bias, product->bias, product->accumulate};
 }
 
 INLINE float *place_of(const tile_output *tile, int token) { return tile->output + tile->stride * (size_t)token; }
@@ -63,7 +64,9 @@ INLINE float *place_of(const tile_output *tile, int token) { return tile->output
 // What products are added to. Those in integers begin with it, so that their last group's sums are the output; those in
 // single precision, of many more additions, end with it.
 INLINE f32x16 base_of(const tile_output *tile, int token) {
-    return tile->accumulate ? load_floats(place_of(tile, token)) + tile->bias : tile->bias;
+    if (!tile->accumulate) return tile->bias;
+    const f32x16 outputs = load_floats(place_of(tile, token));
+    return tile->has_bias ? outputs + tile->bias : outputs;
 }
 
 // `tokens` tokens in blocks of 8, 4, 2 and 1, each starting at `token`.

@@ -21,11 +21,6 @@ static int32_t source_column(const int32_t *columns, int32_t column) { return co
 // A part of a group that is being packed.
 static uint8_t *writable(const uint8_t *part) { return (uint8_t *)(uintptr_t)part; }
 
-// One group's quants, a word for each row and step of 4 columns.
-typedef struct {
-    uint32_t words[SP_GROUP_COLUMNS / 4][SP_TILE_ROWS];
-} group_quants;
-
 // The checkpoint's block in the order of a group's packed columns. Minimums are those of scales that are not negative,
 // and weights of a scale of 0 are what stands for 0.
 static sp_block read_block(
@@ -111,7 +106,7 @@ static bool pack_group(
     // An integer that stands for 0, whatever it is scaled with.
     const uint32_t zero = has_levels ? 0 : (uint32_t)matrix->zero * 0x01010101;
     uint8_t *scales = writable(packed->scales);
-    group_quants quants;
+    uint32_t quants[SP_GROUP_COLUMNS / 4][SP_TILE_ROWS];
     bool is_finite = true;
     memset(scales, 0, matrix->scale_bytes);
     for (int32_t lane = 0; lane < SP_TILE_ROWS; lane++) {
@@ -124,11 +119,11 @@ static bool pack_group(
         for (int step = 0; step < SP_GROUP_COLUMNS / 4; step++) {
             uint32_t word = zero;
             if (block.scale[4 * step / SP_HALF_COLUMNS] != 0) memcpy(&word, block.quant + 4 * step, sizeof word);
-            quants.words[step][lane] = word;
+            quants[step][lane] = word;
         }
     }
     for (int half = 0; half < 2; half++)
-        pack_half(matrix, quants.words + half * SP_HALF_COLUMNS / 4, writable(packed->halves[half]));
+        pack_half(matrix, quants + half * SP_HALF_COLUMNS / 4, writable(packed->halves[half]));
     return is_finite;
 }
 

@@ -61,6 +61,7 @@ size_t sp_matrix_layout(
     if (block_rows <= 0 || rows % block_rows != 0 || columns % block != 0) return 0;
     if (block_columns <= 0 || columns % block_columns != 0) return 0;
     sp_block_traits traits = sp_block_traits_of(type);
+    if (traits.has_minimum && traits.bits > 5) return 0;
     const bool is_for_integers = packing == SP_FOR_INTEGERS, has_levels = is_for_integers && traits.has_minimum;
     const bool rounds_scales = is_for_integers && traits.split_scales;
     *matrix = (sp_matrix){

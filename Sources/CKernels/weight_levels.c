@@ -75,7 +75,7 @@ static sp_levels divide_largest(float minimum, float peak, int bits) {
 sp_levels sp_fit_levels(float scale, float minimum, int bits) {
     const float last = minimum + scale * (float)((1 << bits) - 1), peak = fmaxf(fabsf(minimum), fabsf(last));
     const uint16_t infinity = 0x7c00 << 1;
-    if (isnan(scale) || isnan(minimum) || !(fmaxf(scale, peak / 126) <= SP_LARGEST_LEVEL_SCALE))
+    if (isnan(scale) || isnan(minimum) || !(fmaxf(scale, peak / 126) <= SP_LARGEST_SCALE))
         return (sp_levels){infinity, SP_LEVEL_OF_ZERO};
     sp_levels levels;
     // Whatever up to 8 parts reach, twice as many do as well, if those are bytes.

@@ -37,7 +37,7 @@ typedef struct {
     int32_t i;               // of the group among those that are read of the tile
     int32_t count;           // of these; 0 at the end of the stream
     bool is_contiguous;      // whether the groups of the tile are all read, and evenly spaced
-    bool is_plain;           // whether a group is one line of scales, and two of each half
+    bool is_plain;           // whether a group's scales are at most a line, and each half two lines
     sp_group group;
 } sp_weight_stream;
 
@@ -53,8 +53,10 @@ static inline void sp_find_group(sp_weight_stream *stream) {
     stream->group = sp_matrix_group(product->matrix, tile, sp_group_index(&product->columns, stream->i));
 }
 
+// Every line that some bytes are in.
 static inline void sp_fetch_bytes(const uint8_t *start, size_t bytes) {
-    for (size_t line = 0; line < bytes; line += 64) __builtin_prefetch(start + line);
+    const uint8_t *end = start + bytes;
+    for (start -= (uintptr_t)start % 64; start < end; start += 64) __builtin_prefetch(start);
 }
 
 static inline void sp_fetch_group(const sp_matrix *matrix, const sp_group *group, sp_halves halves) {

@@ -18,8 +18,8 @@ final class WeightArena {
     private let firstSlab: Int
     private var beyondGrowth = 0
 
-    /// - Parameter bytes: of the weights in their file; packed they take about as many, or more.
-    init(expecting bytes: Int) { firstSlab = bytes + bytes / 32 }
+    /// - Parameter bytes: of the weights in their file; packed they take fewer, or up to a fourteenth more.
+    init(expecting bytes: Int) { firstSlab = bytes + bytes / 14 }
 
     /// Counts what a matrix takes beyond what may be of the bytes of its source; whether there was room for that,
     /// beside what those before it took.

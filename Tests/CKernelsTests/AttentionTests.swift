@@ -173,7 +173,7 @@ private struct AttentionCase {
     }
 
     /// The largest difference from the same attention in double precision, and the root of their mean square.
-    func error(of output: [Float]) -> (largest: Double, mean: Double) {
+    func error(of output: [Float]) -> (largest: Double, rootMeanSquare: Double) {
         let plainKeys = (0..<groups).map { group in
             (0..<tokens).map { token in
                 let start = (token * groups + group) * stride
@@ -244,7 +244,7 @@ private struct AttentionCase {
             let output = example.attend(batches: [example.tokens], threads: 2, instructionSet: instructionSet)
             let error = example.error(of: output)
             #expect(error.largest < (format == SP_CACHE_F32 ? 5e-5 : 5e-3))
-            #expect(error.mean < 1e-4)
+            #expect(error.rootMeanSquare < 1e-4)
         }
     }
 

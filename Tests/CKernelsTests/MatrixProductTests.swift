@@ -76,12 +76,19 @@ import Testing
         values.withUnsafeBufferPointer { body($0.baseAddress) }
     }
 
-    /// y = W x for every token through the packed kernels, with the weights as they are packed for it.
+    private static func withOptionalPointers<First, Second>(
+        _ first: [First]?, _ second: [Second]?, _ body: (UnsafePointer<First>?, UnsafePointer<Second>?) -> Void
+    ) {
+        withOptionalPointer(first) { first in withOptionalPointer(second) { second in body(first, second) } }
+    }
+
+    /// y = W x for every token through the packed kernels, with the weights as they are packed for it; added to a bias,
+    /// one for each row of all tiles, and to outputs that are all the same.
     static func product(
         _ type: sp_element_type, _ weights: [UInt8], rows: Int, columns: Int, blockRows: Int, blockColumns: Int? = nil,
         x: [Float], tokens: Int,
         integers: Bool, instructionSet: String, threads: Int = 1, groups: [Int32]? = nil, halves: [sp_halves]? = nil,
-        rowOrder: [Int32]? = nil, columnOrder: [Int32]? = nil
+        rowOrder: [Int32]? = nil, columnOrder: [Int32]? = nil, bias: [Float]? = nil, outputs: Float? = nil
     ) -> (values: [Float], quantized: [Float], weights: [Float]) {
         var matrix = sp_matrix()
         let bytes = sp_matrix_layout(
@@ -112,7 +119,7 @@ import Testing
         var scales = [Float](repeating: .nan, count: runs * groupCount * tokenStride)
         var halfSums = [Int16](repeating: 0, count: 2 * scales.count)
         let stride = Int(matrix.tiles) * 16
-        var output = [Float](repeating: .nan, count: tokens * stride)
+        var output = [Float](repeating: outputs ?? .nan, count: tokens * stride)
         values.withUnsafeMutableBufferPointer { values in
             quants.withUnsafeMutableBufferPointer { quants in
                 scales.withUnsafeMutableBufferPointer { scales in
@@ -127,9 +134,11 @@ import Testing
                             var step = sp_product()
                             step.output = output.baseAddress
                             step.output_stride = stride
+                            step.accumulate = outputs != nil
                             withUnsafePointer(to: matrix) { matrix in
                                 step.matrix = matrix
-                                withOptionalPointer(groups) { list in
+                                withOptionalPointers(bias, groups) { bias, list in
+                                    step.bias = bias
                                     withOptionalPointer(halves?.map { UInt8($0.rawValue) }) { halves in
                                         step.columns = sp_columns(
                                             groups: list, halves: halves, count: Int32(groups?.count ?? 0))
@@ -261,21 +270,21 @@ import Testing
     /// The lowest and the highest byte that a level can be.
     @Test(arguments: instructionSets, [1, 9, 40])
     func extremeLevelsStayExact(instructionSet: String, tokens: Int) {
-        // Levels of 15 parts of the scale that begin at 0, and of 9 parts that end at 255; the lowest or the highest
+        // Scale 1 and minimums whose levels are 0, 15, 30 and so on, or 120, 129 up to 255; the lowest or the highest
         // quants.
         let (rows, columns) = (32, 64)
         var weights: [UInt8] = []
         for block in 0..<rows * columns / 32 {
-            let minimum = Float16(block % 2 == 0 ? -128.0 / 15 : -8.0 / 9).bitPattern
+            let minimum = Float16(block % 2 == 0 ? -8.5234375 : -0.83642578125).bitPattern
             weights += [0, 0x3c, UInt8(minimum & 0xff), UInt8(minimum >> 8)]
             weights += [UInt8](repeating: block / 2 % 2 == 0 ? 0 : 0xff, count: 16)
         }
         let (found, packed, low, high) = Self.productOfExtremes(
             SP_TYPE_Q4_1, weights, rows: rows, columns: columns, tokens: tokens, instructionSet: instructionSet)
+        #expect(abs(packed[columns] / packed[0] - (225 - 128) / (0 - 128)) < 1e-5)
+        #expect(abs(packed[columns + 32] / packed[32] - (255 - 128) / (120 - 128)) < 1e-5)
         for row in 0..<rows {
             let (first, second) = (packed[row * columns], packed[row * columns + 32])
-            #expect(abs(first - (row % 2 == 0 ? -128.0 / 15 : 97.0 / 15)) < 0.03)
-            #expect(abs(second - (row % 2 == 0 ? -8.0 / 9 : 127.0 / 9)) < 0.03)
             // Integers are exact, and a scale has few digits.
             let expected = Double(first) * Double(low) + Double(second) * Double(high)
             let magnitude = 127 * 32 * Double(abs(first) + abs(second))
@@ -350,6 +359,37 @@ import Testing
                 #expect(isSame, "tokens \(batch), integers: \(integers)")
             }
             #expect(together.allSatisfy { $0.isFinite })
+        }
+    }
+
+    /// Products are added to a bias, to what their outputs hold, or to both, in batches of every size that kernels
+    /// treat differently.
+    @Test(arguments: instructionSets, [SP_TYPE_F16, SP_TYPE_Q4_1, SP_TYPE_Q6_K])
+    func productsAreAddedToBiasAndOutputs(instructionSet: String, type: sp_element_type) {
+        var random = SplitMix(state: 22)
+        let (rows, columns, tokens) = (40, 256, 140)
+        let weights = Self.randomWeights(type, rows: rows, columns: columns, &random)
+        let x = (0..<tokens * columns).map { _ in Float(random.unit() - 0.5) }
+        let someBias = (0..<48).map { Float($0 % 7) / 4 - 0.75 }
+        for (bias, outputs) in [(someBias, nil), (nil, 0.625), (someBias, 0.625), (nil, -0.0)] as [([Float]?, Float?)] {
+            func run(_ batch: Range<Int>, bias: [Float]?, outputs: Float?) -> [Float] {
+                Self.product(
+                    type, weights, rows: rows, columns: columns, blockRows: rows,
+                    x: Array(x[batch.lowerBound * columns..<batch.upperBound * columns]), tokens: batch.count,
+                    integers: true, instructionSet: instructionSet, bias: bias, outputs: outputs
+                ).values
+            }
+            let products = run(0..<tokens, bias: nil, outputs: nil)
+            let sums = run(0..<tokens, bias: bias, outputs: outputs)
+            for i in sums.indices {
+                let expected = products[i] + (bias?[i % rows] ?? 0) + (outputs ?? 0)
+                #expect(abs(sums[i] - expected) <= 1e-5 * (1 + abs(products[i])))
+            }
+            for batch in [0..<1, 1..<3, 3..<12, 12..<52] {
+                let alone = run(batch, bias: bias, outputs: outputs)
+                let together = sums[batch.lowerBound * rows..<batch.upperBound * rows]
+                #expect(zip(alone, together).allSatisfy { $0.bitPattern == $1.bitPattern }, "tokens \(batch)")
+            }
         }
     }
 

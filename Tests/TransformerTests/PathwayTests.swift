@@ -174,8 +174,8 @@ import Transformer
             _ = try InferenceSession(model, along: pathway).generate(
                 after: Array(5..<5 + tokens), options: GenerationOptions(maxNewTokens: 2))
         }
-        // A written token's products, and those of a prompt of many tokens.
-        for tokens in [1, 40] {
+        // A written token's products, those of a prompt of many tokens, and attention to a whole chunk of positions.
+        for tokens in [1, 40, 128] {
             #expect(throws: DecoderError.notANumber, "\(tokens) tokens") { try generate(bias: 3e38, tokens: tokens) }
         }
         // A pathway that holds such values is none.

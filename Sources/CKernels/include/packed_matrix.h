@@ -31,6 +31,7 @@ enum {
     SP_HALF_COLUMNS = SP_GROUP_COLUMNS / 2,
 };
 
+// Those that are quantised stand in the order of their bits.
 typedef enum {
     SP_PACKED_F32,
     SP_PACKED_F16,
@@ -57,7 +58,7 @@ typedef enum {
 
 static inline bool sp_is_quantized(sp_packed_format format) { return format > SP_PACKED_BF16; }
 
-// Bits of a quant.
+// Bits of a quant of a quantised format.
 static inline int sp_quant_bits(sp_packed_format format) {
     if (format >= SP_PACKED_U8) return 8;
     return format >= SP_PACKED_U6_SPLIT ? 6 : format >= SP_PACKED_U5 ? 5 : 4;
