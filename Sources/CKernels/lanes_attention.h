@@ -86,7 +86,7 @@ typedef struct {
 // chunk's keys while values are mixed.
 enum { FETCHING_ROWS = 4 };
 
-// Where the values of 16 bytes for each dimension are that a step of scores has from `i` on.
+// Where a step of scores, of the dimensions from `i` on, finds its share of the block's values.
 INLINE const uint8_t *values_of_step(const chunk_rows *rows, int block, int i) {
     const size_t bytes = sp_value_block_bytes(SP_CACHE_BYTES, rows->head_stride);
     return (const uint8_t *)rows->group->values + bytes * (size_t)(rows->first / SP_KEY_BLOCK + block) + 16 * i;
