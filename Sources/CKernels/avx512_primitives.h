@@ -45,13 +45,11 @@ PRIMITIVE i32x16 multiply_word(i32x16 sums, i32x16 pairs, int32_t word) {
 }
 
 #define MULTIPLY_PAIRS(sums, pairs, word) multiply_word(sums, pairs, word)
-#define MULTIPLY_FOURS(sums, fours, word) \
-    ((i32x16)_mm512_dpbusd_epi32((__m512i)(sums), _mm512_set1_epi32(word), (__m512i)(fours)))
+#define DOT_FOURS(sums, first, second) \
+    ((i32x16)_mm512_dpbusd_epi32((__m512i)(sums), (__m512i)(first), (__m512i)(second)))
 #define UNSIGNED_KEYS
-#define MULTIPLY_KEYS(sums, keys, word) \
-    ((i32x16)_mm512_dpbusd_epi32((__m512i)(sums), (__m512i)(keys), _mm512_set1_epi32(word)))
 #define PAIR_PRODUCTS "avx512_pair_products.h"
-#define DOT_STEP(sums, weights, x) ((i32x16)dot_step((__m512i)(sums), weights, x))
+#define DOT_STEP(sums, weights, x) DOT_FOURS(sums, weights, every_lane(x))
 
 // Thirty-two registers, one to a sum of 16 lanes.
 #define SCORE_SUMS 16

@@ -20,35 +20,29 @@ PRIMITIVE i32x16 dot_step(i32x16 sums, u8x64 weights, const int8_t *x) {
     return join(r);
 }
 
-// Two products of a weight and a value fit in 16 bits.
-PRIMITIVE i32x16 multiply_four_weights(i32x16 sums, u8x64 fours, int32_t word) {
-    const __m256i weights = _mm256_set1_epi32(word), ones = _mm256_set1_epi16(1);
-    const two_registers values = split(fours);
+// Of bytes of at most 127 in magnitude, so that two products fit in 16 bits.
+PRIMITIVE i32x16 dot_fours(i32x16 sums, two_registers first, two_registers second) {
+    const __m256i ones = _mm256_set1_epi16(1);
     two_registers r;
     memcpy(&r, &sums, sizeof r);
     for (int i = 0; i < 2; i++) {
-        const __m256i pairs = _mm256_maddubs_epi16(weights, values.part[i]);
+        const __m256i pairs = _mm256_maddubs_epi16(first.part[i], second.part[i]);
         r.part[i] = _mm256_add_epi32(r.part[i], _mm256_madd_epi16(pairs, ones));
     }
     return join(r);
 }
 
-// The products of magnitudes of keys with a query that has their signs: of bytes of at most 127, two fit in 16 bits.
-PRIMITIVE i32x16 multiply_four_keys(i32x16 sums, u8x64 keys, int32_t word) {
-    const __m256i query = _mm256_set1_epi32(word), ones = _mm256_set1_epi16(1);
-    const two_registers k = split(keys);
-    two_registers r;
-    memcpy(&r, &sums, sizeof r);
+// Magnitudes of keys with a query that has their signs.
+PRIMITIVE i32x16 multiply_keys(i32x16 sums, two_registers keys, two_registers query) {
     for (int i = 0; i < 2; i++) {
-        const __m256i signed_query = _mm256_sign_epi8(query, k.part[i]);
-        const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(k.part[i]), signed_query);
-        r.part[i] = _mm256_add_epi32(r.part[i], _mm256_madd_epi16(pairs, ones));
+        query.part[i] = _mm256_sign_epi8(query.part[i], keys.part[i]);
+        keys.part[i] = _mm256_abs_epi8(keys.part[i]);
     }
-    return join(r);
+    return dot_fours(sums, keys, query);
 }
 
-#define MULTIPLY_KEYS(sums, keys, word) multiply_four_keys(sums, keys, word)
-#define MULTIPLY_FOURS(sums, fours, word) multiply_four_weights(sums, fours, word)
+#define DOT_FOURS(sums, first, second) dot_fours(sums, split(first), split(second))
+#define MULTIPLY_KEYS(sums, keys, query) multiply_keys(sums, split(keys), split(query))
 #define DOT_STEP(sums, weights, x) dot_step(sums, weights, x)
 #define INT8_PRODUCTS "avx256_products.h"
 #define LANES_TABLE sp_kernels_avx2

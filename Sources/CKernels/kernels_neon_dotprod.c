@@ -7,8 +7,7 @@
 #pragma clang attribute push(__attribute__((target("dotprod"))), apply_to = function)
 
 #define DOT_BYTES(sums, weights, x, lane) vdotq_laneq_s32(sums, vreinterpretq_s8_u8(weights), x, lane)
-#define DOT_KEYS(sums, keys, query) vdotq_s32(sums, vreinterpretq_s8_u8(keys), query)
-#define DOT_WEIGHTS(sums, weights, values) vdotq_s32(sums, vreinterpretq_s8_u8(weights), values)
+#define DOT_LANES(sums, first, second) vdotq_s32(sums, vreinterpretq_s8_u8(first), second)
 #include "neon_primitives.h"
 
 // An unsigned byte with its high bit flipped is a signed one that is 128 less.

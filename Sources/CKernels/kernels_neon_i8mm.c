@@ -8,8 +8,7 @@
 
 #define DOT_BYTES(sums, weights, x, lane) vusdotq_laneq_s32(sums, weights, x, lane)
 #define UNSIGNED_KEYS
-#define DOT_KEYS(sums, keys, query) vusdotq_s32(sums, keys, query)
-#define DOT_WEIGHTS(sums, weights, values) vusdotq_s32(sums, weights, values)
+#define DOT_LANES(sums, first, second) vusdotq_s32(sums, first, second)
 #include "neon_primitives.h"
 
 PRIMITIVE i32x16 dot_half_u8(const u8x64 *weights, const int8_t *x) {

@@ -5,10 +5,9 @@
 //   dot_u7(w, x, STEPS)           sum over 4 or 8 steps of 4 columns of 16 rows, quants 0...127  (w: 64 bytes a step)
 //   dot_half_u8(w, x)             sum over 4 such steps, quants 0...255
 //   MULTIPLY_PAIRS(sums, pairs, word)  optional: sums + the products of two 16-bit integers a lane with those of a word
-//   MULTIPLY_FOURS(sums, fours, word)  optional, with the next: the same of four signed bytes a lane, with bytes of
-//                                      0...127
-//   MULTIPLY_KEYS(sums, keys, word)    the same with signed bytes of at most 127, of signed bytes or, where
-//                                      UNSIGNED_KEYS is defined, of those plus 128
+//   DOT_FOURS(sums, first, second)     optional: sums + the products of four bytes a lane of both; the second are
+//                                      signed, the first 0...127, where UNSIGNED_KEYS is defined 0...255
+//   MULTIPLY_KEYS(sums, keys, query)   optional: the same of signed bytes, those of the query of at most 127
 //   INT8_PRODUCTS                 optional: a file of products for it to use in place of lanes_int8_products.h
 //   PAIR_PRODUCTS                 optional: a file that defines multiply_pair, see kernels.h
 //   SCORE_SUMS, VALUE_SUMS        optional: see lanes_attention.h
@@ -36,6 +35,13 @@ INLINE u8x64 load_bytes(const uint8_t *p) {
     u8x64 v;
     memcpy(&v, p, sizeof v);
     return v;
+}
+
+// The four bytes at p in every lane.
+INLINE u8x64 every_lane(const void *p) {
+    int32_t word;
+    memcpy(&word, p, sizeof word);
+    return (u8x64)(i32x16)word;
 }
 
 INLINE f32x16 splat(float x) { return (f32x16){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; }

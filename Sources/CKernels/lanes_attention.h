@@ -26,16 +26,12 @@ INLINE int sums_per_row(int rows, int sums) { return 4 * rows <= sums ? 4 : 2 * 
 // Below any score, and far enough from infinity that differences stay finite.
 static const float NO_SCORE = -1e30f;
 
-INLINE int32_t load_word(const void *p) {
-    int32_t word;
-    memcpy(&word, p, sizeof word);
-    return word;
-}
-
 // sums + the products of two integers a lane with the two integers at `x`.
 INLINE i32x16 multiply_pairs(i32x16 sums, i32x16 pairs, const int16_t *x) {
 #ifdef MULTIPLY_PAIRS
-    return MULTIPLY_PAIRS(sums, pairs, load_word(x));
+    int32_t word;
+    memcpy(&word, x, sizeof word);
+    return MULTIPLY_PAIRS(sums, pairs, word);
 #else
     int16_t pair[2];
     memcpy(pair, x, sizeof pair);
@@ -49,18 +45,19 @@ INLINE i32x16 load_pairs(const void *p) {
     return v;
 }
 
-#ifndef MULTIPLY_FOURS
-// sums + the products of four signed bytes a lane with those of a word.
-INLINE i32x16 multiply_signed_fours(i32x16 sums, u8x64 fours, int32_t word) {
-    const u32x16 words = (u32x16)fours;
-    int8_t x[4];
-    memcpy(x, &word, sizeof x);
-    for (int i = 0; i < 4; i++) sums += ((i32x16)(words << (uint32_t)(24 - 8 * i)) >> 24) * (int32_t)x[i];
+#ifndef DOT_FOURS
+// sums + the products of four signed bytes a lane of both.
+INLINE i32x16 dot_signed_fours(i32x16 sums, u8x64 first, u8x64 second) {
+    for (int i = 0; i < 4; i++) {
+        const uint32_t shift = (uint32_t)(24 - 8 * i);
+        sums += ((i32x16)((u32x16)first << shift) >> 24) * ((i32x16)((u32x16)second << shift) >> 24);
+    }
     return sums;
 }
-
-#define MULTIPLY_FOURS multiply_signed_fours
-#define MULTIPLY_KEYS multiply_signed_fours
+#define DOT_FOURS dot_signed_fours
+#endif
+#ifndef MULTIPLY_KEYS
+#define MULTIPLY_KEYS DOT_FOURS
 #endif
 
 // Keys may be made unsigned by adding 128: their sums begin with that many times the sum of a query less.
@@ -181,7 +178,7 @@ INLINE void score_bytes(
 #pragma clang loop unroll(full)
                 for (int r = 0; r < ROWS; r++)
                     sums[b][r] =
-                        MULTIPLY_KEYS(sums[b][r], fours, load_word((const int8_t *)(queries + r * stride) + i));
+                        MULTIPLY_KEYS(sums[b][r], fours, every_lane((const int8_t *)(queries + r * stride) + i));
             }
         }
         for (int r = 0; r < ROWS; r++) {
@@ -306,7 +303,7 @@ INLINE void mix_integers(
             }
 #pragma clang loop unroll(full)
             for (int r = 0; r < ROWS; r++)
-                sums[r][v] = MULTIPLY_FOURS(sums[r][v], fours, load_word(weight + r * SP_ATTENTION_CHUNK + i));
+                sums[r][v] = DOT_FOURS(sums[r][v], every_lane(weight + r * SP_ATTENTION_CHUNK + i), fours);
         }
     }
     for (int r = 0; r < ROWS; r++) {

@@ -3,8 +3,8 @@
 //   DOT_BYTES(sums, weights, x, lane)   sums + four products in each 32-bit lane, of the lane's bytes of `weights`
 //                                       (signed or unsigned, as the file says) and bytes 4 * lane ... 4 * lane + 3
 //                                       of `x`
-//   DOT_KEYS(sums, keys, query)         the same of the lane's bytes of both; keys are signed, or UNSIGNED_KEYS defined
-//   DOT_WEIGHTS(sums, weights, values)  the same of the lane's bytes of both, weights of 0...127 and signed values
+//   DOT_LANES(sums, first, second)      the same of the lane's bytes of both; the second are signed, the first as those
+//                                       of `weights`
 
 #include <string.h>
 
@@ -57,23 +57,14 @@ PRIMITIVE i32x16 dot_u7(const u8x64 *weights, const int8_t *x, const int STEPS) 
     return join(sums);
 }
 
-PRIMITIVE i32x16 multiply_four_weights(i32x16 sums, u8x64 fours, int32_t word) {
-    const uint8x16_t weights = vreinterpretq_u8_s32(vdupq_n_s32(word));
+PRIMITIVE i32x16 dot_fours(i32x16 sums, u8x64 first, u8x64 second) {
     four_registers r;
     memcpy(&r, &sums, sizeof r);
-    for (int i = 0; i < 4; i++)
-        r.part[i] = DOT_WEIGHTS(r.part[i], weights, vld1q_s8((const int8_t *)&fours + 16 * i));
+    for (int i = 0; i < 4; i++) {
+        const uint8x16_t a = vld1q_u8((const uint8_t *)&first + 16 * i);
+        r.part[i] = DOT_LANES(r.part[i], a, vld1q_s8((const int8_t *)&second + 16 * i));
+    }
     return join(r);
 }
 
-PRIMITIVE i32x16 multiply_four_keys(i32x16 sums, u8x64 keys, int32_t word) {
-    const int8x16_t query = vreinterpretq_s8_s32(vdupq_n_s32(word));
-    four_registers r;
-    memcpy(&r, &sums, sizeof r);
-    for (int i = 0; i < 4; i++)
-        r.part[i] = DOT_KEYS(r.part[i], vld1q_u8((const uint8_t *)&keys + 16 * i), query);
-    return join(r);
-}
-
-#define MULTIPLY_KEYS(sums, keys, word) multiply_four_keys(sums, keys, word)
-#define MULTIPLY_FOURS(sums, fours, word) multiply_four_weights(sums, fours, word)
+#define DOT_FOURS(sums, first, second) dot_fours(sums, first, second)

@@ -38,19 +38,23 @@ public enum Fixtures {
 
 /// The largest difference between two lists of numbers, as a share of the range of the second.
 public func relativeError(_ found: [Float], _ expected: [Float]) -> Float {
-    guard found.count == expected.count, let low = expected.min(), let high = expected.max(), high > low else {
-        return .infinity
-    }
-    return zip(found, expected).reduce(0) { max($0, abs($1.0 - $1.1)) } / (high - low)
+    guard let range = range(of: expected, asMany: found) else { return .infinity }
+    return zip(found, expected).reduce(0) { max($0, abs($1.0 - $1.1)) } / range
 }
 
 /// The same for the root of the mean square of the differences.
 public func relativeMeanError(_ found: [Float], _ expected: [Float]) -> Float {
-    guard found.count == expected.count, let low = expected.min(), let high = expected.max(), high > low else {
-        return .infinity
-    }
+    guard let range = range(of: expected, asMany: found) else { return .infinity }
     let squares = zip(found, expected).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
-    return (squares / Float(found.count)).squareRoot() / (high - low)
+    return (squares / Float(found.count)).squareRoot() / range
+}
+
+/// How far apart the numbers are, nil where they are all the same or the others are not as many.
+private func range(of numbers: [Float], asMany others: [Float]) -> Float? {
+    guard others.count == numbers.count, let low = numbers.min(), let high = numbers.max(), high > low else {
+        return nil
+    }
+    return high - low
 }
 
 extension SafetensorsFile.Tensor {
