@@ -24,19 +24,25 @@ enum { PLANES = 2 };
 typedef __m256i plane[STEPS][2];
 
 // The steps [FIRST, LAST) of a group's planes, one or both of its halves.
-INLINE void unpack_planes(const sp_group *group, const int BITS, const int FIRST, const int LAST, plane planes[2]) {
+INLINE void unpack_planes(
+    const sp_group *group, const sp_packed_format FORMAT, const int FIRST, const int LAST, plane planes[2]) {
     const __m256i nibble = _mm256_set1_epi8(0x0f);
-    const int half_steps = STEPS / 2, share = BITS == 8 ? 1 : 2;
+    const int half_steps = STEPS / 2, bits = sp_quant_bits(FORMAT), share = bits == 8 ? 1 : 2;
+    u8x64 joined[STEPS];
+#pragma clang loop unroll(full)
+    for (int half = FIRST / half_steps; sp_has_parts(FORMAT) && half < LAST / half_steps; half++)
+        join_parts(group, half, joined + half * half_steps);
 #pragma clang loop unroll(full)
     for (int i = FIRST / share; i < LAST / share; i++) {
         const int half = i * share / half_steps;
-        const uint8_t *quants = group->halves[half] + 64 * (i - half * half_steps / share);
+        const uint8_t *quants = sp_has_parts(FORMAT)
+            ? (const uint8_t *)&joined[i] : group->halves[half] + 64 * (i - half * half_steps / share);
 #pragma clang loop unroll(full)
         for (int part = 0; part < 2; part++) {
             const __m256i bytes = _mm256_loadu_si256((const __m256i *)(quants + 32 * part));
             const __m256i low = _mm256_and_si256(bytes, nibble);
             const __m256i high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), nibble);
-            if (BITS < 8) {
+            if (bits < 8) {
                 planes[0][2 * i][part] = low;
                 planes[0][2 * i + 1][part] = high;
             } else if (PLANES == 1) {
@@ -47,20 +53,20 @@ INLINE void unpack_planes(const sp_group *group, const int BITS, const int FIRST
             }
         }
     }
-    if (BITS == 4 || BITS == 8) return;
+    if (bits == 4 || bits == 8) return;
 #pragma clang loop unroll(full)
     for (int half = FIRST / half_steps; half < LAST / half_steps; half++) {
-        const u8x64 high = load_high_bits(group->halves[half], BITS);
+        const u8x64 high = load_high_bits(group->halves[half], bits);
 #pragma clang loop unroll(full)
         for (int i = 0; i < half_steps; i++) {
-            const two_registers bits = split(high_bits_of_step(high, i, BITS));
+            const two_registers rest = split(high_bits_of_step(high, i, bits));
             const int step = half * half_steps + i;
 #pragma clang loop unroll(full)
             for (int part = 0; part < 2; part++) {
                 if (PLANES == 1) {
-                    planes[0][step][part] = _mm256_or_si256(planes[0][step][part], bits.part[part]);
+                    planes[0][step][part] = _mm256_or_si256(planes[0][step][part], rest.part[part]);
                 } else {
-                    planes[1][step][part] = _mm256_srli_epi16(bits.part[part], 4);
+                    planes[1][step][part] = _mm256_srli_epi16(rest.part[part], 4);
                 }
             }
         }
@@ -153,27 +159,28 @@ typedef struct {
 // them at index `at` of the inputs, to their sums in single precision.
 INLINE void multiply_group(
     const sp_activations *input, size_t at, unpacked_group *group, const int FIRST, const int LAST, const int TOKENS,
-    const int BITS, const bool SPLIT, __m256 sums[][2]) {
+    const sp_packed_format FORMAT, __m256 sums[][2]) {
+    const bool is_split = sp_has_split_scales(FORMAT), has_planes = PLANES == 2 && sp_quant_bits(FORMAT) > 4;
     const int8_t *x = input->quants + at * SP_GROUP_COLUMNS;
 #pragma clang loop unroll(full)
-    for (int half = 0; half < (SPLIT ? 2 : 1); half++) {
-        const int first = SPLIT ? half * STEPS / 2 : FIRST, last = SPLIT ? first + STEPS / 2 : LAST;
+    for (int half = 0; half < (is_split ? 2 : 1); half++) {
+        const int first = is_split ? half * STEPS / 2 : FIRST, last = is_split ? first + STEPS / 2 : LAST;
         if (first < FIRST || last > LAST) continue;
         __m256i dots[QUAD_TOKENS][2], high[QUAD_TOKENS][2];
         multiply_plane(group->planes[0], x, group->steps, TOKENS, first, last, dots);
-        if (BITS > 4 && PLANES == 2) multiply_plane(group->planes[1], x, group->high, TOKENS, first, last, high);
+        if (has_planes) multiply_plane(group->planes[1], x, group->high, TOKENS, first, last, high);
 #pragma clang loop unroll(full)
         for (int t = 0; t < TOKENS; t++) {
             const size_t index = at + (size_t)t;
             const __m256 x_scale = _mm256_broadcast_ss(input->scales + index);
             __m256i half_sums = broadcast_word(input->half_sums + 2 * index);
-            if (SPLIT) half_sums = _mm256_and_si256(half_sums, _mm256_set1_epi32(half == 0 ? 0xffff : ~0xffff));
+            if (is_split) half_sums = _mm256_and_si256(half_sums, _mm256_set1_epi32(half == 0 ? 0xffff : ~0xffff));
 #pragma clang loop unroll(full)
             for (int part = 0; part < 2; part++) {
                 __m256i dot = dots[t][part];
-                if (BITS > 4 && PLANES == 2) dot = _mm256_add_epi32(dot, high[t][part]);
+                if (has_planes) dot = _mm256_add_epi32(dot, high[t][part]);
                 dot = _mm256_add_epi32(dot, _mm256_madd_epi16(group->offsets.part[part], half_sums));
-                const __m256 scale = SPLIT && half == 1 ? group->seconds[part] : group->scales[part];
+                const __m256 scale = is_split && half == 1 ? group->seconds[part] : group->scales[part];
                 sums[t][part] =
                     _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), _mm256_mul_ps(scale, x_scale), sums[t][part]);
             }
@@ -186,14 +193,13 @@ INLINE void split_lanes(f32x16 v, __m256 parts[2]) { memcpy(parts, &v, sizeof v)
 // Adds the products of the steps [FIRST, LAST) of a group for `tokens` tokens; TOKENS as in multiply_block.
 INLINE void multiply_steps(
     const sp_matrix *matrix, const sp_activations *input, const sp_group *group, size_t at, const int FIRST,
-    const int LAST, int tokens, const int TOKENS, const int BITS, const bool LEVELS, const bool SPLIT,
-    __m256 sums[][2]) {
+    const int LAST, int tokens, const int TOKENS, const sp_packed_format FORMAT, __m256 sums[][2]) {
     unpacked_group unpacked = {
         .steps = equal_factors(1), .high = equal_factors(16), .offsets = equal_factors(-matrix->zero),
     };
-    unpack_planes(group, BITS, FIRST, LAST, unpacked.planes);
-    if (LEVELS) {
-        const level_lanes levels = load_levels(matrix, group, BITS);
+    unpack_planes(group, FORMAT, FIRST, LAST, unpacked.planes);
+    if (sp_has_levels(FORMAT)) {
+        const level_lanes levels = load_levels(matrix, group, sp_quant_bits(FORMAT));
         split_lanes(levels.scale, unpacked.scales);
 #ifdef DOT_BYTES
         place_on_levels(&levels, FIRST, LAST, unpacked.planes[0]);
@@ -205,9 +211,9 @@ INLINE void multiply_steps(
     } else {
         split_lanes(load_scales(matrix, group, 0), unpacked.scales);
     }
-    if (SPLIT) split_lanes(load_scales(matrix, group, 1), unpacked.seconds);
+    if (sp_has_split_scales(FORMAT)) split_lanes(load_scales(matrix, group, 1), unpacked.seconds);
 #define GROUP(T, N) \
-    multiply_group(input, at + (size_t)(T), &unpacked, FIRST, LAST, N, BITS, SPLIT, sums + (T))
+    multiply_group(input, at + (size_t)(T), &unpacked, FIRST, LAST, N, FORMAT, sums + (T))
     if (TOKENS) {
         GROUP(0, TOKENS);
     } else {
@@ -217,10 +223,10 @@ INLINE void multiply_steps(
 }
 
 // One tile for `tokens` tokens in int8: TOKENS of them, at most QUAD_TOKENS, or where that is 0 at most BLOCK_TOKENS.
-// BITS, LEVELS and SPLIT are constants at every call.
+// FORMAT is a constant at every call.
 INLINE void multiply_block(
-    const sp_tile *tile, const sp_activations *input, int token, int tokens, const int TOKENS, const int BITS,
-    const bool LEVELS, const bool SPLIT) {
+    const sp_tile *tile, const sp_activations *input, int token, int tokens, const int TOKENS,
+    const sp_packed_format FORMAT) {
     const sp_matrix *matrix = tile->product->matrix;
     const sp_columns *columns = &tile->product->columns;
     const int count = sp_group_count(tile->product);
@@ -230,11 +236,11 @@ INLINE void multiply_block(
     sp_weight_stream *ahead = token == 0 ? tile->ahead : NULL;
     for (int i = 0; i < count; i++) {
         const int32_t index = sp_group_index(columns, i);
-        const sp_group group = sp_matrix_group(matrix, tile->tile, index);
+        const sp_group group = sp_product_group(tile->product, tile->tile, index);
         const size_t at = sp_input_index(input, index, token);
         if (ahead) sp_fetch_next(ahead);
 #define STEPS_OF_GROUP(FIRST, LAST) \
-    multiply_steps(matrix, input, &group, at, FIRST, LAST, tokens, TOKENS, BITS, LEVELS, SPLIT, sums)
+    multiply_steps(matrix, input, &group, at, FIRST, LAST, tokens, TOKENS, FORMAT, sums)
         STEPS_OF_HALVES(sp_halves_of(columns, i), STEPS_OF_GROUP);
 #undef STEPS_OF_GROUP
     }
@@ -244,18 +250,17 @@ INLINE void multiply_block(
 
 // `tokens` tokens in blocks of a multiple of QUAD_TOKENS, then the rest.
 INLINE void multiply_int8(
-    const sp_tile *tile, const sp_activations *input, int tokens, const int BITS, const bool LEVELS,
-    const bool SPLIT) {
+    const sp_tile *tile, const sp_activations *input, int tokens, const sp_packed_format FORMAT) {
     int token = 0;
     while (tokens - token > QUAD_TOKENS) {
         const int left = (tokens - token) / QUAD_TOKENS * QUAD_TOKENS;
         const int block = left < BLOCK_TOKENS ? left : BLOCK_TOKENS;
-        multiply_block(tile, input, token, block, 0, BITS, LEVELS, SPLIT);
+        multiply_block(tile, input, token, block, 0, FORMAT);
         token += block;
     }
     switch (tokens - token) {
 #define REST(N) \
-    case N: multiply_block(tile, input, token, N, N, BITS, LEVELS, SPLIT); break;
+    case N: multiply_block(tile, input, token, N, N, FORMAT); break;
     REST(1) REST(2) REST(3) REST(4)
 #undef REST
     }

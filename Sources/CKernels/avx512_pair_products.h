@@ -29,8 +29,9 @@ INLINE void multiply_mantissas(f32x16 scale, scale_products *products) {
     }
 }
 
-INLINE f32x16 multiply_scale(const scale_products *products, float x_scale) {
-    const int32_t bits = (int32_t)((i32x16)splat(x_scale))[0];
+INLINE f32x16 multiply_scale(const scale_products *products, const float *x_scale) {
+    int32_t bits;
+    memcpy(&bits, x_scale, sizeof bits);
     return (f32x16)(products->of_mantissa[bits >> SHORT_MANTISSA_SHIFT & (SHORT_MANTISSAS - 1)] + bits);
 }
 
@@ -60,8 +61,8 @@ INLINE void fetch_ahead(const sp_tile *tile, int i, int count) {
     if (ahead >= count) return;
     const sp_product *product = tile->product;
     const int32_t index = sp_group_index(&product->columns, ahead);
-    const sp_group group = sp_matrix_group(product->matrix, goes_on ? tile->tile : tile->next, index);
-    sp_fetch_group(product->matrix, &group, sp_halves_of(&product->columns, ahead));
+    const sp_group group = sp_product_group(product, goes_on ? tile->tile : tile->next, index);
+    sp_fetch_group(product->matrix, &group, sp_halves_of(&product->columns, ahead), SP_FIRST_CACHE);
 }
 
 // Where a tile's sums of the tokens are: the first one's, and how far it is to the next one's.
@@ -75,30 +76,36 @@ typedef struct {
 INLINE void multiply_pair_steps(
     const sp_matrix *matrix, const sp_activations *input, const sp_group groups[2], size_t at, int tokens,
     const sum_places from[2], const sum_places to[2], const int FIRST, const int LAST, const bool TABULATED,
-    const int BITS, const bool LEVELS, const bool SPLIT) {
+    const sp_packed_format FORMAT) {
+    const bool is_split = sp_has_split_scales(FORMAT);
     unpacked_group tiles[2];
     for (int i = 0; i < 2; i++) {
-        tiles[i] = unpack_group(matrix, &groups[i], FIRST, LAST, BITS, LEVELS, SPLIT);
-        if (LEVELS) place_on_levels(&tiles[i], FIRST, LAST);
+        tiles[i] = unpack_group(matrix, &groups[i], FIRST, LAST, FORMAT);
+        if (sp_has_levels(FORMAT)) place_on_levels(&tiles[i], FIRST, LAST);
     }
     scale_products scales[2][2];
     for (int i = 0; TABULATED && i < 2; i++) {
         multiply_mantissas(tiles[i].scale, &scales[i][0]);
-        if (SPLIT) multiply_mantissas(tiles[i].second, &scales[i][1]);
+        if (is_split) multiply_mantissas(tiles[i].second, &scales[i][1]);
     }
+    // What follows the first token's is read in its order. Stores might change what pointers point to, so that these
+    // are copies.
     const int8_t *x = input->quants + at * SP_GROUP_COLUMNS;
+    const int16_t *half_sums = input->half_sums + 2 * at;
+    const float *x_scales = input->scales + at;
+    const int32_t zero = matrix->zero;
+    const size_t from_strides[2] = {from[0].stride, from[1].stride}, to_strides[2] = {to[0].stride, to[1].stride};
     const float *sources[2] = {from[0].first, from[1].first};
     float *destinations[2] = {to[0].first, to[1].first};
-    for (int t = 0; t < tokens; t++, at++, x += SP_GROUP_COLUMNS) {
-        const int16_t *half_sums = input->half_sums + 2 * at;
+    for (int t = 0; t < tokens; t++, x += SP_GROUP_COLUMNS, half_sums += 2, x_scales++) {
         f32x16 sum[2] = {load_floats(sources[0]), load_floats(sources[1])};
 #pragma clang loop unroll(full)
-        for (int part = 0; part < (SPLIT ? 2 : 1); part++) {
-            const int first = SPLIT ? part * STEPS / 2 : FIRST, last = SPLIT ? first + STEPS / 2 : LAST;
+        for (int part = 0; part < (is_split ? 2 : 1); part++) {
+            const int first = is_split ? part * STEPS / 2 : FIRST, last = is_split ? first + STEPS / 2 : LAST;
             if (first < FIRST || last > LAST) continue;
             // Two chains of sums for each tile, so that one product need not wait for the one before it. What stands
             // for 0 is taken off before the first.
-            const int32_t offset = matrix->zero * (SPLIT ? half_sums[part] : half_sums[0] + half_sums[1]);
+            const int32_t offset = zero * (is_split ? half_sums[part] : half_sums[0] + half_sums[1]);
             __m512i dots[2][2];
             for (int i = 0; i < 2; i++) {
                 dots[i][0] = _mm512_set1_epi32(-offset);
@@ -112,23 +119,23 @@ INLINE void multiply_pair_steps(
 #pragma clang loop unroll(full)
             for (int i = 0; i < 2; i++) {
                 const i32x16 dot = (i32x16)dots[i][0] + (i32x16)dots[i][1];
-                const f32x16 scale = TABULATED ? multiply_scale(&scales[i][part], input->scales[at])
-                    : (part == 0 ? tiles[i].scale : tiles[i].second) * splat(input->scales[at]);
+                const f32x16 scale = TABULATED ? multiply_scale(&scales[i][part], x_scales)
+                    : (part == 0 ? tiles[i].scale : tiles[i].second) * splat(*x_scales);
                 sum[i] += to_float(dot) * scale;
             }
         }
         for (int i = 0; i < 2; i++) {
             store_floats(destinations[i], sum[i]);
-            sources[i] += from[i].stride;
-            destinations[i] += to[i].stride;
+            sources[i] += from_strides[i];
+            destinations[i] += to_strides[i];
         }
     }
 }
 
 // Two tiles for at most BLOCK_TOKENS tokens.
 INLINE void multiply_pair_block(
-    const sp_tile pair[2], const sp_activations *input, int token, int tokens, const bool TABULATED, const int BITS,
-    const bool LEVELS, const bool SPLIT) {
+    const sp_tile pair[2], const sp_activations *input, int token, int tokens, const bool TABULATED,
+    const sp_packed_format FORMAT) {
     const sp_matrix *matrix = pair[0].product->matrix;
     const sp_columns *columns = &pair[0].product->columns;
     const int count = sp_group_count(pair[0].product);
@@ -150,28 +157,28 @@ INLINE void multiply_pair_block(
     for (int i = 0; i < count; i++) {
         const int32_t index = sp_group_index(columns, i);
         const sp_group groups[2] = {
-            sp_matrix_group(matrix, pair[0].tile, index), sp_matrix_group(pair[1].product->matrix, pair[1].tile, index),
+            sp_product_group(pair[0].product, pair[0].tile, index),
+            sp_product_group(pair[1].product, pair[1].tile, index),
         };
         const size_t at = sp_input_index(input, index, token);
         const sum_places *to = i == count - 1 ? last : between;
         for (int p = 0; p < 2; p++) fetch_ahead(&pair[p], i, count);
 #define STEPS_OF_GROUP(FIRST, LAST) \
-    multiply_pair_steps(            \
-        matrix, input, groups, at, tokens, from, to, FIRST, LAST, TABULATED, BITS, LEVELS, SPLIT)
+    multiply_pair_steps(matrix, input, groups, at, tokens, from, to, FIRST, LAST, TABULATED, FORMAT)
         STEPS_OF_HALVES(sp_halves_of(columns, i), STEPS_OF_GROUP);
 #undef STEPS_OF_GROUP
         for (int p = 0; p < 2; p++) from[p] = between[p];
     }
 }
 
-#define PAIR_KERNEL(FORMAT, NAME, BITS, LEVELS, SPLIT)                                                 \
+#define PAIR_KERNEL(FORMAT, NAME)                                                                      \
     static void multiply_pair_##NAME(const sp_tile pair[2], const sp_activations *input, int tokens) { \
         for (int token = 0; token < tokens; token += BLOCK_TOKENS) {                                   \
             const int left = tokens - token, count = left < BLOCK_TOKENS ? left : BLOCK_TOKENS;        \
             if (count >= TABULATING_TOKENS)                                                            \
-                multiply_pair_block(pair, input, token, count, true, BITS, LEVELS, SPLIT);             \
+                multiply_pair_block(pair, input, token, count, true, FORMAT);                          \
             else                                                                                       \
-                multiply_pair_block(pair, input, token, count, false, BITS, LEVELS, SPLIT);            \
+                multiply_pair_block(pair, input, token, count, false, FORMAT);                         \
         }                                                                                              \
     }
 
@@ -179,7 +186,7 @@ EACH_INTEGER_FORMAT(PAIR_KERNEL)
 
 static void multiply_pair(const sp_tile pair[2], const sp_activations *input, int tokens) {
     switch (pair[0].product->matrix->format) {
-#define PAIR_CASE(FORMAT, NAME, ...) \
+#define PAIR_CASE(FORMAT, NAME) \
     case FORMAT: multiply_pair_##NAME(pair, input, tokens); break;
     EACH_INTEGER_FORMAT(PAIR_CASE)
 #undef PAIR_CASE

@@ -25,6 +25,13 @@ typedef struct {
     sp_weight_stream *ahead; // what this thread reads after it, for products of a few tokens; else NULL
 } sp_tile;
 
+// Where an output may be `least` or more: it is not known better than up to slack and norm times a row's own norm.
+typedef struct {
+    float norm;
+    float slack;
+    float least;
+} sp_output_bound;
+
 typedef struct {
     const char *name;
     void (*multiply_tile)(const sp_tile *tile, const sp_activations *input, int tokens);
@@ -36,6 +43,11 @@ typedef struct {
     void (*rms_norm)(const float *x, const float *weight, int count, float epsilon, float *destination);
     // 16 channels of each token: gate and up [tokens][16], destination [tokens][32].
     void (*swiglu)(const float *gate, const float *up, float *destination, int tokens);
+    // The largest of the outputs [tiles][16] that are numbers, or minus infinity.
+    float (*largest_output)(const float *outputs, int32_t tiles);
+    // The tiles with an output that may be at least so large, or is no number, in their order. Returns how many.
+    int32_t (*find_outputs)(
+        const float *outputs, const float *norms, sp_output_bound bound, int32_t tiles, int32_t *found);
     // destination = head with its first 2 * pairs values rotated; both hold head_stride floats.
     void (*rotate)(
         const float *head, const float *cosines, const float *sines, int pairs, int head_stride, float *destination);

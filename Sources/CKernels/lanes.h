@@ -123,6 +123,7 @@ INLINE f32x16 exponential(f32x16 x) {
 #include PAIR_PRODUCTS
 #endif
 #include "lanes_elementwise.h"
+#include "lanes_search.h"
 #include "lanes_cache.h"
 #include "lanes_attention.h"
 #include "lanes_limits.h"
@@ -136,6 +137,8 @@ const sp_kernels LANES_TABLE = {
     .quantize = quantize,
     .rms_norm = rms_norm,
     .swiglu = swiglu,
+    .largest_output = largest_output,
+    .find_outputs = find_outputs,
     .rotate = rotate,
     .append = append,
     .prepare_query = prepare_query,

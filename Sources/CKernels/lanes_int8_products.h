@@ -2,13 +2,18 @@
 // of lanes.h.
 
 // The steps [FIRST, LAST) of a group, one or both of its halves.
-INLINE void unpack_steps(const sp_group *group, const int BITS, const int FIRST, const int LAST, u8x64 steps[STEPS]) {
-    const int half_steps = STEPS / 2;
+INLINE void unpack_steps(
+    const sp_group *group, const sp_packed_format FORMAT, const int FIRST, const int LAST, u8x64 steps[STEPS]) {
+    const int half_steps = STEPS / 2, bits = sp_quant_bits(FORMAT);
 #pragma clang loop unroll(full)
     for (int half = FIRST / half_steps; half < LAST / half_steps; half++) {
         const uint8_t *weights = group->halves[half];
         u8x64 *of_half = steps + half * half_steps;
-        if (BITS == 8) {
+        if (sp_has_parts(FORMAT)) {
+            join_parts(group, half, of_half);
+            continue;
+        }
+        if (bits == 8) {
 #pragma clang loop unroll(full)
             for (int i = 0; i < half_steps; i++) of_half[i] = load_bytes(weights + 64 * i);
             continue;
@@ -19,10 +24,10 @@ INLINE void unpack_steps(const sp_group *group, const int BITS, const int FIRST,
             of_half[i] = bytes & 0x0f;
             of_half[i + 1] = bytes >> 4;
         }
-        if (BITS == 4) continue;
-        const u8x64 high = load_high_bits(weights, BITS);
+        if (bits == 4) continue;
+        const u8x64 high = load_high_bits(weights, bits);
 #pragma clang loop unroll(full)
-        for (int i = 0; i < half_steps; i++) of_half[i] |= high_bits_of_step(high, i, BITS);
+        for (int i = 0; i < half_steps; i++) of_half[i] |= high_bits_of_step(high, i, bits);
     }
 }
 
@@ -34,13 +39,13 @@ typedef struct {
 } unpacked_group;
 
 INLINE unpacked_group unpack_group(
-    const sp_matrix *matrix, const sp_group *group, const int FIRST, const int LAST, const int BITS, const bool LEVELS,
-    const bool SPLIT) {
+    const sp_matrix *matrix, const sp_group *group, const int FIRST, const int LAST, const sp_packed_format FORMAT) {
+    const bool has_levels = sp_has_levels(FORMAT);
     unpacked_group unpacked;
-    unpack_steps(group, BITS, FIRST, LAST, unpacked.steps);
-    if (LEVELS) unpacked.levels = load_levels(matrix, group, BITS);
-    unpacked.scale = LEVELS ? unpacked.levels.scale : load_scales(matrix, group, 0);
-    unpacked.second = SPLIT ? load_scales(matrix, group, 1) : unpacked.scale;
+    unpack_steps(group, FORMAT, FIRST, LAST, unpacked.steps);
+    if (has_levels) unpacked.levels = load_levels(matrix, group, sp_quant_bits(FORMAT));
+    unpacked.scale = has_levels ? unpacked.levels.scale : load_scales(matrix, group, 0);
+    unpacked.second = sp_has_split_scales(FORMAT) ? load_scales(matrix, group, 1) : unpacked.scale;
     return unpacked;
 }
 
@@ -58,39 +63,38 @@ INLINE i32x16 dot_halves(const u8x64 steps[STEPS], const int8_t *x, const int FI
 // them at index `at` of the inputs, to their sums.
 INLINE void multiply_steps(
     const sp_matrix *matrix, const sp_activations *input, const sp_group *group, size_t at, const int FIRST,
-    const int LAST, const int TOKENS, const int BITS, const bool LEVELS, const bool SPLIT, f32x16 sums[8]) {
-    const unpacked_group unpacked = unpack_group(matrix, group, FIRST, LAST, BITS, LEVELS, SPLIT);
+    const int LAST, const int TOKENS, const sp_packed_format FORMAT, f32x16 sums[8]) {
+    const unpacked_group unpacked = unpack_group(matrix, group, FIRST, LAST, FORMAT);
     const u8x64 *steps = unpacked.steps;
-    const int half_steps = STEPS / 2;
+    const int half_steps = STEPS / 2, bits = sp_quant_bits(FORMAT);
 #pragma clang loop unroll(full)
     for (int t = 0; t < TOKENS; t++) {
         const size_t index = at + (size_t)t;
         const int8_t *x = input->quants + index * SP_GROUP_COLUMNS;
         const int16_t *half_sums = input->half_sums + 2 * index;
         const f32x16 x_scale = splat(input->scales[index]);
-        if (SPLIT) {
+        if (sp_has_split_scales(FORMAT)) {
             if (FIRST < half_steps) {
-                const i32x16 dot = dot_halves(steps, x, 0, half_steps, BITS) - matrix->zero * half_sums[0];
+                const i32x16 dot = dot_halves(steps, x, 0, half_steps, bits) - matrix->zero * half_sums[0];
                 sums[t] += to_float(dot) * (unpacked.scale * x_scale);
             }
             if (LAST > half_steps) {
-                const i32x16 dot = dot_halves(steps, x, half_steps, STEPS, BITS) - matrix->zero * half_sums[1];
+                const i32x16 dot = dot_halves(steps, x, half_steps, STEPS, bits) - matrix->zero * half_sums[1];
                 sums[t] += to_float(dot) * (unpacked.second * x_scale);
             }
             continue;
         }
-        i32x16 dot = dot_halves(steps, x, FIRST, LAST, BITS);
+        i32x16 dot = dot_halves(steps, x, FIRST, LAST, bits);
         const int32_t sum = half_sums[0] + half_sums[1];
-        if (LEVELS) dot = dot * unpacked.levels.step + unpacked.levels.first * sum;
+        if (sp_has_levels(FORMAT)) dot = dot * unpacked.levels.step + unpacked.levels.first * sum;
         dot -= matrix->zero * sum;
         sums[t] += to_float(dot) * (unpacked.scale * x_scale);
     }
 }
 
-// One tile for `TOKENS` tokens in int8. BITS, LEVELS and SPLIT are constants at every call.
+// One tile for `TOKENS` tokens in int8. FORMAT is a constant at every call.
 INLINE void multiply_block(
-    const sp_tile *tile, const sp_activations *input, int token, const int TOKENS, const int BITS,
-    const bool LEVELS, const bool SPLIT) {
+    const sp_tile *tile, const sp_activations *input, int token, const int TOKENS, const sp_packed_format FORMAT) {
     const sp_matrix *matrix = tile->product->matrix;
     const sp_columns *columns = &tile->product->columns;
     const int count = sp_group_count(tile->product);
@@ -100,11 +104,11 @@ INLINE void multiply_block(
     sp_weight_stream *ahead = token == 0 ? tile->ahead : NULL;
     for (int i = 0; i < count; i++) {
         const int32_t index = sp_group_index(columns, i);
-        const sp_group group = sp_matrix_group(matrix, tile->tile, index);
+        const sp_group group = sp_product_group(tile->product, tile->tile, index);
         const size_t at = sp_input_index(input, index, token);
         if (ahead) sp_fetch_next(ahead);
 #define STEPS_OF_GROUP(FIRST, LAST) \
-    multiply_steps(matrix, input, &group, at, FIRST, LAST, TOKENS, BITS, LEVELS, SPLIT, sums)
+    multiply_steps(matrix, input, &group, at, FIRST, LAST, TOKENS, FORMAT, sums)
         STEPS_OF_HALVES(sp_halves_of(columns, i), STEPS_OF_GROUP);
 #undef STEPS_OF_GROUP
     }
@@ -112,9 +116,8 @@ INLINE void multiply_block(
 }
 
 INLINE void multiply_int8(
-    const sp_tile *tile, const sp_activations *input, int tokens, const int BITS, const bool LEVELS,
-    const bool SPLIT) {
-#define INT8_BLOCK(N) multiply_block(tile, input, token, N, BITS, LEVELS, SPLIT)
+    const sp_tile *tile, const sp_activations *input, int tokens, const sp_packed_format FORMAT) {
+#define INT8_BLOCK(N) multiply_block(tile, input, token, N, FORMAT)
     TOKEN_BLOCKS(INT8_BLOCK);
 #undef INT8_BLOCK
 }

@@ -44,6 +44,16 @@ INLINE u8x64 high_bits_of_step(u8x64 high, const int i, const int BITS) {
     return (shift < 0 ? high << (uint8_t)-shift : high >> (uint8_t)shift) & (uint8_t)mask;
 }
 
+// The four steps of half a group of weights in two parts.
+INLINE void join_parts(const sp_group *group, const int half, u8x64 steps[4]) {
+    const uint8_t *upper = group->halves[half];
+    const u8x64 lower = load_bytes(group->lower + SP_LOWER_HALF_BYTES * half);
+    for (int i = 0; i < 3; i++) steps[i] = load_bytes(upper + 64 * i);
+    steps[3] = steps[0] << 6 | (steps[1] << 4 & 0x30) | (steps[2] << 2 & 0x0c);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 4; i++) steps[i] = (steps[i] & 0xfc) | (lower >> (uint8_t)(SP_LOWER_BITS * i) & 0x03);
+}
+
 // Where the products of a tile go, read from it once for many tokens.
 typedef struct {
     float *output;
@@ -100,18 +110,17 @@ enum {
     case SP_BOTH_HALVES: CALL(0, STEPS); break;         \
     }
 
-// ROW(FORMAT, NAME, BITS, LEVELS, SPLIT) for each format that products in integers take: the bits of its quants, and
-// whether it has levels, and scales of half a group.
-#define EACH_INTEGER_FORMAT(ROW)                        \
-    ROW(SP_PACKED_U4, u4, 4, false, false)              \
-    ROW(SP_PACKED_U4_LEVELS, u4_levels, 4, true, false) \
-    ROW(SP_PACKED_U5, u5, 5, false, false)              \
-    ROW(SP_PACKED_U5_LEVELS, u5_levels, 5, true, false) \
-    ROW(SP_PACKED_U6_SPLIT, u6_split, 6, false, true)   \
-    ROW(SP_PACKED_U8, u8, 8, false, false)
+// ROW(FORMAT, NAME) for each format that products in integers take.
+#define EACH_INTEGER_FORMAT(ROW)        \
+    ROW(SP_PACKED_U4, u4)               \
+    ROW(SP_PACKED_U4_LEVELS, u4_levels) \
+    ROW(SP_PACKED_U5, u5)               \
+    ROW(SP_PACKED_U5_LEVELS, u5_levels) \
+    ROW(SP_PACKED_U6_SPLIT, u6_split)   \
+    ROW(SP_PACKED_U8, u8)               \
+    ROW(SP_PACKED_U8_PARTS, u8_parts)
 
-// multiply_int8(tile, input, tokens, BITS, LEVELS, SPLIT): one tile in int8, where the last three are constants at
-// every call.
+// multiply_int8(tile, input, tokens, FORMAT): one tile in int8, where the format is a constant at every call.
 #ifdef INT8_PRODUCTS
 #include INT8_PRODUCTS
 #else
@@ -138,7 +147,13 @@ INLINE f32x16 dequantize_column(const sp_matrix *matrix, const sp_group *group, 
     const int step = column % SP_HALF_COLUMNS / 4;
     const uint8_t *weights = group->halves[half];
     u32x16 words;
-    memcpy(&words, weights + 64 * (bits == 8 ? step : step / 2), sizeof words);
+    if (sp_has_parts(matrix->format)) {
+        u8x64 steps[STEPS / 2];
+        join_parts(group, half, steps);
+        words = (u32x16)steps[step];
+    } else {
+        memcpy(&words, weights + 64 * (bits == 8 ? step : step / 2), sizeof words);
+    }
     if (bits < 8) words = words >> (uint32_t)(4 * (step % 2)) & 0x0f0f0f0f;
     if (bits == 5) words |= (u32x16)high_bits_of_step(load_high_bits(weights, 5), step, 5);
     if (bits == 6) words |= (u32x16)high_bits_of_step(load_high_bits(weights, 6), step, 6);
@@ -147,7 +162,7 @@ INLINE f32x16 dequantize_column(const sp_matrix *matrix, const sp_group *group, 
         const level_lanes levels = load_levels(matrix, group, bits);
         return to_float(levels.first + levels.step * quant - matrix->zero) * levels.scale;
     }
-    const int part = matrix->format == SP_PACKED_U6_SPLIT ? half : 0;
+    const int part = sp_has_split_scales(matrix->format) ? half : 0;
     const f32x16 value = to_float(quant - matrix->zero) * load_scales(matrix, group, part);
     if (!sp_has_minimum(matrix->format)) return value;
     return value + load_scales(matrix, group, 1);
@@ -165,7 +180,7 @@ INLINE void multiply_float(
     for (int t = 0; t < TOKENS; t++) sums[t] = splat(0);
     for (int i = 0; i < count; i++) {
         const int32_t index = sp_group_index(columns, i);
-        const sp_group group = sp_matrix_group(matrix, tile->tile, index);
+        const sp_group group = sp_product_group(tile->product, tile->tile, index);
         const float *x = input->values + (size_t)token * width + (size_t)index * SP_GROUP_COLUMNS;
         const sp_halves halves = sp_halves_of(columns, i);
         const int first = halves == SP_SECOND_HALF ? SP_HALF_COLUMNS : 0;
@@ -185,8 +200,7 @@ INLINE void multiply_float(
 #define PRODUCT_KERNEL(NAME, ...) \
     static void NAME(const sp_tile *tile, const sp_activations *input, int tokens) { __VA_ARGS__; }
 
-#define INT8_KERNEL(FORMAT, NAME, BITS, LEVELS, SPLIT) \
-    PRODUCT_KERNEL(multiply_##NAME, multiply_int8(tile, input, tokens, BITS, LEVELS, SPLIT))
+#define INT8_KERNEL(FORMAT, NAME) PRODUCT_KERNEL(multiply_##NAME, multiply_int8(tile, input, tokens, FORMAT))
 
 EACH_INTEGER_FORMAT(INT8_KERNEL)
 
@@ -199,7 +213,7 @@ static void multiply_tile(const sp_tile *tile, const sp_activations *input, int 
         return;
     }
     switch (tile->product->matrix->format) {
-#define INT8_CASE(FORMAT, NAME, ...) \
+#define INT8_CASE(FORMAT, NAME) \
     case FORMAT: multiply_##NAME(tile, input, tokens); break;
     EACH_INTEGER_FORMAT(INT8_CASE)
 #undef INT8_CASE

@@ -66,18 +66,30 @@ static bool pack_scales(const sp_matrix *matrix, uint8_t *scales, int32_t lane, 
         return isfinite(block->scale[0]);
     }
     const int32_t second = SP_TILE_ROWS + lane;
-    const bool is_split = matrix->format == SP_PACKED_U6_SPLIT;
+    const bool is_split = sp_has_split_scales(matrix->format);
     block->scale[0] = sp_store_scale(matrix, scales, lane, block->scale[0]);
     block->scale[1] = is_split ? sp_store_scale(matrix, scales, second, block->scale[1]) : block->scale[0];
     const float minimum = sp_has_minimum(matrix->format) ? sp_store_scale(matrix, scales, second, block->minimum) : 0;
     return isfinite(block->scale[0]) && isfinite(block->scale[1]) && isfinite(minimum);
 }
 
-// The quants of 16 rows in their place.
-static void pack_half(const sp_matrix *matrix, const uint32_t (*steps)[SP_TILE_ROWS], uint8_t *half) {
+// The quants of 16 rows in their place; the lower part of those in two parts goes to `lower`.
+static void pack_half(
+    const sp_matrix *matrix, const uint32_t (*steps)[SP_TILE_ROWS], uint8_t *half, uint8_t *lower) {
     enum { STEPS = SP_HALF_COLUMNS / 4 };
     u32x16 words[STEPS];
     memcpy(words, steps, sizeof words);
+    if (sp_has_parts(matrix->format)) {
+        u32x16 last = 0;
+        for (int i = 0; i < STEPS; i++) last |= (words[i] & 0x03030303) << (uint32_t)(SP_LOWER_BITS * i);
+        memcpy(lower, &last, sizeof last);
+        for (int i = 0; i < STEPS - 1; i++) {
+            const u32x16 of_last = words[STEPS - 1] >> (uint32_t)(6 - 2 * i) & 0x03030303;
+            const u32x16 upper = (words[i] & 0xfcfcfcfc) | of_last;
+            memcpy(half + 64 * i, &upper, sizeof upper);
+        }
+        return;
+    }
     const int bits = sp_quant_bits(matrix->format);
     if (bits == 8) {
         memcpy(half, words, sizeof words);
@@ -122,8 +134,10 @@ static bool pack_group(
             quants[step][lane] = word;
         }
     }
-    for (int half = 0; half < 2; half++)
-        pack_half(matrix, quants + half * SP_HALF_COLUMNS / 4, writable(packed->halves[half]));
+    for (int half = 0; half < 2; half++) {
+        uint8_t *lower = writable(packed->lower) + SP_LOWER_HALF_BYTES * half;
+        pack_half(matrix, quants + half * SP_HALF_COLUMNS / 4, writable(packed->halves[half]), lower);
+    }
     return is_finite;
 }
 

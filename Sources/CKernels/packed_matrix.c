@@ -19,17 +19,19 @@ static size_t half_bytes(sp_packed_format format) {
     const size_t weights = SP_TILE_ROWS * SP_HALF_COLUMNS;
     if (format == SP_PACKED_F32) return weights * 4;
     if (!sp_is_quantized(format)) return weights * 2;
-    return weights * (size_t)sp_quant_bits(format) / 8;
+    const int apart = sp_has_parts(format) ? SP_LOWER_BITS : 0;
+    return weights * (size_t)(sp_quant_bits(format) - apart) / 8;
 }
 
 static size_t scale_bytes(const sp_matrix *matrix) {
     if (!sp_is_quantized(matrix->format)) return 0;
     if (sp_has_levels(matrix->format)) return SP_FIRST_LEVELS + SP_TILE_ROWS;
-    const bool pair = sp_has_minimum(matrix->format) || matrix->format == SP_PACKED_U6_SPLIT;
+    const bool pair = sp_has_minimum(matrix->format) || sp_has_split_scales(matrix->format);
     return (size_t)SP_TILE_ROWS * (matrix->half_scales ? 2 : 4) * (pair ? 2 : 1);
 }
 
-static sp_packed_format packed_format(sp_element_type type, sp_block_traits traits, bool has_levels) {
+static sp_packed_format packed_format(
+    sp_element_type type, sp_block_traits traits, bool has_levels, bool has_parts) {
     switch (type) {
     case SP_TYPE_F32: return SP_PACKED_F32;
     case SP_TYPE_F16: return SP_PACKED_F16;
@@ -40,7 +42,7 @@ static sp_packed_format packed_format(sp_element_type type, sp_block_traits trai
     case 4: return has_levels ? SP_PACKED_U4_LEVELS : traits.has_minimum ? SP_PACKED_U4_MINIMUM : SP_PACKED_U4;
     case 5: return has_levels ? SP_PACKED_U5_LEVELS : traits.has_minimum ? SP_PACKED_U5_MINIMUM : SP_PACKED_U5;
     case 6: return SP_PACKED_U6_SPLIT;
-    default: return SP_PACKED_U8;
+    default: return has_parts ? SP_PACKED_U8_PARTS : SP_PACKED_U8;
     }
 }
 
@@ -62,10 +64,10 @@ size_t sp_matrix_layout(
     if (block_columns <= 0 || columns % block_columns != 0) return 0;
     sp_block_traits traits = sp_block_traits_of(type);
     if (traits.has_minimum && traits.bits > 5) return 0;
-    const bool is_for_integers = packing == SP_FOR_INTEGERS, has_levels = is_for_integers && traits.has_minimum;
+    const bool is_for_integers = packing != SP_FOR_FLOATS, has_levels = is_for_integers && traits.has_minimum;
     const bool rounds_scales = is_for_integers && traits.split_scales;
     *matrix = (sp_matrix){
-        .format = packed_format(type, traits, has_levels),
+        .format = packed_format(type, traits, has_levels, packing == SP_FOR_LARGEST && block_columns == columns),
         .half_scales = traits.half_scales || rounds_scales || has_levels,
         .scale_unit = has_levels ? SP_LEVEL_UNIT : rounds_scales ? ROUNDED_SCALE_UNIT : 1,
         .zero = has_levels ? SP_LEVEL_OF_ZERO : traits.zero,
@@ -89,7 +91,11 @@ size_t sp_matrix_layout(
     matrix->second_stride = halves_apart ? matrix->half_bytes : group_bytes;
     matrix->tile_bytes = group_bytes * groups;
     matrix->panel_bytes = matrix->tile_bytes * (size_t)tiles;
-    return matrix->panel_bytes * panels;
+    const size_t bytes = matrix->panel_bytes * panels;
+    if (!sp_has_parts(matrix->format)) return bytes;
+    matrix->lower_start = (bytes + 63) / 64 * 64;
+    const size_t runs = ((size_t)tiles + SP_TILES_TOGETHER - 1) / SP_TILES_TOGETHER;
+    return matrix->lower_start + SP_LOWER_BYTES * SP_TILES_TOGETHER * runs * (size_t)matrix->groups;
 }
 
 static float float_element(const sp_matrix *matrix, int32_t tile, int32_t column, int32_t lane) {
@@ -109,34 +115,50 @@ static float float_element(const sp_matrix *matrix, int32_t tile, int32_t column
     return value;
 }
 
-// One weight of a quantised group, before it is scaled.
-static int packed_quant(const sp_matrix *matrix, const sp_group *group, int32_t column, int32_t lane) {
-    const uint8_t *half = group->halves[column / SP_HALF_COLUMNS];
-    const int step = column % SP_HALF_COLUMNS / 4, byte = 4 * lane + column % 4;
+static uint32_t load_word(const uint8_t *bytes) {
+    uint32_t word;
+    memcpy(&word, bytes, sizeof word);
+    return word;
+}
+
+// A row's four weights of a step of half a group, before they are scaled, a byte each.
+static uint32_t packed_quants(const sp_matrix *matrix, const sp_group *group, int half, int step, int32_t lane) {
+    const uint8_t *weights = group->halves[half] + 4 * lane;
+    if (sp_has_parts(matrix->format)) {
+        const uint32_t lower = load_word(group->lower + SP_LOWER_HALF_BYTES * half + 4 * lane);
+        uint32_t upper = 0;
+        if (step < 3) upper = load_word(weights + 64 * step) & 0xfcfcfcfc;
+        for (int i = 0; step == 3 && i < 3; i++) upper |= (load_word(weights + 64 * i) & 0x03030303) << (6 - 2 * i);
+        return upper | (lower >> (SP_LOWER_BITS * step) & 0x03030303);
+    }
     const int bits = sp_quant_bits(matrix->format);
-    if (bits == 8) return half[64 * step + byte];
-    int quant = half[64 * (step / 2) + byte] >> (4 * (step % 2)) & 0x0f;
-    const uint8_t *high = half + SP_HIGH_BITS;
-    if (bits == 5) quant |= (high[byte % 32] >> (4 * (byte / 32) + step) & 1) << 4;
-    if (bits == 6) quant |= (high[byte] >> (2 * step) & 3) << 4;
-    return quant;
+    if (bits == 8) return load_word(weights + 64 * step);
+    const uint32_t low = load_word(weights + 64 * (step / 2)) >> (4 * (step % 2)) & 0x0f0f0f0f;
+    const uint8_t *high = group->halves[half] + SP_HIGH_BITS;
+    if (bits == 5) return low | (load_word(high + 4 * (lane % 8)) >> (lane / 8 * 4 + step) & 0x01010101) << 4;
+    if (bits == 6) return low | (load_word(high + 4 * lane) >> (2 * step) & 0x03030303) << 4;
+    return low;
 }
 
 // The columns of one group of a quantised matrix.
 static void quantized_group(const sp_matrix *matrix, int32_t tile, int32_t index, int32_t lane, float *destination) {
+    enum { STEPS = SP_HALF_COLUMNS / 4 };
     const sp_group group = sp_matrix_group(matrix, tile, index);
-    const bool split = matrix->format == SP_PACKED_U6_SPLIT, minimum = sp_has_minimum(matrix->format);
     const bool has_levels = sp_has_levels(matrix->format);
-    const float offset = minimum ? sp_load_scale(matrix, group.scales, SP_TILE_ROWS + lane) : 0;
+    const float offset = sp_has_minimum(matrix->format)
+        ? sp_load_scale(matrix, group.scales, SP_TILE_ROWS + lane) : 0;
     const uint16_t word = has_levels ? sp_load_word(group.scales, lane) : 0;
-    const int step = sp_level_step(word, sp_quant_bits(matrix->format));
+    const int step_size = has_levels ? sp_level_step(word, sp_quant_bits(matrix->format)) : 1;
+    const int first = has_levels ? group.scales[SP_FIRST_LEVELS + lane] - matrix->zero : -matrix->zero;
     float scale = has_levels ? sp_level_scale(word) : sp_load_scale(matrix, group.scales, lane);
-    for (int32_t column = 0; column < SP_GROUP_COLUMNS; column++) {
-        if (split && column == SP_HALF_COLUMNS) scale = sp_load_scale(matrix, group.scales, SP_TILE_ROWS + lane);
-        int quant = packed_quant(matrix, &group, column, lane);
-        if (has_levels) quant = group.scales[SP_FIRST_LEVELS + lane] + step * quant;
-        const float value = scale * (float)(quant - matrix->zero);
-        destination[column] = minimum ? value + offset : value;
+    for (int half = 0; half < 2; half++) {
+        if (half == 1 && sp_has_split_scales(matrix->format))
+            scale = sp_load_scale(matrix, group.scales, SP_TILE_ROWS + lane);
+        for (int step = 0; step < STEPS; step++) {
+            const uint32_t quants = packed_quants(matrix, &group, half, step, lane);
+            for (int i = 0; i < 4; i++)
+                *destination++ = scale * (float)(first + step_size * (int)(quants >> 8 * i & 0xff)) + offset;
+        }
     }
 }
 

@@ -39,9 +39,9 @@ public struct SpeedBenchmark: Sendable {
                 let session = sessions[index]
                 session.reset()
                 let start = clock.now
-                try session.withLogits(after: prompt) { _ in }
+                _ = try session.likeliestToken(after: prompt)
                 let read = clock.now
-                for token in continuation { try session.withLogits(after: [token]) { _ in } }
+                for token in continuation { _ = try session.likeliestToken(after: [token]) }
                 let written = clock.now
                 guard repetition > 0 else { continue }
                 samples[index].prefill.append(Double(promptTokens) / (read - start).inSeconds)

@@ -24,6 +24,8 @@ public final class DecoderModel: Sendable {
     public let embedding: PackedMatrix
     /// `[vocabulary, width]`; the embedding itself where the two are tied.
     public let outputHead: PackedMatrix
+    /// nil where the output head's type allows none.
+    let likeliestToken: LargestOutputSearch?
     let finalNorm: [Float]
     let rotary: RotaryEmbedding
     /// The element type of most of the layers' matrices, as in file names: `Q4_1`.
@@ -74,10 +76,11 @@ public final class DecoderModel: Sendable {
         try channelOrder?.check(layers: configuration.layers, channels: configuration.feedForwardWidth)
         let (width, vocabulary) = (configuration.width, configuration.vocabularySize)
         let loader = TensorLoader(file, precision, pool)
-        embedding = try loader.matrix("token_embd.weight", rows: vocabulary, columns: width)
+        let isTied = file.tensor("output.weight") == nil
+        embedding = try loader.matrix("token_embd.weight", rows: vocabulary, columns: width, isSearched: isTied)
         outputHead =
-            file.tensor("output.weight") == nil
-            ? embedding : try loader.matrix("output.weight", rows: vocabulary, columns: width)
+            isTied ? embedding : try loader.matrix("output.weight", rows: vocabulary, columns: width, isSearched: true)
+        likeliestToken = try LargestOutputSearch(outputHead)
         finalNorm = try loader.vector("output_norm.weight", count: width)
         let factors = try loader.optionalVector("rope_freqs.weight", count: configuration.rotaryDimensions / 2)
         if let factors, let bad = factors.first(where: { !($0 > 0 && $0.isFinite) }) {

@@ -25,6 +25,7 @@ final class DecoderWorkspace {
     let inner: ActivationBuffer
     let finalInput: ActivationBuffer
     let logits: AlignedBuffer<Float>
+    private let likeliest: LargestOutputSearch.Scratch
     /// `[batch][rotary pairs]`
     let cosines: AlignedBuffer<Float>
     let sines: AlignedBuffer<Float>
@@ -58,6 +59,7 @@ final class DecoderWorkspace {
         inner = try ActivationBuffer(width: configuration.feedForwardWidth, tokens: batch, quantized: quantized)
         finalInput = try ActivationBuffer(width: configuration.width, tokens: logitsBatch, quantized: quantized)
         logits = try AlignedBuffer(count: logitsBatch * model.outputHead.outputStride, for: "logits")
+        likeliest = try LargestOutputSearch.Scratch(model.outputHead)
         partials = try AlignedBuffer(count: 0, for: purpose)
         cosines = try AlignedBuffer(count: batch * rotaryPairs, for: purpose)
         sines = try AlignedBuffer(count: batch * rotaryPairs, for: purpose)
@@ -101,6 +103,11 @@ final class DecoderWorkspace {
                 sp_multiply(pool, steps.baseAddress, Int32(products.count), &activations, Int32(tokens))
             }
         }
+    }
+
+    /// The row of the largest output of `finalInput`'s first token, as ``LargestOutputSearch`` finds it.
+    func largest(_ search: LargestOutputSearch) -> (row: Int, output: Float, shareComputed: Double) {
+        search.largest(finalInput, outputs: logits, likeliest, on: pool)
     }
 
     /// RMS norm (Zhang and Sennrich, 2019) of the residual stream.

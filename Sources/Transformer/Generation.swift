@@ -60,7 +60,12 @@ extension InferenceSession {
         let clock = ContinuousClock()
         let start = clock.now
         func nextToken(after tokens: [Int]) throws -> Int {
-            try withLogits(after: tokens) { logits in
+            if options.sampling.isGreedy {
+                let next = try likeliestToken(after: tokens)
+                guard next.logit.isFinite else { throw DecoderError.notANumber }
+                return next.token
+            }
+            return try withLogits(after: tokens) { logits in
                 let token = sampler.sample(logits)
                 guard logits[token].isFinite else { throw DecoderError.notANumber }
                 return token

@@ -19,7 +19,7 @@ public final class PackedMatrix: @unchecked Sendable {
     var blockStride: Int { Int(matrix.block_tiles) * Int(SP_TILE_ROWS) }
     var groups: Int { Int(matrix.groups) }
     /// Whether each half of a group of 32 columns has scales of its own, so that a column cannot change its half.
-    var hasSplitScales: Bool { matrix.format == SP_PACKED_U6_SPLIT }
+    var hasSplitScales: Bool { sp_has_split_scales(matrix.format) }
     /// Whether products with inputs of 8 bits take integers.
     var takesIntegers: Bool { sp_is_for_integers(matrix.format) }
 
@@ -31,10 +31,11 @@ public final class PackedMatrix: @unchecked Sendable {
     ///   - rowOrder: the tensor's row for each packed one; nil for its own order. Only where there are no heads.
     ///   - columnOrder: likewise for columns; see ``ChannelOrder`` for what may move where.
     ///   - precision: of the products that it is packed for.
+    ///   - isSearched: whether it is packed for a ``LargestOutputSearch`` as well, where its type allows one.
     init(
         _ tensor: GGUFTensor, of file: GGUFFile, rows: Int, columns: Int, blockRows: Int? = nil,
         blockColumns: Int? = nil, rotaryPairs: Int = 0, rowOrder: [Int32]? = nil, columnOrder: [Int32]? = nil,
-        precision: DecoderModel.Precision, arena: WeightArena, pool: WorkerPool
+        precision: DecoderModel.Precision, isSearched: Bool = false, arena: WeightArena, pool: WorkerPool
     ) throws(CheckpointError) {
         precondition(rowOrder == nil || rowOrder!.count == rows && (blockRows ?? rows) == rows)
         precondition(columnOrder == nil || columnOrder!.count == columns)
@@ -44,9 +45,10 @@ public final class PackedMatrix: @unchecked Sendable {
         }
         let type = sp_element_type(tensor.type.rawValue)
         var matrix = sp_matrix()
+        let packing = precision == .float32 ? SP_FOR_FLOATS : isSearched ? SP_FOR_LARGEST : SP_FOR_INTEGERS
         let bytes = sp_matrix_layout(
-            &matrix, type, precision == .int8 ? SP_FOR_INTEGERS : SP_FOR_FLOATS, Int64(rows), Int64(columns),
-            Int64(blockRows ?? rows), Int64(blockColumns ?? columns))
+            &matrix, type, packing, Int64(rows), Int64(columns), Int64(blockRows ?? rows),
+            Int64(blockColumns ?? columns))
         guard bytes > 0 else {
             throw file.failure(.unsupported, tensor.name, "cannot be repacked: [\(rows), \(columns)] of \(tensor.type)")
         }

@@ -11,7 +11,8 @@ public struct PathwayCost: Sendable, Equatable {
     /// Of these, what the last layer does beside keys and values: a prompt takes it for its last token alone.
     private let lastLayer: Int
     private let lastAttentionPerPosition: Int
-    /// Bytes of weights that one token reads.
+    /// Bytes of weights that one token reads, where the next one is the most likely: see
+    /// ``InferenceSession/likeliestToken(after:)``.
     public let weightBytes: Int
     /// Bytes of keys and values that each position takes.
     public let cacheBytesPerPosition: Int
@@ -37,7 +38,7 @@ public struct PathwayCost: Sendable, Equatable {
         var layers = 0
         var attention = 0
         var (lastLayer, lastAttention) = (0, 0)
-        var weightBytes = model.outputHead.byteCount
+        var weightBytes = model.likeliestToken?.byteCount ?? model.outputHead.byteCount
         var cached = 0
         for (index, layer) in model.layers.enumerated() {
             let kept = pathway.keptHeads[index]

@@ -71,7 +71,7 @@ final class PathwayPlan {
 
         /// What the kernels take; valid for as long as this plan.
         var pointers: sp_columns {
-            sp_columns(groups: groups?.pointer, halves: halves?.pointer, count: Int32(groups?.count ?? 0))
+            sp_columns(groups: groups?.pointer, halves: halves?.pointer, count: Int32(groups?.count ?? 0), whole: nil)
         }
     }
 

@@ -18,6 +18,8 @@ public struct SamplingParameters: Sendable, Equatable {
     }
 
     public static let greedy = SamplingParameters()
+
+    var isGreedy: Bool { !(temperature > 0) }
 }
 
 /// Draws tokens. The same parameters and logits draw the same tokens.
@@ -35,7 +37,7 @@ public struct LogitSampler: Sendable {
 
     /// The index of the drawn token. Ties go to the smaller index.
     public mutating func sample(_ logits: UnsafeBufferPointer<Float>) -> Int {
-        guard parameters.temperature > 0 else { return Self.largest(logits) }
+        guard !parameters.isGreedy else { return Self.largest(logits) }
         var candidates = Array(logits.indices)
         let limited = parameters.topK > 0 && parameters.topK < candidates.count
         if limited || parameters.topP < 1 {
@@ -61,7 +63,7 @@ public struct LogitSampler: Sendable {
         return candidates[weights.count - 1]
     }
 
-    private static func largest(_ logits: UnsafeBufferPointer<Float>) -> Int {
+    static func largest(_ logits: UnsafeBufferPointer<Float>) -> Int {
         var best = 0
         for index in logits.indices where logits[index] > logits[best] { best = index }
         return best

@@ -19,13 +19,14 @@ final class TensorLoader {
 
     func matrix(
         _ name: String, rows: Int, columns: Int, blockRows: Int? = nil, blockColumns: Int? = nil,
-        rotaryPairs: Int = 0, rowOrder: [Int32]? = nil, columnOrder: [Int32]? = nil
+        rotaryPairs: Int = 0, rowOrder: [Int32]? = nil, columnOrder: [Int32]? = nil, isSearched: Bool = false
     ) throws(CheckpointError) -> PackedMatrix {
         asked.insert(name)
         return try PackedMatrix(
             file.requiredTensor(name), of: file, rows: rows, columns: columns, blockRows: blockRows,
             blockColumns: blockColumns, rotaryPairs: rotaryPairs,
-            rowOrder: rowOrder, columnOrder: columnOrder, precision: precision, arena: arena, pool: pool)
+            rowOrder: rowOrder, columnOrder: columnOrder, precision: precision, isSearched: isSearched, arena: arena,
+            pool: pool)
     }
 
     func vector(_ name: String, count: Int) throws(CheckpointError) -> [Float] {

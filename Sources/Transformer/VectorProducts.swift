@@ -67,7 +67,7 @@ public final class VectorProducts {
                         product.output_stride = outputStride
                         product.columns = sp_columns(
                             groups: groups.baseAddress! + range.lowerBound,
-                            halves: halves.baseAddress! + range.lowerBound, count: Int32(range.count))
+                            halves: halves.baseAddress! + range.lowerBound, count: Int32(range.count), whole: nil)
                         return product
                     }
                     let activations = read.map { inputs[$0].activations(1) }

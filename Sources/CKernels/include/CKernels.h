@@ -11,6 +11,7 @@
 #include "packed_matrix.h"
 #include "worker_pool.h"
 #include "operations.h"
+#include "largest_output.h"
 #include "machine_limits.h"
 
 #endif

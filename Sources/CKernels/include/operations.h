@@ -54,7 +54,11 @@ typedef struct {
     const int32_t *groups;   // ascending; NULL for all of them, whole
     const uint8_t *halves;   // [count] of sp_halves for each of `groups`; NULL for both of every one
     int32_t count;
+    const uint8_t *whole;    // [all groups], of weights in two parts, whether the lower one is read: where it is not,
+                             // SP_MIDDLE_OF_LOWER stands in for it; NULL for every one
 } sp_columns;
+
+enum { SP_MIDDLE_OF_LOWER = 2 };
 
 // The inputs of a half that is not read must be zero: where a kernel takes the sum of inputs, it is the group's.
 typedef enum {

@@ -15,6 +15,13 @@
 //                                                                            rows 0..7, the upper ones of 8..15)
 //   float tile:      [group][column 0..31][row 0..15]
 //
+// Weights of 8 bits may have two parts, the upper 6 bits and the lower 2:
+//
+//   half a group:    [step 0..2][row 0..15][4 columns]                        (the upper part of these steps, and in the
+//                                                                            lower 2 bits what is upper of step 3)
+//   behind all tiles [16 tiles][group][tile] of 2 of half a group:
+//                    [row 0..15][4 columns]                                  (the lower parts of all four steps)
+//
 // A product reads a tile from its first byte to its last, which is what a processor prefetches best. Columns that may
 // be left out would be holes in every tile, so they lie together. Those of an attention head have a panel of their own,
 // all of its tiles one after another. Where halves of groups may be left out, a tile has the scales and first halves of
@@ -44,6 +51,7 @@ typedef enum {
     SP_PACKED_U5_MINIMUM,
     SP_PACKED_U6_SPLIT,   // a scale for each half group of 16 columns
     SP_PACKED_U8,
+    SP_PACKED_U8_PARTS,   // the lower 2 bits apart from the others
 } sp_packed_format;
 
 // What a matrix is packed for.
@@ -54,6 +62,8 @@ typedef enum {
     // weight_levels.h), and other scales that the checkpoint has in single precision are rounded to half. Products in
     // single precision may be had of these weights.
     SP_FOR_INTEGERS,
+    // Likewise, and for sp_find_largest where that takes the type.
+    SP_FOR_LARGEST,
 } sp_packing;
 
 static inline bool sp_is_quantized(sp_packed_format format) { return format > SP_PACKED_BF16; }
@@ -71,6 +81,12 @@ static inline bool sp_has_levels(sp_packed_format format) {
 static inline bool sp_has_minimum(sp_packed_format format) {
     return format == SP_PACKED_U4_MINIMUM || format == SP_PACKED_U5_MINIMUM;
 }
+
+// Whether each half of a group has scales of its own.
+static inline bool sp_has_split_scales(sp_packed_format format) { return format == SP_PACKED_U6_SPLIT; }
+
+// Whether the lower bits lie apart from the others.
+static inline bool sp_has_parts(sp_packed_format format) { return format == SP_PACKED_U8_PARTS; }
 
 // Whether products in integers take it.
 static inline bool sp_is_for_integers(sp_packed_format format) {
@@ -96,6 +112,7 @@ typedef struct {
     size_t second_stride;
     size_t tile_bytes;      // from a tile to the next of its panel
     size_t panel_bytes;
+    size_t lower_start;     // from `data` to the lower parts of weights in two parts
     const uint8_t *data;    // [panels][tiles][tile_bytes], 64-byte aligned
 } sp_matrix;
 
@@ -106,13 +123,26 @@ enum {
     SP_FIRST_LEVELS = 2 * SP_TILE_ROWS,
     // Where half a group of 5 or 6 bits has those above the fourth.
     SP_HIGH_BITS = SP_TILE_ROWS * SP_HALF_COLUMNS / 2,
+    // Bits of the lower part of weights in two parts, its bytes for half a group and for a group.
+    SP_LOWER_BITS = 2,
+    SP_LOWER_HALF_BYTES = SP_TILE_ROWS * SP_HALF_COLUMNS * SP_LOWER_BITS / 8,
+    SP_LOWER_BYTES = 2 * SP_LOWER_HALF_BYTES,
+    // Tiles whose lower parts of a group lie together, so that those of a few groups are long runs as well.
+    SP_TILES_TOGETHER = 16,
 };
 
 // Where the parts of one group of a tile are.
 typedef struct {
     const uint8_t *scales;
     const uint8_t *halves[2];
+    const uint8_t *lower;    // of weights in two parts: [2][SP_LOWER_HALF_BYTES]
 } sp_group;
+
+static inline const uint8_t *sp_matrix_lower(const sp_matrix *matrix, int32_t tile, int32_t group) {
+    const size_t run = (size_t)tile / SP_TILES_TOGETHER * (size_t)matrix->groups + (size_t)group;
+    const size_t place = SP_TILES_TOGETHER * run + (size_t)tile % SP_TILES_TOGETHER;
+    return matrix->data + matrix->lower_start + SP_LOWER_BYTES * place;
+}
 
 static inline sp_group sp_matrix_group(const sp_matrix *matrix, int32_t tile, int32_t group) {
     const size_t panel = (size_t)group >> matrix->panel_shift;
@@ -120,7 +150,7 @@ static inline sp_group sp_matrix_group(const sp_matrix *matrix, int32_t tile, in
     const uint8_t *start = matrix->data + matrix->panel_bytes * panel + matrix->tile_bytes * (size_t)tile;
     const uint8_t *scales = start + matrix->first_stride * inner;
     const uint8_t *second = start + matrix->second_start + matrix->second_stride * inner;
-    return (sp_group){scales, {scales + matrix->scale_bytes, second}};
+    return (sp_group){scales, {scales + matrix->scale_bytes, second}, sp_matrix_lower(matrix, tile, group)};
 }
 
 // Fills every field of `matrix` but `data` for a [rows, columns] matrix of `type` whose rows come in
