@@ -137,7 +137,7 @@ INLINE void score_wide_keys(
 #pragma clang loop unroll(full)
         for (int b = 0; b < BLOCKS; b++) {
             const i32x16 pairs = load_pairs(keys[b] + 32 * i);
-            if (ROWS < FETCHING_ROWS && i % 4 == 0) __builtin_prefetch(values_of_step(rows, block + b, i));
+            if (ROWS < FETCHING_ROWS && i % 4 == 0) __builtin_prefetch(values_of_step(rows, block + b, i), 0, 2);
 #pragma clang loop unroll(full)
             for (int r = 0; r < ROWS; r++) {
                 const int16_t *query = (const int16_t *)(queries + r * rows->head_stride);
@@ -174,7 +174,7 @@ INLINE void score_bytes(
 #pragma clang loop unroll(full)
             for (int b = 0; b < BLOCKS; b++) {
                 const u8x64 fours = load_bytes(keys[b] + SP_KEY_BLOCK * i) ^ (uint8_t)KEY_OFFSET;
-                if (ROWS < FETCHING_ROWS) __builtin_prefetch(values_of_step(rows, block + b, i));
+                if (ROWS < FETCHING_ROWS) __builtin_prefetch(values_of_step(rows, block + b, i), 0, 2);
 #pragma clang loop unroll(full)
                 for (int r = 0; r < ROWS; r++)
                     sums[b][r] =
@@ -298,8 +298,8 @@ INLINE void mix_integers(
         for (int v = 0; v < VECTORS; v++) {
             const u8x64 fours = load_bytes(values + 64 * v);
             if (ROWS < FETCHING_ROWS && rows->next_keys) {
-                __builtin_prefetch(keys_of_step(rows, FORMAT, start + 16 * v, i));
-                __builtin_prefetch(keys_of_step(rows, FORMAT, start + 16 * v, i + 2));
+                __builtin_prefetch(keys_of_step(rows, FORMAT, start + 16 * v, i), 0, 2);
+                __builtin_prefetch(keys_of_step(rows, FORMAT, start + 16 * v, i + 2), 0, 2);
             }
 #pragma clang loop unroll(full)
             for (int r = 0; r < ROWS; r++)
