@@ -95,6 +95,12 @@ static inline __attribute__((always_inline)) void sp_fetch_bytes(
     for (start -= (uintptr_t)start % 64; start < end; start += 64) sp_fetch_line(start, cache);
 }
 
+// Every line that begins among them: what follows bytes that have been fetched.
+static inline __attribute__((always_inline)) void sp_fetch_next_lines(const uint8_t *start, size_t bytes) {
+    const uint8_t *end = start + bytes;
+    for (start += -(uintptr_t)start % 64; start < end; start += 64) sp_fetch_line(start, SP_SECOND_CACHE);
+}
+
 static inline __attribute__((always_inline)) void sp_fetch_group(
     const sp_matrix *matrix, const sp_group *group, sp_halves halves, const sp_cache cache) {
     sp_fetch_bytes(group->scales, matrix->scale_bytes, cache);
@@ -117,7 +123,7 @@ static inline __attribute__((always_inline)) void sp_fetch_next(sp_weight_stream
         sp_fetch_line(group->halves[1], SP_SECOND_CACHE);
         sp_fetch_line(group->halves[1] + 64, SP_SECOND_CACHE);
     } else if (stream->run_bytes > 0) {
-        sp_fetch_bytes(group->scales, stream->run_bytes, SP_SECOND_CACHE);
+        sp_fetch_next_lines(group->scales, stream->run_bytes);
         if (sp_has_parts(matrix->format)) sp_fetch_bytes(group->lower, SP_LOWER_BYTES, SP_SECOND_CACHE);
     } else {
         sp_fetch_group(matrix, group, sp_halves_of(&product->columns, stream->i), SP_SECOND_CACHE);

@@ -82,18 +82,18 @@ import Testing
         withOptionalPointer(first) { first in withOptionalPointer(second) { second in body(first, second) } }
     }
 
-    /// y = W x for every token through the packed kernels, with the weights as they are packed for it; added to a bias,
-    /// one for each row of all tiles, and to outputs that are all the same.
+    /// y = W x for every token through the packed kernels, with the weights as they are packed for it, or for another
+    /// kind of product; added to a bias, one for each row of all tiles, and to outputs that are all the same.
     static func product(
         _ type: sp_element_type, _ weights: [UInt8], rows: Int, columns: Int, blockRows: Int, blockColumns: Int? = nil,
-        x: [Float], tokens: Int,
-        integers: Bool, instructionSet: String, threads: Int = 1, groups: [Int32]? = nil, halves: [sp_halves]? = nil,
-        rowOrder: [Int32]? = nil, columnOrder: [Int32]? = nil, bias: [Float]? = nil, outputs: Float? = nil
+        x: [Float], tokens: Int, integers: Bool, packing: sp_packing? = nil, instructionSet: String, threads: Int = 1,
+        groups: [Int32]? = nil, halves: [sp_halves]? = nil, rowOrder: [Int32]? = nil, columnOrder: [Int32]? = nil,
+        bias: [Float]? = nil, outputs: Float? = nil
     ) -> (values: [Float], quantized: [Float], weights: [Float]) {
         var matrix = sp_matrix()
         let bytes = sp_matrix_layout(
-            &matrix, type, integers ? SP_FOR_INTEGERS : SP_FOR_FLOATS, Int64(rows), Int64(columns), Int64(blockRows),
-            Int64(blockColumns ?? columns))
+            &matrix, type, packing ?? (integers ? SP_FOR_INTEGERS : SP_FOR_FLOATS), Int64(rows), Int64(columns),
+            Int64(blockRows), Int64(blockColumns ?? columns))
         let data = sp_tiles_allocate(bytes)!
         let pool = sp_pool_create(Int32(threads), instructionSet)!
         defer {
@@ -141,7 +141,7 @@ import Testing
                                     step.bias = bias
                                     withOptionalPointer(halves?.map { UInt8($0.rawValue) }) { halves in
                                         step.columns = sp_columns(
-                                            groups: list, halves: halves, count: Int32(groups?.count ?? 0))
+                                            groups: list, halves: halves, count: Int32(groups?.count ?? 0), whole: nil)
                                         sp_multiply(pool, &step, 1, &input, Int32(tokens))
                                     }
                                 }

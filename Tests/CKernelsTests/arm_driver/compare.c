@@ -155,6 +155,29 @@ static void compare_product(
     free(expected);
 }
 
+static void compare_search(
+    sp_pool *pool, sp_pool *portable, const sp_matrix *matrix, const sp_activations *input) {
+    const size_t tiles = (size_t)matrix->tiles;
+    sp_largest_search search = {
+        .matrix = matrix, .outputs = allocate(16 * tiles, sizeof(float)), .tiles = allocate(tiles, sizeof(int32_t)),
+        .whole = allocate((size_t)matrix->groups, 1),
+    };
+    float *norms = allocate(16 * tiles, sizeof *norms);
+    search.slack = sp_measure_lower_parts(matrix, norms);
+    search.norms = norms;
+    const sp_largest found = sp_find_largest(pool, &search, input);
+    const sp_largest expected = sp_find_largest(portable, &search, input);
+    const float numbers[2][3] = {
+        {(float)found.row, found.output, (float)found.tiles},
+        {(float)expected.row, expected.output, (float)expected.tiles},
+    };
+    expect_same(pool, "search", SP_TYPE_Q8_0, numbers[0], numbers[1], sizeof numbers[0]);
+    free(norms);
+    free(search.outputs);
+    free(search.tiles);
+    free(search.whole);
+}
+
 static void compare_products(sp_pool *pool, sp_pool *portable) {
     static const sp_element_type types[] = {
         SP_TYPE_F32, SP_TYPE_F16, SP_TYPE_BF16, SP_TYPE_Q4_0, SP_TYPE_Q4_1, SP_TYPE_Q5_0, SP_TYPE_Q5_1, SP_TYPE_Q8_0,
@@ -162,20 +185,21 @@ static void compare_products(sp_pool *pool, sp_pool *portable) {
     };
     // Rows that do not fill a tile, heads of 24 rows, columns that do not fill a group, every block of tokens.
     static const struct { int rows, columns, block_rows, tokens; } shapes[] = {
-        {1, 256, 1, 1}, {48, 512, 24, 3}, {20, 256, 20, 15}, {16, 77, 16, 2},
+        {1, 256, 1, 1}, {48, 512, 24, 3}, {20, 256, 20, 15}, {16, 77, 16, 2}, {40, 288, 40, 1}, {35, 160, 35, 9},
     };
+    enum { SHAPES = sizeof shapes / sizeof *shapes };
     static const int32_t tiles[] = {2, 0}, groups[] = {0, 3, 5};
     static const uint8_t halves[] = {SP_FIRST_HALF, SP_SECOND_HALF, SP_BOTH_HALVES};
-    static const sp_packing packings[] = {SP_FOR_FLOATS, SP_FOR_INTEGERS};
-    for (size_t i = 0; i < sizeof types / sizeof *types * 2 * 4 * FILLS; i++) {
-        const sp_element_type type = types[i / (2 * 4 * FILLS)];
-        const sp_packing packing = packings[i / (4 * FILLS) % 2];
-        const int rows = shapes[i % 4].rows, tokens = shapes[i % 4].tokens, columns = shapes[i % 4].columns;
-        const weight_fill fill = (weight_fill)(i / 4 % FILLS);
+    static const sp_packing packings[] = {SP_FOR_FLOATS, SP_FOR_INTEGERS, SP_FOR_LARGEST};
+    for (size_t i = 0; i < sizeof types / sizeof *types * 3 * SHAPES * FILLS; i++) {
+        const sp_element_type type = types[i / (3 * SHAPES * FILLS)];
+        const sp_packing packing = packings[i / (SHAPES * FILLS) % 3];
+        const int rows = shapes[i % SHAPES].rows, tokens = shapes[i % SHAPES].tokens, columns = shapes[i % SHAPES].columns;
+        const weight_fill fill = (weight_fill)(i / SHAPES % FILLS);
         sp_matrix matrix;
         const int block_columns = columns == 512 ? 64 : columns == 256 ? 16 : columns;
         const size_t bytes =
-            sp_matrix_layout(&matrix, type, packing, rows, columns, shapes[i % 4].block_rows, block_columns);
+            sp_matrix_layout(&matrix, type, packing, rows, columns, shapes[i % SHAPES].block_rows, block_columns);
         if (bytes == 0) continue;
         uint8_t *weights = make_weights(type, (size_t)rows * (size_t)columns, fill), *data = sp_tiles_allocate(bytes);
         const sp_arrangement arrangement = {0};
@@ -204,6 +228,13 @@ static void compare_products(sp_pool *pool, sp_pool *portable) {
         part.columns = (sp_columns){.groups = groups, .halves = halves, .count = matrix.groups > 5 ? 3 : 1};
         compare_product(pool, portable, type, part, &input, tokens, false);
         compare_product(pool, portable, type, part, &floats, tokens, false);
+        if (sp_has_parts(matrix.format)) {
+            static const uint8_t some[] = {0, 1, 1, 0, 0, 1, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0};
+            part = whole;
+            part.columns = (sp_columns){.whole = some};
+            compare_product(pool, portable, type, part, &input, tokens, false);
+        }
+        if (tokens == 1 && sp_has_largest_search(&matrix)) compare_search(pool, portable, &matrix, &input);
         free(bias);
         free_activations(&input);
         sp_tiles_free(data);
@@ -280,7 +311,8 @@ static void compare_gated(
         .scratch = allocate(2 * sp_gated_scratch(tokens), sizeof(float)),
     };
     for (int i = 0; i < 4; i++) {
-        product.columns = i < 2 ? (sp_columns){.groups = NULL} : (sp_columns){some, halves, groups > 1 ? 2 : 1};
+        product.columns = (sp_columns){.groups = NULL};
+        if (i >= 2) product.columns = (sp_columns){.groups = some, .halves = halves, .count = groups > 1 ? 2 : 1};
         sp_activations found = make_activations(groups, tokens), expected = make_activations(groups, tokens);
         sp_multiply_gated(pool, &product, inputs[i % 2], tokens, &found);
         sp_multiply_gated(portable, &product, inputs[i % 2], tokens, &expected);
