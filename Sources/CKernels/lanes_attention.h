@@ -79,9 +79,9 @@ typedef struct {
     const uint8_t *next_keys; // those of the chunk that this thread attends to after it, or NULL
 } chunk_rows;
 
-// With fewer rows than this a chunk waits for memory: its values are fetched while scores are computed, and the next
-// chunk's keys while values are mixed.
-enum { FETCHING_ROWS = 4 };
+// With at most so many rows a chunk waits for memory: its values are fetched while scores are computed, and the next
+// chunk's keys while values are mixed, into the second cache (see weight_stream.h).
+enum { MOST_FETCHING_ROWS = 4 };
 
 // Where a step of scores, of the dimensions from `i` on, finds its share of the block's values.
 INLINE const uint8_t *values_of_step(const chunk_rows *rows, int block, int i) {
@@ -137,7 +137,7 @@ INLINE void score_wide_keys(
 #pragma clang loop unroll(full)
         for (int b = 0; b < BLOCKS; b++) {
             const i32x16 pairs = load_pairs(keys[b] + 32 * i);
-            if (ROWS < FETCHING_ROWS && i % 4 == 0) __builtin_prefetch(values_of_step(rows, block + b, i), 0, 2);
+            if (ROWS <= MOST_FETCHING_ROWS && i % 4 == 0) sp_fetch_line(values_of_step(rows, block + b, i), SP_SECOND_CACHE);
 #pragma clang loop unroll(full)
             for (int r = 0; r < ROWS; r++) {
                 const int16_t *query = (const int16_t *)(queries + r * rows->head_stride);
@@ -174,7 +174,7 @@ INLINE void score_bytes(
 #pragma clang loop unroll(full)
             for (int b = 0; b < BLOCKS; b++) {
                 const u8x64 fours = load_bytes(keys[b] + SP_KEY_BLOCK * i) ^ (uint8_t)KEY_OFFSET;
-                if (ROWS < FETCHING_ROWS) __builtin_prefetch(values_of_step(rows, block + b, i), 0, 2);
+                if (ROWS <= MOST_FETCHING_ROWS) sp_fetch_line(values_of_step(rows, block + b, i), SP_SECOND_CACHE);
 #pragma clang loop unroll(full)
                 for (int r = 0; r < ROWS; r++)
                     sums[b][r] =
@@ -297,9 +297,9 @@ INLINE void mix_integers(
 #pragma clang loop unroll(full)
         for (int v = 0; v < VECTORS; v++) {
             const u8x64 fours = load_bytes(values + 64 * v);
-            if (ROWS < FETCHING_ROWS && rows->next_keys) {
-                __builtin_prefetch(keys_of_step(rows, FORMAT, start + 16 * v, i), 0, 2);
-                __builtin_prefetch(keys_of_step(rows, FORMAT, start + 16 * v, i + 2), 0, 2);
+            if (ROWS <= MOST_FETCHING_ROWS && rows->next_keys) {
+                sp_fetch_line(keys_of_step(rows, FORMAT, start + 16 * v, i), SP_SECOND_CACHE);
+                sp_fetch_line(keys_of_step(rows, FORMAT, start + 16 * v, i + 2), SP_SECOND_CACHE);
             }
 #pragma clang loop unroll(full)
             for (int r = 0; r < ROWS; r++)

@@ -17,10 +17,10 @@
 //
 // Weights of 8 bits may have two parts, the upper 6 bits and the lower 2:
 //
-//   half a group:    [step 0..2][row 0..15][4 columns]                        (the upper part of these steps, and in the
-//                                                                            lower 2 bits what is upper of step 3)
-//   behind all tiles [16 tiles][group][tile] of 2 of half a group:
-//                    [row 0..15][4 columns]                                  (the lower parts of all four steps)
+//   half a group:     [step 0..2][row 0..15][4 columns]           (their upper parts, and in the lower 2 bits what is
+//                                                                 upper of step 3)
+//   behind all tiles: [16 tiles][group][tile] of 2 of half a group:
+//                     [row 0..15][4 columns]                      (the lower parts of all four steps)
 //
 // A product reads a tile from its first byte to its last, which is what a processor prefetches best. Columns that may
 // be left out would be holes in every tile, so they lie together. Those of an attention head have a panel of their own,
