@@ -137,7 +137,8 @@ INLINE void score_wide_keys(
 #pragma clang loop unroll(full)
         for (int b = 0; b < BLOCKS; b++) {
             const i32x16 pairs = load_pairs(keys[b] + 32 * i);
-            if (ROWS <= MOST_FETCHING_ROWS && i % 4 == 0) sp_fetch_line(values_of_step(rows, block + b, i), SP_SECOND_CACHE);
+            if (ROWS <= MOST_FETCHING_ROWS && i % 4 == 0)
+                sp_fetch_line(values_of_step(rows, block + b, i), SP_SECOND_CACHE);
 #pragma clang loop unroll(full)
             for (int r = 0; r < ROWS; r++) {
                 const int16_t *query = (const int16_t *)(queries + r * rows->head_stride);
@@ -354,7 +355,7 @@ INLINE void attend_rows(const chunk_rows *rows, const int *positions, const sp_c
     // Several blocks at once where there are too few rows to hide the latency of a sum; but memory is read in its
     // order.
     const int most_rows = rows->rows < ROWS_TOGETHER ? rows->rows : ROWS_TOGETHER;
-    const int together = rows->rows < FETCHING_ROWS ? 1 : sums_per_row(most_rows, SCORE_SUMS);
+    const int together = rows->rows <= MOST_FETCHING_ROWS ? 1 : sums_per_row(most_rows, SCORE_SUMS);
     for (int block = 0, some; block < blocks; block += some) {
         some = blocks - block < together ? 1 : together;
 #define SCORE(N)                                                                                         \
