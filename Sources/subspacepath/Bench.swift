@@ -9,7 +9,8 @@ struct Bench: ParsableCommand {
         abstract: "Measure speed and memory, dense or along a pathway.",
         discussion: """
             Reads prompts of random tokens and writes text after each, several times after a warm-up; medians are \
-            shown, with the smallest and the largest. The machine's own limits are measured in between: reading \
+            shown, with the smallest and the largest. After the prompt and after every token written it finds the \
+            most likely next one, as `generate` does. The machine's own limits are measured in between: reading \
             memory, and products of 8-bit integers and of single precision on the same threads.
 
             With --pruned-fraction the dense model and the pathway take turns, and a second table holds the time \
