@@ -85,6 +85,10 @@ static inline void pause_briefly(void) {
 #endif
 }
 
+// A store that no later load may overtake. A plain one of this order says so too, but emulators of Arm on x86 let it be
+// overtaken by a load (seen in QEMU), so that both threads went to sleep.
+#define store_before_loads(OBJECT, VALUE) ((void)atomic_exchange_explicit(OBJECT, VALUE, memory_order_seq_cst))
+
 // The first task of a worker's run, which ends where the next worker's starts.
 static int start_of_run(const sp_pool *pool, numbered step, int worker) {
     return (int)((int64_t)count_of(step) * worker / pool->threads);
@@ -222,7 +226,7 @@ static uint64_t wait_for_others(sp_pool *pool, int tasks) {
     const uint64_t start = nanoseconds();
     // Without this thread there may be a processor for a worker that has none.
     pthread_mutex_lock(&pool->parking);
-    atomic_store_explicit(&pool->is_awaited, true, memory_order_seq_cst);
+    store_before_loads(&pool->is_awaited, true);
     while (atomic_load_explicit(&pool->done, memory_order_seq_cst) < tasks)
         pthread_cond_wait(&pool->finished, &pool->parking);
     atomic_store_explicit(&pool->is_awaited, false, memory_order_relaxed);
@@ -277,7 +281,7 @@ void sp_pool_run(sp_pool *pool, int tasks, work_function work, void *context) {
     const uint32_t number = number_of(atomic_load_explicit(&pool->step, memory_order_relaxed)) + 1;
     const numbered step = numbered_count(number, tasks);
     if (number % RENEWED_AFTER_STEPS == 0) renew_runs(pool, number);
-    atomic_store_explicit(&pool->step, step, memory_order_seq_cst);
+    store_before_loads(&pool->step, step);
     uint64_t begun = start;
     if (atomic_load_explicit(&pool->parked, memory_order_seq_cst) > 0) {
         wake_workers(pool);
