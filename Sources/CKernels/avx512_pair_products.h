@@ -88,8 +88,7 @@ INLINE void multiply_pair_steps(
         multiply_mantissas(tiles[i].scale, &scales[i][0]);
         if (is_split) multiply_mantissas(tiles[i].second, &scales[i][1]);
     }
-    // What follows the first token's is read in its order. Stores might change what pointers point to, so that these
-    // are copies.
+    // Copies: the compiler must expect that a store of sums changes what it reads through pointers.
     const int8_t *x = input->quants + at * SP_GROUP_COLUMNS;
     const int16_t *half_sums = input->half_sums + 2 * at;
     const float *x_scales = input->scales + at;
