@@ -24,8 +24,8 @@ public final class DecoderModel: Sendable {
     public let embedding: PackedMatrix
     /// `[vocabulary, width]`; the embedding itself where the two are tied.
     public let outputHead: PackedMatrix
-    /// nil where the output head's type allows none.
-    let likeliestToken: LargestOutputSearch?
+    /// Finds the most likely token; nil where the output head's type allows no search.
+    let outputSearch: LargestOutputSearch?
     let finalNorm: [Float]
     let rotary: RotaryEmbedding
     /// The element type of most of the layers' matrices, as in file names: `Q4_1`.
@@ -80,7 +80,7 @@ public final class DecoderModel: Sendable {
         embedding = try loader.matrix("token_embd.weight", rows: vocabulary, columns: width, isSearched: isTied)
         outputHead =
             isTied ? embedding : try loader.matrix("output.weight", rows: vocabulary, columns: width, isSearched: true)
-        likeliestToken = try LargestOutputSearch(outputHead)
+        outputSearch = try LargestOutputSearch(outputHead)
         finalNorm = try loader.vector("output_norm.weight", count: width)
         let factors = try loader.optionalVector("rope_freqs.weight", count: configuration.rotaryDimensions / 2)
         if let factors, let bad = factors.first(where: { !($0 > 0 && $0.isFinite) }) {

@@ -86,8 +86,8 @@ public final class InferenceSession {
     /// Processes `tokens` and returns the most likely token after the last one, the first of several, with its logit,
     /// which is no finite number where the logits are none.
     ///
-    /// It is the one that all logits say, but most of them are not computed to the last digit: a fifth of an output head
-    /// of Q8_0 is not read.
+    /// It is the one that all logits say, but most of them are not computed to the last digit: a fifth of an output
+    /// head of Q8_0 is not read.
     ///
     /// - Throws: as ``logits(after:)``.
     public func likeliestToken(after tokens: [Int]) throws -> (token: Int, logit: Float) {
@@ -300,7 +300,7 @@ public final class InferenceSession {
 
     /// The most likely token after the batch's first one.
     private func findLikeliestToken() -> (token: Int, logit: Float) {
-        guard let search = model.likeliestToken, tokensWithoutSearch == 0 else {
+        guard let search = model.outputSearch, tokensWithoutSearch == 0 else {
             tokensWithoutSearch = max(0, tokensWithoutSearch - 1)
             var result = (token: 0, logit: Float.nan)
             computeLogits(of: 0..<1) { _, logits in

@@ -38,7 +38,7 @@ public struct PathwayCost: Sendable, Equatable {
         var layers = 0
         var attention = 0
         var (lastLayer, lastAttention) = (0, 0)
-        var weightBytes = model.likeliestToken?.byteCount ?? model.outputHead.byteCount
+        var weightBytes = model.outputSearch?.byteCount ?? model.outputHead.byteCount
         var cached = 0
         for (index, layer) in model.layers.enumerated() {
             let kept = pathway.keptHeads[index]
