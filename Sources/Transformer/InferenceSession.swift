@@ -54,6 +54,7 @@ public final class InferenceSession {
     /// Forgets the text; the memory stays for the next one.
     public func reset() {
         rewind(to: 0)
+        tokensWithoutSearch = 0
         layersRead = nil
     }
 
