@@ -55,8 +55,8 @@ static uint64_t multiply_singles(int rounds, float *sink) {
     return (uint64_t)rounds * PEAK_CHAINS * SP_TILE_ROWS;
 }
 
-// How far ahead bytes are fetched that are read in order: as far as weights are.
-enum { BYTES_AHEAD = 9728 };
+// How far ahead bytes are fetched that are read in order: as far as weights are whose groups take 304 bytes.
+enum { BYTES_AHEAD = SP_GROUPS_AHEAD * 304 };
 
 // Reads `bytes` bytes, a multiple of 256, once and in order.
 static void read_bytes(const uint8_t *data, size_t bytes, float *sink) {

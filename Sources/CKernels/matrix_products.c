@@ -47,9 +47,9 @@ typedef struct {
 // The product's tile `index` for the tokens from `first_token` on, where this thread goes on with its tile `next`.
 static sp_tile tile_at(
     const sp_product *product, int index, int next, int first_token, sp_weight_stream *ahead) {
-    const int32_t tile = product->tiles ? product->tiles[index] : index;
+    const int32_t tile = sp_tile_at(product, index);
     float *output = product->output + product->output_stride * (size_t)first_token + (size_t)tile * SP_TILE_ROWS;
-    return (sp_tile){product, tile, output, product->tiles ? product->tiles[next] : next, ahead};
+    return (sp_tile){product, tile, output, sp_tile_at(product, next), ahead};
 }
 
 static void multiply_task(void *context, int task, int worker) {

@@ -39,6 +39,7 @@ static inline int32_t sp_tile_count(const sp_product *product) {
     return product->tiles ? product->tile_count : product->matrix->tiles;
 }
 
+// The tile at a place among those.
 static inline int32_t sp_tile_at(const sp_product *product, int32_t place) {
     return product->tiles ? product->tiles[place] : place;
 }
@@ -135,7 +136,8 @@ static inline __attribute__((always_inline)) void sp_fetch_next(sp_weight_stream
         group->scales += matrix->first_stride;
         group->halves[0] += matrix->first_stride;
         group->halves[1] += matrix->second_stride;
-        if (sp_has_parts(matrix->format)) group->lower = sp_lower_part(product, sp_tile_at(product, stream->place), stream->i);
+        if (sp_has_parts(matrix->format))
+            group->lower = sp_lower_part(product, sp_tile_at(product, stream->place), stream->i);
     } else {
         sp_find_group(stream);
     }

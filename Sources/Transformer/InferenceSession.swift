@@ -299,6 +299,13 @@ public final class InferenceSession {
             w.inner, tokens: tokens)
     }
 
+    /// The output head's input, of `tokens` of the batch's tokens from `fromToken` on.
+    func normalizeFinal(tokens: Int, fromToken: Int = 0) {
+        workspace.normalize(
+            model.finalNorm, epsilon: model.configuration.normEpsilon, tokens: tokens, fromToken: fromToken,
+            into: workspace.finalInput)
+    }
+
     /// The most likely token after the batch's first one.
     private func findLikeliestToken() -> (token: Int, logit: Float) {
         guard let search = model.outputSearch, tokensWithoutSearch == 0 else {
@@ -310,8 +317,7 @@ public final class InferenceSession {
             }
             return result
         }
-        workspace.normalize(
-            model.finalNorm, epsilon: model.configuration.normEpsilon, tokens: 1, into: workspace.finalInput)
+        normalizeFinal(tokens: 1)
         let found = workspace.largest(search)
         if found.shareComputed > Self.mostComputed { tokensWithoutSearch = Self.pauseOfSearch }
         return (found.row, found.output)
@@ -329,9 +335,7 @@ public final class InferenceSession {
         let w = workspace
         for first in stride(from: range.lowerBound, to: range.upperBound, by: w.logitsBatch) {
             let count = min(w.logitsBatch, range.upperBound - first)
-            w.normalize(
-                model.finalNorm, epsilon: model.configuration.normEpsilon, tokens: count, fromToken: first,
-                into: w.finalInput)
+            normalizeFinal(tokens: count, fromToken: first)
             w.multiply([w.product(model.outputHead, into: w.logits)], w.finalInput, tokens: count)
             for token in 0..<count {
                 let logits = w.logits.pointer + token * model.outputHead.outputStride

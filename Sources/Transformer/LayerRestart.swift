@@ -30,9 +30,7 @@ extension InferenceSession {
         try advance(residual, through: layer..<model.configuration.layers) { first, count in
             for start in stride(from: 0, to: count, by: workspace.logitsBatch) {
                 let tokens = min(workspace.logitsBatch, count - start)
-                workspace.normalize(
-                    model.finalNorm, epsilon: model.configuration.normEpsilon, tokens: tokens, fromToken: start,
-                    into: workspace.finalInput)
+                normalizeFinal(tokens: tokens, fromToken: start)
                 for token in 0..<tokens {
                     let source = workspace.finalInput.pointer + token * workspace.finalInput.stride
                     let target = (first + start + token) * width
