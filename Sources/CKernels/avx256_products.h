@@ -148,7 +148,7 @@ INLINE void multiply_plane(
 // A group, unpacked.
 typedef struct {
     plane planes[2];
-    row_factors steps;    // of levels, else 1
+    row_factors steps;    // of levels, else 1; with a byte dot product in 32 bits
     row_factors high;     // 16 of them
     row_factors offsets;  // what is added to a sum of products for each unit of the sum of inputs
     __m256 scales[2];
@@ -159,7 +159,7 @@ typedef struct {
 // them at index `at` of the inputs, to their sums in single precision.
 INLINE void multiply_group(
     const sp_activations *input, size_t at, unpacked_group *group, const int FIRST, const int LAST, const int TOKENS,
-    const sp_packed_format FORMAT, __m256 sums[][2]) {
+    const bool HAS_STEPS, const sp_packed_format FORMAT, __m256 sums[][2]) {
     const bool is_split = sp_has_split_scales(FORMAT), has_planes = PLANES == 2 && sp_quant_bits(FORMAT) > 4;
     const int8_t *x = input->quants + at * SP_GROUP_COLUMNS;
 #pragma clang loop unroll(full)
@@ -178,6 +178,9 @@ INLINE void multiply_group(
 #pragma clang loop unroll(full)
             for (int part = 0; part < 2; part++) {
                 __m256i dot = dots[t][part];
+#ifdef DOT_BYTES
+                if (HAS_STEPS) dot = _mm256_mullo_epi32(dot, group->steps.part[part]);
+#endif
                 if (has_planes) dot = _mm256_add_epi32(dot, high[t][part]);
                 dot = _mm256_add_epi32(dot, _mm256_madd_epi16(group->offsets.part[part], half_sums));
                 const __m256 scale = is_split && half == 1 ? group->seconds[part] : group->scales[part];
@@ -194,6 +197,12 @@ INLINE void split_lanes(f32x16 v, __m256 parts[2]) { memcpy(parts, &v, sizeof v)
 INLINE void multiply_steps(
     const sp_matrix *matrix, const sp_activations *input, const sp_group *group, size_t at, const int FIRST,
     const int LAST, int tokens, const int TOKENS, const sp_packed_format FORMAT, __m256 sums[][2]) {
+    // With a byte dot product and many tokens it costs less to make levels of the quants.
+#ifdef DOT_BYTES
+    const bool has_steps = sp_has_levels(FORMAT) && TOKENS > 0;
+#else
+    const bool has_steps = sp_has_levels(FORMAT);
+#endif
     unpacked_group unpacked = {
         .steps = equal_factors(1), .high = equal_factors(16), .offsets = equal_factors(-matrix->zero),
     };
@@ -202,18 +211,21 @@ INLINE void multiply_steps(
         const level_lanes levels = load_levels(matrix, group, sp_quant_bits(FORMAT));
         split_lanes(levels.scale, unpacked.scales);
 #ifdef DOT_BYTES
-        place_on_levels(&levels, FIRST, LAST, unpacked.planes[0]);
+        if (has_steps)
+            memcpy(&unpacked.steps, &levels.step, sizeof unpacked.steps);
+        else
+            place_on_levels(&levels, FIRST, LAST, unpacked.planes[0]);
 #else
         unpacked.steps = factors_of_rows(levels.step);
         unpacked.high = factors_of_rows(levels.step << 4);
-        unpacked.offsets = factors_of_rows(levels.first - matrix->zero);
 #endif
+        if (has_steps) unpacked.offsets = factors_of_rows(levels.first - matrix->zero);
     } else {
         split_lanes(load_scales(matrix, group, 0), unpacked.scales);
     }
     if (sp_has_split_scales(FORMAT)) split_lanes(load_scales(matrix, group, 1), unpacked.seconds);
 #define GROUP(T, N) \
-    multiply_group(input, at + (size_t)(T), &unpacked, FIRST, LAST, N, FORMAT, sums + (T))
+    multiply_group(input, at + (size_t)(T), &unpacked, FIRST, LAST, N, has_steps, FORMAT, sums + (T))
     if (TOKENS) {
         GROUP(0, TOKENS);
     } else {
@@ -227,23 +239,30 @@ INLINE void multiply_steps(
 INLINE void multiply_block(
     const sp_tile *tile, const sp_activations *input, int token, int tokens, const int TOKENS,
     const sp_packed_format FORMAT) {
-    const sp_matrix *matrix = tile->product->matrix;
-    const sp_columns *columns = &tile->product->columns;
-    const int count = sp_group_count(tile->product);
+    const sp_product *product = tile->product;
+    const sp_matrix *matrix = product->matrix;
+    const int count = sp_group_count(product);
     const tile_output output = output_of(tile);
     __m256 sums[TOKENS ? TOKENS : BLOCK_TOKENS][2];
     for (int t = 0; t < (TOKENS ? TOKENS : tokens); t++) split_lanes(base_of(&output, token + t), sums[t]);
-    sp_weight_stream *ahead = token == 0 ? tile->ahead : NULL;
-    for (int i = 0; i < count; i++) {
-        const int32_t index = sp_group_index(columns, i);
-        const sp_group group = sp_product_group(tile->product, tile->tile, index);
-        const size_t at = sp_input_index(input, index, token);
-        if (ahead) sp_fetch_next(ahead);
-#define STEPS_OF_GROUP(FIRST, LAST) \
-    multiply_steps(matrix, input, &group, at, FIRST, LAST, tokens, TOKENS, FORMAT, sums)
-        STEPS_OF_HALVES(sp_halves_of(columns, i), STEPS_OF_GROUP);
-#undef STEPS_OF_GROUP
+    const sp_group_strides strides = sp_strides_of(matrix);
+    sp_fetch_cursor ahead = sp_cursor_of(token == 0 ? tile->ahead : NULL);
+    sp_group_run run;
+    for (int i = 0, next; i < count; i = next) {
+        sp_find_run(product, tile->tile, i, &run);
+        next = i + run.count;
+        size_t at = sp_input_index(input, run.index, token);
+#define STEPS_OF_RUN(FIRST, LAST)                                                                \
+    for (; run.count > 0; at += (size_t)input->token_stride) {                                   \
+        const sp_group group = sp_first_of_run(product, tile->tile, &run, sp_has_parts(FORMAT)); \
+        sp_fetch_next(&ahead);                                                                   \
+        multiply_steps(matrix, input, &group, at, FIRST, LAST, tokens, TOKENS, FORMAT, sums);    \
+        sp_shorten_run(strides, &run);                                                           \
     }
+        STEPS_OF_HALVES(run.halves, STEPS_OF_RUN);
+#undef STEPS_OF_RUN
+    }
+    sp_put_back(&ahead);
     for (int t = 0; t < (TOKENS ? TOKENS : tokens); t++)
         memcpy(place_of(&output, token + t), sums[t], sizeof sums[t]);
 }

@@ -4,6 +4,11 @@
 
 #include <assert.h>
 
+enum {
+    // So that a long list of tiles is not searched to its end for a stream that reads its beginning.
+    MOST_TILES_OF_RUN = 64,
+};
+
 // SP_MIDDLE_OF_LOWER four times in a byte.
 #define MIDDLES 0xaa
 static_assert(MIDDLES == SP_MIDDLE_OF_LOWER * 0x55, "the middle of the lower part");
@@ -11,27 +16,73 @@ static_assert(MIDDLES == SP_MIDDLE_OF_LOWER * 0x55, "the middle of the lower par
 #define MIDDLES_64 MIDDLES_8, MIDDLES_8, MIDDLES_8, MIDDLES_8, MIDDLES_8, MIDDLES_8, MIDDLES_8, MIDDLES_8
 _Alignas(64) const uint8_t sp_middle_of_lower[SP_LOWER_BYTES] = {MIDDLES_64, MIDDLES_64};
 
-void sp_find_tile(sp_weight_stream *stream) {
-    while (stream->product < stream->end
-        && (stream->place >= sp_tile_count(stream->product) || sp_group_count(stream->product) == 0)) {
+// Whether a tile's groups follow the last one of the tile before it as they follow each other.
+static bool are_adjacent(const sp_product *product) {
+    const sp_matrix *matrix = product->matrix;
+    return !product->columns.groups && !sp_has_parts(matrix->format) && matrix->panel_shift == SP_ONE_PANEL
+        && matrix->first_stride == matrix->second_stride
+        && matrix->tile_bytes == (size_t)matrix->groups * matrix->first_stride;
+}
+
+// Goes on with the groups of the next tiles, as far as they follow each other.
+static void join_next_tiles(sp_weight_stream *stream, int32_t tiles) {
+    const sp_product *product = stream->product;
+    for (int joined = 1; joined < MOST_TILES_OF_RUN && stream->place + 1 < tiles; joined++) {
+        if (sp_tile_at(product, stream->place + 1) != stream->tile + joined) return;
+        stream->place++;
+        stream->run.count += product->matrix->groups;
+    }
+}
+
+// Finds the run of groups at the stream's place: of the next tile, or the next product, where this one has no more.
+static void find_next_run(sp_weight_stream *stream) {
+    while (stream->product < stream->end) {
+        const sp_product *product = stream->product;
+        const int32_t tiles = sp_tile_count(product);
+        if (stream->place < tiles && stream->i < sp_group_count(product)) {
+            stream->tile = sp_tile_at(product, stream->place);
+            sp_find_run(product, stream->tile, stream->i, &stream->run);
+            stream->i += stream->run.count;
+            if (are_adjacent(product)) join_next_tiles(stream, tiles);
+            return;
+        }
+        stream->i = 0;
+        if (++stream->place < tiles) continue;
         stream->product++;
         stream->place = 0;
     }
-    stream->i = 0;
-    stream->count = stream->product < stream->end ? sp_group_count(stream->product) : 0;
-    if (stream->count == 0) return;
-    const sp_product *product = stream->product;
-    const sp_matrix *matrix = product->matrix;
-    stream->is_contiguous = !product->columns.groups && matrix->panel_shift == SP_ONE_PANEL;
-    stream->is_plain = !product->columns.halves && matrix->scale_bytes <= 64 && matrix->half_bytes == 128;
-    const bool is_run = stream->is_contiguous && matrix->first_stride == matrix->second_stride;
-    stream->run_bytes = is_run ? matrix->first_stride : 0;
-    sp_find_group(stream);
+    stream->run.count = 0;
+}
+
+// Every line that begins among them: what follows bytes that have been fetched.
+static void fetch_next_lines(const uint8_t *start, size_t bytes) {
+    const uint8_t *end = start + bytes;
+    for (start += -(uintptr_t)start % 64; start < end; start += 64) sp_fetch_line(start, SP_SECOND_CACHE);
+}
+
+void sp_fetch_group_of_stream(sp_weight_stream *stream) {
+    sp_group_run *run = &stream->run;
+    if (run->count == 0) return;
+    const sp_matrix *matrix = stream->product->matrix;
+    const bool has_parts = sp_has_parts(matrix->format);
+    const sp_group group = sp_first_of_run(stream->product, stream->tile, run, has_parts);
+    if (run->halves == SP_BOTH_HALVES && matrix->first_stride == matrix->second_stride) {
+        fetch_next_lines(group.scales, matrix->first_stride);
+        if (has_parts) sp_fetch_bytes(group.lower, SP_LOWER_BYTES, SP_SECOND_CACHE);
+    } else {
+        sp_fetch_group(matrix, &group, run->halves, SP_SECOND_CACHE);
+    }
+    if (run->count > 1)
+        sp_shorten_run(sp_strides_of(matrix), run);
+    else
+        find_next_run(stream);
 }
 
 sp_weight_stream sp_start_stream(const sp_product *products, int count, int32_t place) {
     sp_weight_stream stream = {.product = products, .end = products + count, .place = place};
-    sp_find_tile(&stream);
-    for (int i = 0; i < SP_GROUPS_AHEAD; i++) sp_fetch_next(&stream);
+    find_next_run(&stream);
+    sp_fetch_cursor cursor = sp_cursor_of(&stream);
+    for (int i = 0; i < SP_GROUPS_AHEAD; i++) sp_fetch_next(&cursor);
+    sp_put_back(&cursor);
     return stream;
 }

@@ -44,35 +44,62 @@ static inline int32_t sp_tile_at(const sp_product *product, int32_t place) {
     return product->tiles ? product->tiles[place] : place;
 }
 
-enum {
-    // How far ahead of the products of a few tokens weights are fetched: those wait for memory, which takes as long
-    // whatever the size of a tile, and a processor runs ahead by fewer groups than it takes to keep reading.
-    SP_GROUPS_AHEAD = 32,
-};
-
-// A place in the tiles of several products: of a product one tile is read after the other, and of a tile one group.
+// How far it is from a group of a tile to the next.
 typedef struct {
-    const sp_product *product;
-    const sp_product *end;
-    int32_t place;           // of the tile among those of its product
-    int32_t i;               // of the group among those that are read of the tile
-    int32_t count;           // of these; 0 at the end of the stream
-    bool is_contiguous;      // whether the groups of the tile are all read, and evenly spaced
-    bool is_plain;           // whether a group's scales are at most a line, and each half two lines
-    size_t run_bytes;        // of a group's scales and halves where they follow each other, else 0
-    sp_group group;
-} sp_weight_stream;
+    size_t first;            // from scales and first half to those of the next group
+    size_t second;           // from second half to second half
+    int32_t in_panel;        // the bits of a group's index that say which one of its panel it is
+    size_t to_panel;         // how much further it is from the last group of a panel
+} sp_group_strides;
 
-// The stream of `count` products from a tile of the first one on, whose first groups it fetches.
-sp_weight_stream sp_start_stream(const sp_product *products, int count, int32_t place);
+static inline sp_group_strides sp_strides_of(const sp_matrix *matrix) {
+    const int32_t in_panel = (1 << matrix->panel_shift) - 1;
+    const size_t to_panel = matrix->panel_bytes - ((size_t)in_panel + 1) * matrix->first_stride;
+    return (sp_group_strides){matrix->first_stride, matrix->second_stride, in_panel, to_panel};
+}
 
-// Finds the first group of the stream's tile, or of the next product's where this one has no more.
-void sp_find_tile(sp_weight_stream *stream);
+// Groups with consecutive indices that a product reads of a tile, the same halves of each.
+typedef struct {
+    const uint8_t *scales;   // of the first of them
+    const uint8_t *second;   // and its second half
+    int32_t index;           // and which group it is
+    int32_t count;
+    sp_halves halves;
+} sp_group_run;
 
-static inline void sp_find_group(sp_weight_stream *stream) {
-    const sp_product *product = stream->product;
-    const int32_t tile = sp_tile_at(product, stream->place);
-    stream->group = sp_product_group(product, tile, sp_group_index(&product->columns, stream->i));
+// Finds those from the i-th group on that a product reads of a tile.
+static inline void sp_find_run(const sp_product *product, int32_t tile, int32_t i, sp_group_run *run) {
+    const sp_columns *columns = &product->columns;
+    const int32_t index = sp_group_index(columns, i), most = sp_group_count(product) - i;
+    const sp_group group = sp_matrix_group(product->matrix, tile, index);
+    const sp_halves halves = sp_halves_of(columns, i);
+    int32_t count = columns->groups ? 1 : most;
+    while (count < most && columns->groups[i + count] == index + count && sp_halves_of(columns, i + count) == halves)
+        count++;
+    // One by one: a copy of what was just written in pieces would wait for all of them.
+    run->scales = group.scales;
+    run->second = group.halves[1];
+    run->index = index;
+    run->count = count;
+    run->halves = halves;
+}
+
+// Leaves out the first group.
+static inline __attribute__((always_inline)) void sp_shorten_run(sp_group_strides strides, sp_group_run *run) {
+    run->count--;
+    run->index++;
+    run->scales += strides.first;
+    run->second += strides.second;
+    if ((run->index & strides.in_panel) != 0) return;
+    run->scales += strides.to_panel;
+    run->second += strides.to_panel;
+}
+
+// The first group, with its lower part where weights have two.
+static inline __attribute__((always_inline)) sp_group sp_first_of_run(
+    const sp_product *product, int32_t tile, const sp_group_run *run, const bool has_parts) {
+    const uint8_t *lower = has_parts ? sp_lower_part(product, tile, run->index) : NULL;
+    return (sp_group){run->scales, {run->scales + product->matrix->scale_bytes, run->second}, lower};
 }
 
 // Which cache lines are fetched into.
@@ -96,12 +123,6 @@ static inline __attribute__((always_inline)) void sp_fetch_bytes(
     for (start -= (uintptr_t)start % 64; start < end; start += 64) sp_fetch_line(start, cache);
 }
 
-// Every line that begins among them: what follows bytes that have been fetched.
-static inline __attribute__((always_inline)) void sp_fetch_next_lines(const uint8_t *start, size_t bytes) {
-    const uint8_t *end = start + bytes;
-    for (start += -(uintptr_t)start % 64; start < end; start += 64) sp_fetch_line(start, SP_SECOND_CACHE);
-}
-
 static inline __attribute__((always_inline)) void sp_fetch_group(
     const sp_matrix *matrix, const sp_group *group, sp_halves halves, const sp_cache cache) {
     sp_fetch_bytes(group->scales, matrix->scale_bytes, cache);
@@ -110,36 +131,83 @@ static inline __attribute__((always_inline)) void sp_fetch_group(
     if (sp_has_parts(matrix->format)) sp_fetch_bytes(group->lower, SP_LOWER_BYTES, cache);
 }
 
-// Fetches the group at the stream's place and moves on to the next: as the kernel does with each group that it
-// multiplies.
-static inline __attribute__((always_inline)) void sp_fetch_next(sp_weight_stream *stream) {
-    if (stream->count == 0) return;
-    const sp_product *product = stream->product;
-    const sp_matrix *matrix = product->matrix;
-    sp_group *group = &stream->group;
-    if (stream->is_plain) {
-        sp_fetch_line(group->scales, SP_SECOND_CACHE);
-        sp_fetch_line(group->halves[0], SP_SECOND_CACHE);
-        sp_fetch_line(group->halves[0] + 64, SP_SECOND_CACHE);
-        sp_fetch_line(group->halves[1], SP_SECOND_CACHE);
-        sp_fetch_line(group->halves[1] + 64, SP_SECOND_CACHE);
-    } else if (stream->run_bytes > 0) {
-        sp_fetch_next_lines(group->scales, stream->run_bytes);
-        if (sp_has_parts(matrix->format)) sp_fetch_bytes(group->lower, SP_LOWER_BYTES, SP_SECOND_CACHE);
-    } else {
-        sp_fetch_group(matrix, group, sp_halves_of(&product->columns, stream->i), SP_SECOND_CACHE);
-    }
-    if (++stream->i == stream->count) {
-        stream->place++;
-        sp_find_tile(stream);
-    } else if (stream->is_contiguous) {
-        group->scales += matrix->first_stride;
-        group->halves[0] += matrix->first_stride;
-        group->halves[1] += matrix->second_stride;
-        if (sp_has_parts(matrix->format))
-            group->lower = sp_lower_part(product, sp_tile_at(product, stream->place), stream->i);
-    } else {
-        sp_find_group(stream);
+enum {
+    // How far ahead of the products of a few tokens weights are fetched: those wait for memory, which takes as long
+    // whatever the size of a tile, and a processor runs ahead by fewer groups than it takes to keep reading.
+    SP_GROUPS_AHEAD = 32,
+};
+
+// A place in the tiles of several products: of a product one tile is read after the other, and of a tile one group.
+typedef struct {
+    const sp_product *product;
+    const sp_product *end;
+    int32_t place;           // of the tile among those of its product
+    int32_t tile;
+    int32_t i;               // of the group after the run among those that are read of the tile
+    sp_group_run run;        // from that place on, perhaps with the next tiles' groups; empty at the end of the stream
+} sp_weight_stream;
+
+// The stream of `count` products from a tile of the first one on, whose first groups it fetches.
+sp_weight_stream sp_start_stream(const sp_product *products, int count, int32_t place);
+
+// Fetches the group at the stream's place and moves on to the next.
+void sp_fetch_group_of_stream(sp_weight_stream *stream);
+
+// What a kernel keeps of a stream in registers.
+typedef struct {
+    sp_weight_stream *stream; // or NULL
+    bool is_plain;           // whether groups of the stream's run have scales of at most a line and halves of two
+    sp_group_run run;        // these, but for the last one
+    sp_group_strides strides;
+    size_t first_half;       // from their scales to their first halves
+} sp_fetch_cursor;
+
+static inline __attribute__((always_inline)) void sp_take_up(sp_fetch_cursor *cursor) {
+    const sp_group_run *run = &cursor->stream->run;
+    const sp_matrix *matrix = cursor->stream->product->matrix;
+    cursor->is_plain =
+        run->count > 1 && run->halves == SP_BOTH_HALVES && matrix->scale_bytes <= 64 && matrix->half_bytes == 128;
+    cursor->run.count = 0;
+    if (!cursor->is_plain) return;
+    cursor->run.scales = run->scales;
+    cursor->run.second = run->second;
+    cursor->run.index = run->index;
+    cursor->run.count = run->count - 1;
+    cursor->strides = sp_strides_of(matrix);
+    cursor->first_half = matrix->scale_bytes;
+}
+
+// A cursor at the stream's place; of none where that is NULL.
+static inline __attribute__((always_inline)) sp_fetch_cursor sp_cursor_of(sp_weight_stream *stream) {
+    sp_fetch_cursor cursor = {.stream = stream};
+    if (stream) sp_take_up(&cursor);
+    return cursor;
+}
+
+// Moves the stream to the cursor's place.
+static inline __attribute__((always_inline)) void sp_put_back(const sp_fetch_cursor *cursor) {
+    if (!cursor->is_plain) return;
+    sp_group_run *run = &cursor->stream->run;
+    run->scales = cursor->run.scales;
+    run->second = cursor->run.second;
+    run->index = cursor->run.index;
+    run->count = cursor->run.count + 1;
+}
+
+// Fetches a group and moves on to the next: as the kernel does with each group that it multiplies.
+static inline __attribute__((always_inline)) void sp_fetch_next(sp_fetch_cursor *cursor) {
+    if (cursor->run.count > 0) {
+        const uint8_t *scales = cursor->run.scales, *first = scales + cursor->first_half, *second = cursor->run.second;
+        sp_fetch_line(scales, SP_SECOND_CACHE);
+        sp_fetch_line(first, SP_SECOND_CACHE);
+        sp_fetch_line(first + 64, SP_SECOND_CACHE);
+        sp_fetch_line(second, SP_SECOND_CACHE);
+        sp_fetch_line(second + 64, SP_SECOND_CACHE);
+        sp_shorten_run(cursor->strides, &cursor->run);
+    } else if (cursor->stream) {
+        sp_put_back(cursor);
+        sp_fetch_group_of_stream(cursor->stream);
+        sp_take_up(cursor);
     }
 }
 
