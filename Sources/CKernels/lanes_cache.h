@@ -56,6 +56,19 @@ INLINE float round_to_integers(const float *x, int count, int limit, int16_t *in
     return peak / (float)limit;
 }
 
+// The same in bytes, for limits of at most a byte's.
+INLINE float round_to_bytes(const float *x, int count, int limit, uint8_t *bytes) {
+    f32x16 peaks = splat(0);
+    for (int i = 0; i < count; i += 16) peaks = larger(peaks, magnitude(load_floats(x + i)));
+    const float peak = largest_magnitude(peaks);
+    const f32x16 inverse = splat(inverse_scale(peak, limit));
+    for (int i = 0; i < count; i += 16) {
+        const u8x16 run = __builtin_convertvector(nearest_integers(load_floats(x + i) * inverse), u8x16);
+        memcpy(bytes + i, &run, sizeof run);
+    }
+    return peak / (float)limit;
+}
+
 // The same of weights, of which the largest is known, and WEIGHT_LIMIT.
 INLINE float store_weights(const float *weights, int count, float largest, uint8_t *integers) {
     const f32x16 inverse = splat(inverse_scale(largest, WEIGHT_LIMIT));
@@ -118,27 +131,27 @@ static void append(
         memcpy((float *)group->values + at * width, value, sizeof(float) * width);
         return;
     }
-    int16_t integers[SP_LARGEST_HEAD];
+    uint8_t bytes[SP_LARGEST_HEAD];
     float *scales = key_scales(block, format, head_stride) + lane;
     if (format == SP_CACHE_BYTES) {
         for (int start = 0; start < head_stride; start += SP_KEY_GROUP, scales += SP_KEY_BLOCK)
-            *scales = round_to_integers(key + start, group_width(head_stride, start), KEY_BYTE_LIMIT, integers + start);
-        for (size_t i = 0; i < width; i++)
-            block[4 * SP_KEY_BLOCK * (i / 4) + 4 * lane + i % 4] = (uint8_t)integers[i];
+            *scales = round_to_bytes(key + start, group_width(head_stride, start), KEY_BYTE_LIMIT, bytes + start);
+        for (size_t i = 0; i < width; i += 4) memcpy(block + SP_KEY_BLOCK * i + 4 * lane, bytes + i, 4);
     } else {
+        int16_t integers[SP_LARGEST_HEAD];
         *scales = round_to_integers(key, head_stride, key_limit(head_stride), integers);
         for (size_t i = 0; i < width; i += 2) memcpy(block + 2 * SP_KEY_BLOCK * i + 4 * lane, integers + i, 4);
     }
-    value_scales(block, format, head_stride)[lane] = round_to_integers(value, head_stride, VALUE_LIMIT, integers);
+    value_scales(block, format, head_stride)[lane] = round_to_bytes(value, head_stride, VALUE_LIMIT, bytes);
     // The other positions of each four stay.
     uint32_t *values = (uint32_t *)group->values + at / 4 * width;
     const uint32_t shift = at % 4 * 8;
     for (size_t i = 0; i < width; i += 16) {
-        i16x16 run;
+        u8x16 run;
         u32x16 fours;
-        memcpy(&run, integers + i, sizeof run);
+        memcpy(&run, bytes + i, sizeof run);
         memcpy(&fours, values + i, sizeof fours);
-        fours = (fours & ~(0xffu << shift)) | (__builtin_convertvector(run, u32x16) & 0xff) << shift;
+        fours = (fours & ~(0xffu << shift)) | __builtin_convertvector(run, u32x16) << shift;
         memcpy(values + i, &fours, sizeof fours);
     }
 }
@@ -153,18 +166,14 @@ static void prepare_query(const float *head, float factor, int head_stride, sp_c
         return;
     }
     if (format == SP_CACHE_BYTES) {
-        int8_t *bytes = (int8_t *)query;
+        uint8_t *bytes = (uint8_t *)query;
         float *scales = query_scales(query, head_stride);
         int32_t *sums = query_sums(query, head_stride);
         for (int start = 0; start < head_stride; start += SP_KEY_GROUP) {
             const int count = group_width(head_stride, start);
-            int16_t integers[SP_KEY_GROUP];
-            *scales++ = factor * LOG2_E * round_to_integers(head + start, count, KEY_BYTE_LIMIT, integers);
+            *scales++ = factor * LOG2_E * round_to_bytes(head + start, count, KEY_BYTE_LIMIT, bytes + start);
             int32_t sum = 0;
-            for (int i = 0; i < count; i++) {
-                bytes[start + i] = (int8_t)integers[i];
-                sum += integers[i];
-            }
+            for (int i = 0; i < count; i++) sum += (int8_t)bytes[start + i];
             *sums++ = sum;
         }
         return;
