@@ -8,6 +8,9 @@ enum {
     SPLIT_TOKENS = 2,
     // Tasks a thread should find then.
     SPLIT_TASKS_PER_THREAD = 4,
+    // A batch's queries lie in a farther cache, and too far apart for a processor to guess the next: for how many
+    // tokens ahead they are fetched.
+    TOKENS_AHEAD = 2,
 };
 
 // A block of rows of one key/value group. A row is one query of one token: row r is head r % head_count of
@@ -73,12 +76,15 @@ static void norm_and_rotate(
 static int prepare_rows(
     const attention_step *step, const row_block *block, float *queries, int positions[SP_ATTENTION_ROWS]) {
     const sp_attention *a = step->attention;
+    const size_t head_bytes = sizeof(float) * (size_t)a->head_stride;
     float rotated[SP_LARGEST_HEAD];
     for (int row = 0; row < block->rows; row++) {
         const int index = block->first_row + row;
         const size_t token = (size_t)(index / block->group->head_count);
         const size_t head = (size_t)block->group->heads[index % block->group->head_count];
         const float *query = a->queries + a->query_stride * token + head * (size_t)a->head_stride;
+        if ((int)token + TOKENS_AHEAD < a->tokens)
+            sp_fetch_bytes((const uint8_t *)(query + TOKENS_AHEAD * a->query_stride), head_bytes, SP_FIRST_CACHE);
         norm_and_rotate(step, query, a->query_norm, token, rotated);
         step->kernels->prepare_query(rotated, a->scale, a->head_stride, a->format, queries + row * a->head_stride);
         positions[row] = a->first_position + (int)token + 1;
@@ -105,6 +111,9 @@ static void block_task(void *context, int task, int worker) {
     int positions[SP_ATTENTION_ROWS];
     const row_block block = find_block(step, task);
     const int longest = prepare_rows(step, &block, queries, positions);
+    const size_t output_bytes = sizeof(float) * (size_t)a->head_size;
+    for (int row = 0; row < block.rows; row++)
+        sp_fetch_to_write((const uint8_t *)output_of(a, &block, row), output_bytes);
     for (int first = 0; first < longest; first += SP_ATTENTION_CHUNK) {
         step->kernels->attend_chunk(
             block.group, a->format, queries, positions, block.rows, first, NULL, a->head_stride,

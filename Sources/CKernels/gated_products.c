@@ -104,7 +104,7 @@ static void quantize_gated(const gated_step *step, int first, int last, const fl
             units.index_step = (size_t)destination->token_stride;
             units.count = run;
         }
-        step->kernels->quantize(destination, units);
+        step->kernels->quantize(destination, &units);
     }
 }
 

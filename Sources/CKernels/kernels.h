@@ -39,7 +39,7 @@ typedef struct {
     // that is faster than one after the other; NULL where it is not.
     void (*multiply_pair)(const sp_tile pair[2], const sp_activations *input, int tokens);
     // The integer form of some units.
-    void (*quantize)(const sp_activations *input, sp_input_units units);
+    void (*quantize)(const sp_activations *input, const sp_input_units *units);
     void (*rms_norm)(const float *x, const float *weight, int count, float epsilon, float *destination);
     // 16 channels of each token: gate and up [tokens][16], destination [tokens][32].
     void (*swiglu)(const float *gate, const float *up, float *destination, int tokens);

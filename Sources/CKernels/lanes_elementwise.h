@@ -5,12 +5,12 @@ INLINE f32x16 larger_magnitude(f32x16 a, f32x16 b) { return larger_positive(magn
 INLINE i32x16 plus_integers(i32x16 a, i32x16 b) { return a + b; }
 
 // The sums of 16 runs of 16 signed bytes, one after the other.
-INLINE i32x16 sums_of_runs(const int8_t *bytes) {
+INLINE i32x16 sums_of_runs(const u8x64 bytes[4]) {
     i32x16 sums[4];
 #pragma clang loop unroll(full)
     for (int i = 0; i < 4; i++) {
         // Of bytes that are 128 too large, and so not negative: as two numbers of 16 bits.
-        const i32x16 words = (i32x16)load_bytes((const uint8_t *)bytes + 64 * i) ^ (int32_t)0x80808080;
+        const i32x16 words = (i32x16)bytes[i] ^ (int32_t)0x80808080;
         sums[i] = (words & 0x00ff00ff) + (words >> 8 & 0x00ff00ff);
     }
     i32x16 runs = FOLD_QUARTERS(plus_integers, sums[0], sums[1], sums[2], sums[3]);
@@ -18,12 +18,25 @@ INLINE i32x16 sums_of_runs(const int8_t *bytes) {
     return __builtin_shufflevector(runs, runs, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
 }
 
-// 16 numbers of at most 127 scales in units of a scale.
-INLINE void store_bytes(const float *x, f32x16 inverse, int8_t *bytes) {
-    // Integers in the low bits, above them those of the ROUNDING_SHIFT.
-    const f32x16 shifted = load_floats(x) * inverse + splat(ROUNDING_SHIFT);
-    const u8x16 integers = __builtin_convertvector((u32x16)shifted, u8x16);
-    memcpy(bytes, &integers, sizeof integers);
+// 32 numbers of at most 127 scales in units of a scale.
+INLINE u8x32 bytes_of_unit(const float *x, float inverse) {
+    u8x16 runs[2];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 2; i++) {
+        // Integers in the low bits, above them those of the ROUNDING_SHIFT.
+        const f32x16 shifted = load_floats(x + 16 * i) * splat(inverse) + splat(ROUNDING_SHIFT);
+        runs[i] = __builtin_convertvector((u32x16)shifted, u8x16);
+    }
+    return __builtin_shufflevector(
+        runs[0], runs[1], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25,
+        26, 27, 28, 29, 30, 31);
+}
+
+INLINE u8x64 side_by_side(u8x32 a, u8x32 b) {
+    u8x64 both;
+    memcpy(&both, &a, sizeof a);
+    memcpy((char *)&both + sizeof a, &b, sizeof b);
+    return both;
 }
 
 // The integer form of 16 units.
@@ -35,10 +48,10 @@ typedef struct {
 
 // At most 16 units, each step for all of them before the next one: they hide each other's latencies, and share
 // divisions and sums. The rest of them are zero.
-INLINE void quantize_units(sp_input_units units, int count, quantized_units *result) {
+INLINE void quantize_units(const float *values, size_t value_step, int count, quantized_units *result) {
     f32x16 peaks[16];
     for (int i = 0; i < count; i++) {
-        const float *x = units.values + units.value_step * (size_t)i;
+        const float *x = values + value_step * (size_t)i;
         peaks[i] = larger_magnitude(load_floats(x), load_floats(x + 16));
     }
     _Alignas(64) float largest[16] = {0}, inverses[16];
@@ -46,15 +59,18 @@ INLINE void quantize_units(sp_input_units units, int count, quantized_units *res
     const f32x16 scales =
         short_mantissas(larger_positive(load_floats(largest) / splat(127), splat(LEAST_INPUT_SCALE)));
     store_floats(inverses, splat(1) / scales);
-    for (int i = 0; i < count; i++) {
-        const float *x = units.values + units.value_step * (size_t)i;
-        store_bytes(x, splat(inverses[i]), result->quants + SP_GROUP_COLUMNS * i);
-        store_bytes(x + 16, splat(inverses[i]), result->quants + SP_GROUP_COLUMNS * i + 16);
+    // Pairs of units in registers: bytes that were stored a few at a time would be read late.
+    u8x64 pairs[8];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 16; i += 2) {
+        const float *x = values + value_step * (size_t)i;
+        const u8x32 first = i < count ? bytes_of_unit(x, inverses[i]) : (u8x32)0;
+        const u8x32 second = i + 1 < count ? bytes_of_unit(x + value_step, inverses[i + 1]) : (u8x32)0;
+        pairs[i / 2] = side_by_side(first, second);
     }
-    memset(result->quants + SP_GROUP_COLUMNS * count, 0, SP_GROUP_COLUMNS * (size_t)(16 - count));
+    memcpy(result->quants, pairs, sizeof pairs);
     for (int i = 0; i < 2; i++) {
-        const i32x16 sums = sums_of_runs(result->quants + 8 * SP_GROUP_COLUMNS * i);
-        const i16x16 half_sums = __builtin_convertvector(sums, i16x16);
+        const i16x16 half_sums = __builtin_convertvector(sums_of_runs(pairs + 4 * i), i16x16);
         memcpy(result->half_sums + 16 * i, &half_sums, sizeof half_sums);
     }
     store_floats(result->scales, scales);
@@ -76,21 +92,22 @@ INLINE void store_units(
     }
 }
 
-static void quantize(const sp_activations *input, sp_input_units units) {
-    const int count = units.count;
-    for (int first = 0; first < count; first += 16) {
+static void quantize(const sp_activations *input, const sp_input_units *units) {
+    const float *values = units->values;
+    const size_t value_step = units->value_step, index_step = units->index_step;
+    size_t index = units->index;
+    for (int left = units->count; left > 0; left -= 16) {
         quantized_units result;
-        const int left = count - first;
         if (left >= 16) {
             // Constants, so that loops over units are unrolled.
-            quantize_units(units, 16, &result);
-            store_units(&result, 16, input, units.index, units.index_step);
+            quantize_units(values, value_step, 16, &result);
+            store_units(&result, 16, input, index, index_step);
         } else {
-            quantize_units(units, left, &result);
-            store_units(&result, (size_t)left, input, units.index, units.index_step);
+            quantize_units(values, value_step, left, &result);
+            store_units(&result, (size_t)left, input, index, index_step);
         }
-        units.values += 16 * units.value_step;
-        units.index += 16 * units.index_step;
+        values += 16 * value_step;
+        index += 16 * index_step;
     }
 }
 

@@ -47,7 +47,7 @@ static void quantize_tokens(const token_step *step, int first, int count) {
         .index_step = count > 1 ? 1 : (size_t)destination->token_stride, .count = count > 1 ? count : groups,
     };
     for (int group = 0; group < (count > 1 ? groups : 1); group++) {
-        step->kernels->quantize(destination, units);
+        step->kernels->quantize(destination, &units);
         units.values += SP_GROUP_COLUMNS;
         units.index += (size_t)destination->token_stride;
     }

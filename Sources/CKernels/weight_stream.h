@@ -3,6 +3,7 @@
 #ifndef CKERNELS_WEIGHT_STREAM_H
 #define CKERNELS_WEIGHT_STREAM_H
 
+#include "cache_fetch.h"
 #include "include/operations.h"
 
 // How many groups a product reads of each tile, and which the i-th is.
@@ -100,27 +101,6 @@ static inline __attribute__((always_inline)) sp_group sp_first_of_run(
     const sp_product *product, int32_t tile, const sp_group_run *run, const bool has_parts) {
     const uint8_t *lower = has_parts ? sp_lower_part(product, tile, run->index) : NULL;
     return (sp_group){run->scales, {run->scales + product->matrix->scale_bytes, run->second}, lower};
-}
-
-// Which cache lines are fetched into.
-typedef enum {
-    SP_FIRST_CACHE,
-    // For those that are wanted later: a core waits for far fewer lines of its first cache at once.
-    SP_SECOND_CACHE,
-} sp_cache;
-
-static inline __attribute__((always_inline)) void sp_fetch_line(const uint8_t *line, const sp_cache cache) {
-    if (cache == SP_FIRST_CACHE)
-        __builtin_prefetch(line, 0, 3);
-    else
-        __builtin_prefetch(line, 0, 2);
-}
-
-// Every line that some bytes are in.
-static inline __attribute__((always_inline)) void sp_fetch_bytes(
-    const uint8_t *start, size_t bytes, const sp_cache cache) {
-    const uint8_t *end = start + bytes;
-    for (start -= (uintptr_t)start % 64; start < end; start += 64) sp_fetch_line(start, cache);
 }
 
 static inline __attribute__((always_inline)) void sp_fetch_group(
