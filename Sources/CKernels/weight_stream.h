@@ -142,13 +142,16 @@ typedef struct {
     size_t first_half;       // from their scales to their first halves
 } sp_fetch_cursor;
 
+// Begins at the stream's place.
 static inline __attribute__((always_inline)) void sp_take_up(sp_fetch_cursor *cursor) {
     const sp_group_run *run = &cursor->stream->run;
-    const sp_matrix *matrix = cursor->stream->product->matrix;
-    cursor->is_plain =
-        run->count > 1 && run->halves == SP_BOTH_HALVES && matrix->scale_bytes <= 64 && matrix->half_bytes == 128;
+    cursor->is_plain = false;
     cursor->run.count = 0;
-    if (!cursor->is_plain) return;
+    // At the stream's end there is no product.
+    if (run->count <= 1 || run->halves != SP_BOTH_HALVES) return;
+    const sp_matrix *matrix = cursor->stream->product->matrix;
+    if (matrix->scale_bytes > 64 || matrix->half_bytes != 128) return;
+    cursor->is_plain = true;
     cursor->run.scales = run->scales;
     cursor->run.second = run->second;
     cursor->run.index = run->index;
