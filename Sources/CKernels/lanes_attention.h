@@ -80,7 +80,7 @@ typedef struct {
 } chunk_rows;
 
 // With at most so many rows a chunk waits for memory: its values are fetched while scores are computed, and the next
-// chunk's keys while values are mixed, into the second cache (see weight_stream.h).
+// chunk's keys while values are mixed, into the second cache (see cache_fetch.h).
 enum { MOST_FETCHING_ROWS = 4 };
 
 // Where a step of scores, of the dimensions from `i` on, finds its share of the block's values.

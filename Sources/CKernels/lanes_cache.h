@@ -40,14 +40,16 @@ INLINE float inverse_scale(float peak, int limit) { return peak > LEAST_PEAK ? (
 // The nearest integers, for magnitudes below 2^22: they stand in the low bits, above them those of the ROUNDING_SHIFT.
 INLINE i32x16 nearest_integers(f32x16 v) { return (i32x16)(v + splat(ROUNDING_SHIFT)); }
 
+// The largest magnitude of `count` numbers, a multiple of 16.
+INLINE float peak_of(const float *x, int count) {
+    f32x16 peaks = splat(0);
+    for (int i = 0; i < count; i += 16) peaks = larger(peaks, magnitude(load_floats(x + i)));
+    return largest_magnitude(peaks);
+}
+
 // x = scale * integers, of at most `limit`; returns the scale. `count` is a multiple of 16.
 INLINE float round_to_integers(const float *x, int count, int limit, int16_t *integers) {
-    f32x16 peaks = splat(0);
-    for (int i = 0; i < count; i += 16) {
-        const f32x16 v = load_floats(x + i);
-        peaks = larger(peaks, magnitude(v));
-    }
-    const float peak = largest_magnitude(peaks);
+    const float peak = peak_of(x, count);
     const f32x16 inverse = splat(inverse_scale(peak, limit));
     for (int i = 0; i < count; i += 16) {
         const i16x16 run = __builtin_convertvector(nearest_integers(load_floats(x + i) * inverse), i16x16);
@@ -58,9 +60,7 @@ INLINE float round_to_integers(const float *x, int count, int limit, int16_t *in
 
 // The same in bytes, for limits of at most a byte's.
 INLINE float round_to_bytes(const float *x, int count, int limit, uint8_t *bytes) {
-    f32x16 peaks = splat(0);
-    for (int i = 0; i < count; i += 16) peaks = larger(peaks, magnitude(load_floats(x + i)));
-    const float peak = largest_magnitude(peaks);
+    const float peak = peak_of(x, count);
     const f32x16 inverse = splat(inverse_scale(peak, limit));
     for (int i = 0; i < count; i += 16) {
         const u8x16 run = __builtin_convertvector(nearest_integers(load_floats(x + i) * inverse), u8x16);

@@ -95,30 +95,14 @@ INLINE void multiply_steps(
 // One tile for `TOKENS` tokens in int8. FORMAT is a constant at every call.
 INLINE void multiply_block(
     const sp_tile *tile, const sp_activations *input, int token, const int TOKENS, const sp_packed_format FORMAT) {
-    const sp_product *product = tile->product;
-    const sp_matrix *matrix = product->matrix;
-    const int count = sp_group_count(product);
+    const sp_matrix *matrix = tile->product->matrix;
     const tile_output output = output_of(tile);
     f32x16 sums[8];
     for (int t = 0; t < TOKENS; t++) sums[t] = base_of(&output, token + t);
-    const sp_group_strides strides = sp_strides_of(matrix);
-    sp_fetch_cursor ahead = sp_cursor_of(token == 0 ? tile->ahead : NULL);
-    sp_group_run run;
-    for (int i = 0, next; i < count; i = next) {
-        sp_find_run(product, tile->tile, i, &run);
-        next = i + run.count;
-        size_t at = sp_input_index(input, run.index, token);
-#define STEPS_OF_RUN(FIRST, LAST)                                                                \
-    for (; run.count > 0; at += (size_t)input->token_stride) {                                   \
-        const sp_group group = sp_first_of_run(product, tile->tile, &run, sp_has_parts(FORMAT)); \
-        sp_fetch_next(&ahead);                                                                   \
-        multiply_steps(matrix, input, &group, at, FIRST, LAST, TOKENS, FORMAT, sums);            \
-        sp_shorten_run(strides, &run);                                                           \
-    }
-        STEPS_OF_HALVES(run.halves, STEPS_OF_RUN);
-#undef STEPS_OF_RUN
-    }
-    sp_put_back(&ahead);
+#define MULTIPLY_STEPS(GROUP, AT, FIRST, LAST) \
+    multiply_steps(matrix, input, GROUP, AT, FIRST, LAST, TOKENS, FORMAT, sums)
+    EACH_GROUP_OF_TILE(tile, input, token, FORMAT);
+#undef MULTIPLY_STEPS
     for (int t = 0; t < TOKENS; t++) store_floats(place_of(&output, token + t), sums[t]);
 }
 

@@ -54,12 +54,6 @@ static void find_next_run(sp_weight_stream *stream) {
     stream->run.count = 0;
 }
 
-// Every line that begins among them: what follows bytes that have been fetched.
-static void fetch_next_lines(const uint8_t *start, size_t bytes) {
-    const uint8_t *end = start + bytes;
-    for (start += -(uintptr_t)start % 64; start < end; start += 64) sp_fetch_line(start, SP_SECOND_CACHE);
-}
-
 void sp_fetch_group_of_stream(sp_weight_stream *stream) {
     sp_group_run *run = &stream->run;
     if (run->count == 0) return;
@@ -67,7 +61,7 @@ void sp_fetch_group_of_stream(sp_weight_stream *stream) {
     const bool has_parts = sp_has_parts(matrix->format);
     const sp_group group = sp_first_of_run(stream->product, stream->tile, run, has_parts);
     if (run->halves == SP_BOTH_HALVES && matrix->first_stride == matrix->second_stride) {
-        fetch_next_lines(group.scales, matrix->first_stride);
+        sp_fetch_bytes(group.scales, matrix->first_stride, SP_SECOND_CACHE);
         if (has_parts) sp_fetch_bytes(group.lower, SP_LOWER_BYTES, SP_SECOND_CACHE);
     } else {
         sp_fetch_group(matrix, &group, run->halves, SP_SECOND_CACHE);
