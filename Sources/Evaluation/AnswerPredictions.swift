@@ -1,5 +1,3 @@
-import Basics
-
 /// What a model predicts at every token of a given answer.
 public struct AnswerPredictions: Sendable {
     /// Longer answers are measured over this many tokens: the distributions of a whole answer are held in memory.
@@ -15,8 +13,7 @@ public struct AnswerPredictions: Sendable {
         let tokens = Array(answer.prefix(Self.tokenLimit))
         self.tokens = tokens
         try prompt.forEachPrediction(of: tokens) { _, logits in
-            let normalizer = Float(try Likelihood.logSumExp(logits))
-            logProbabilities.append(contentsOf: logits.lazy.map { $0 - normalizer })
+            logProbabilities += try Likelihood.logProbabilities(logits)
         }
     }
 
@@ -35,8 +32,7 @@ public struct AnswerPredictions: Sendable {
     public func divergence(from reference: AnswerPredictions) -> Double? {
         precondition(tokens == reference.tokens && logProbabilities.count == reference.logProbabilities.count)
         guard !tokens.isEmpty else { return nil }
-        var sum = 0.0
-        for (p, q) in zip(logProbabilities, reference.logProbabilities) { sum += Double(exp(q)) * Double(q - p) }
+        let sum = PredictionDivergence.sum(logProbabilities, from: reference.logProbabilities)
         // Rounding may leave equal distributions a hair below zero.
         return max(0, sum / Double(tokens.count))
     }

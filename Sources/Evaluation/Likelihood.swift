@@ -17,6 +17,11 @@ public struct Likelihood: Sendable, Equatable, Codable {
         sum.nll += other.nll
     }
 
+    mutating func add(logProbability: Double) {
+        tokens += 1
+        nll -= logProbability
+    }
+
     enum CodingKeys: String, CodingKey {
         case tokens, nll, nllPerToken
     }
@@ -47,11 +52,18 @@ public struct Likelihood: Sendable, Equatable, Codable {
         guard ids.count > 1 else { return result }
         session.reset()
         try session.forEachLogits(after: Array(ids.dropLast())) { index, logits in
-            result.nll += try logSumExp(logits) - Double(logits[ids[index + 1]])
-            result.tokens += 1
+            result.add(logProbability: Double(logits[ids[index + 1]]) - (try logSumExp(logits)))
             onToken()
         }
         return result
+    }
+
+    /// The logarithms of the predicted probabilities, `[vocabulary]`.
+    ///
+    /// - Throws: ``DecoderError/notANumber`` where they are none.
+    static func logProbabilities(_ logits: UnsafeBufferPointer<Float>) throws(DecoderError) -> [Float] {
+        let normalizer = Float(try logSumExp(logits))
+        return logits.map { $0 - normalizer }
     }
 
     /// - Throws: ``DecoderError/notANumber`` where it is none.

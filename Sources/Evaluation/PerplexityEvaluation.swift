@@ -2,6 +2,8 @@
 public struct PerplexityEvaluation: Sendable {
     public private(set) var total = Likelihood()
     public private(set) var groups: [String: Likelihood] = [:]
+    /// From the dense model in single precision; nil where it was not measured.
+    public private(set) var divergence: PredictionDivergence?
     private var prunedFractionSum = 0.0
     private var multiplyAddsRemovedSum = 0.0
 
@@ -16,9 +18,15 @@ public struct PerplexityEvaluation: Sendable {
     public init() {}
 
     public mutating func add(
-        _ likelihood: Likelihood, group: String?, prunedFraction: Double = 0, multiplyAddsRemoved: Double = 0
+        _ likelihood: Likelihood, _ divergence: PredictionDivergence? = nil, group: String?,
+        prunedFraction: Double = 0, multiplyAddsRemoved: Double = 0
     ) {
         total += likelihood
+        if let divergence {
+            var sum = self.divergence ?? PredictionDivergence()
+            sum += divergence
+            self.divergence = sum
+        }
         // A text of one token predicts nothing.
         if let group, likelihood.tokens > 0 { groups[group, default: Likelihood()] += likelihood }
         prunedFractionSum += prunedFraction * Double(likelihood.tokens)

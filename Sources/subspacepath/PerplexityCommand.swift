@@ -1,5 +1,6 @@
 import ArgumentParser
 import Basics
+import Checkpoints
 import Evaluation
 import ScenarioPruning
 import Transformer
@@ -12,7 +13,8 @@ struct PerplexityCommand: ParsableCommand {
             Reads JSON lines {"text", "scenario", "group"}, the last two optional. With --pruning-strength or \
             --pruned-fraction, a line is read along the pathway of its own scenario, or of --scenario; without either, \
             the dense model reads, whatever else is given. Every token after a text's first counts; no token is added \
-            to a text.
+            to a text. --divergence says how far the predictions are from the dense model's in single precision: what \
+            rounding costs, and pruning, without the chance by which some tokens become likelier and others less.
             """)
 
     @OptionGroup var model: ModelOptions
@@ -33,6 +35,9 @@ struct PerplexityCommand: ParsableCommand {
     @Option(parsing: .unconditional, help: "For criteria that draw at random.")
     var seed: UInt64 = 42
 
+    @Flag(help: "Measure the divergence from the dense model in single precision, which reads every text as well.")
+    var divergence = false
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -41,6 +46,9 @@ struct PerplexityCommand: ParsableCommand {
         let nll: Double
         let nllPerToken: Double
         let perplexity: Double?
+        let referenceNLLPerToken: Double?
+        let divergencePerToken: Double?
+        let sameLikeliest: Double?
         let prunedFraction: Double
         let multiplyAddsRemoved: Double
         let groups: [String: Likelihood]
@@ -70,6 +78,9 @@ struct PerplexityCommand: ParsableCommand {
                 Output(
                     tokens: total.tokens, nll: total.nll, nllPerToken: total.nllPerToken,
                     perplexity: total.perplexity.isFinite ? total.perplexity : nil,
+                    referenceNLLPerToken: evaluation.divergence?.reference.nllPerToken,
+                    divergencePerToken: evaluation.divergence?.perToken,
+                    sameLikeliest: evaluation.divergence?.sameLikeliest,
                     prunedFraction: evaluation.prunedFraction,
                     multiplyAddsRemoved: evaluation.multiplyAddsRemoved, groups: evaluation.groups))
         }
@@ -81,13 +92,40 @@ struct PerplexityCommand: ParsableCommand {
                 "%8d tokens  %.4f nats per token, perplexity %.2f, %.1f%% of the heads pruned, "
                     + "%.1f%% of the multiply-adds removed", total.tokens, total.nllPerToken, total.perplexity,
                 100 * evaluation.prunedFraction, 100 * evaluation.multiplyAddsRemoved))
+        if let divergence = evaluation.divergence {
+            Console.print(
+                formatted(
+                    "%8d tokens  %.4f nats per token for the dense model in single precision, from which these "
+                        + "predictions diverge by %.4f; both find the same token likeliest %.1f%% of the time",
+                    divergence.tokens, divergence.reference.nllPerToken, divergence.perToken,
+                    100 * divergence.sameLikeliest))
+        }
+    }
+
+    /// A session of the dense model in single precision, where the divergence from it is wanted.
+    private func reference(for decoder: DecoderModel) throws -> InferenceSession? {
+        guard divergence else { return nil }
+        if decoder.precision == .float32 { return try InferenceSession(decoder) }
+        return try InferenceSession(
+            try DecoderModel(
+                try GGUFFile(contentsOf: decoder.source), precision: .float32, pool: decoder.pool,
+                channelOrder: decoder.channelOrder))
+    }
+
+    private func measure(
+        _ ids: [Int], in session: InferenceSession, from reference: InferenceSession?, onToken: () -> Void
+    ) throws -> (Likelihood, PredictionDivergence?) {
+        guard let reference else { return (try Likelihood.of(ids, in: session, onToken: onToken), nil) }
+        return try PredictionDivergence.of(ids, in: session, from: reference, onToken: onToken)
     }
 
     private func dense(_ decoder: DecoderModel, _ texts: [EvaluationText], _ url: URL) throws -> PerplexityEvaluation {
         let session = try InferenceSession(decoder)
+        let reference = try reference(for: decoder)
         var evaluation = PerplexityEvaluation()
         try forEach(texts, url, decoder) { text, ids, onToken in
-            evaluation.add(try Likelihood.of(ids, in: session, onToken: onToken), group: text.group)
+            let (likelihood, divergence) = try measure(ids, in: session, from: reference, onToken: onToken)
+            evaluation.add(likelihood, divergence, group: text.group)
         }
         return evaluation
     }
@@ -96,6 +134,7 @@ struct PerplexityCommand: ParsableCommand {
     private func pruned(_ decoder: DecoderModel, _ texts: [EvaluationText], _ url: URL) throws -> PerplexityEvaluation {
         let compiler = try ScenarioCompiler(decoder, try artifacts.load(for: decoder))
         let options = criterion.options(budget.budget, seed: seed)
+        let reference = try reference(for: decoder)
         var sessions: [String: (session: InferenceSession, compiled: CompiledScenario)] = [:]
         var warnings: [String] = []
         var evaluation = PerplexityEvaluation()
@@ -124,9 +163,9 @@ struct PerplexityCommand: ParsableCommand {
                 sessions[description] = (try InferenceSession(decoder, along: compiled.pathway), compiled)
             }
             let (session, compiled) = sessions[description]!
+            let (likelihood, divergence) = try measure(ids, in: session, from: reference, onToken: onToken)
             evaluation.add(
-                try Likelihood.of(ids, in: session, onToken: onToken), group: text.group,
-                prunedFraction: compiled.prunedFraction,
+                likelihood, divergence, group: text.group, prunedFraction: compiled.prunedFraction,
                 multiplyAddsRemoved: compiled.multiplyAddsRemoved)
         }
         Console.warn(warnings)

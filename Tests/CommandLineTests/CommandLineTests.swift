@@ -142,7 +142,12 @@ private struct Tool {
             ]
             try Data(lines.joined(separator: "\n").utf8).write(to: texts)
             let dense = try Tool(["perplexity", "--input", texts.path, "--json"]).json()
-            let pruned = try Tool(["perplexity", "--input", texts.path, "--pruned-fraction", "0.3", "--json"]).json()
+            let pruned = try Tool([
+                "perplexity", "--input", texts.path, "--pruned-fraction", "0.3", "--divergence", "--json",
+            ]).json()
+            #expect(dense["divergencePerToken"] == nil)
+            #expect(try #require(pruned["divergencePerToken"] as? Double) > 0.01)
+            #expect((0...1).contains(try #require(pruned["sameLikeliest"] as? Double)))
             #expect(dense["tokens"] as? Int == pruned["tokens"] as? Int)
             #expect(dense["prunedFraction"] as? Double == 0)
             #expect(abs(try #require(pruned["prunedFraction"] as? Double) - 0.3) < 0.01)
