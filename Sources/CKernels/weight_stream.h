@@ -133,10 +133,24 @@ sp_weight_stream sp_start_stream(const sp_product *products, int count, int32_t 
 // Fetches the group at the stream's place and moves on to the next.
 void sp_fetch_group_of_stream(sp_weight_stream *stream);
 
+// A group that is read whole, where it has more lines than those of 4 bits: but for what is left of a last line, which
+// is the next group's first.
+static inline void sp_fetch_wide_group(const sp_weight_stream *stream, const sp_group_run *run) {
+    const sp_matrix *matrix = stream->product->matrix;
+    const bool is_together = matrix->first_stride == matrix->second_stride;
+    for (size_t i = 0; i < matrix->first_stride; i += 64) sp_fetch_line(run->scales + i, SP_SECOND_CACHE);
+    for (size_t i = 0; !is_together && i < matrix->second_stride; i += 64)
+        sp_fetch_line(run->second + i, SP_SECOND_CACHE);
+    if (!sp_has_parts(matrix->format)) return;
+    const uint8_t *lower = sp_lower_part(stream->product, stream->tile, run->index);
+    if (lower != sp_middle_of_lower) sp_fetch_bytes(lower, SP_LOWER_BYTES, SP_SECOND_CACHE);
+}
+
 // What a kernel keeps of a stream in registers.
 typedef struct {
     sp_weight_stream *stream; // or NULL
-    bool is_plain;           // whether groups of the stream's run have scales of at most a line and halves of two
+    bool is_taken;           // whether `run` is of the stream's run, whose groups are read whole
+    bool is_plain;           // whether these have scales of at most a line and halves of two
     sp_group_run run;        // these, but for the last one
     sp_group_strides strides;
     size_t first_half;       // from their scales to their first halves
@@ -145,13 +159,13 @@ typedef struct {
 // Begins at the stream's place.
 static inline __attribute__((always_inline)) void sp_take_up(sp_fetch_cursor *cursor) {
     const sp_group_run *run = &cursor->stream->run;
-    cursor->is_plain = false;
+    cursor->is_taken = false;
     cursor->run.count = 0;
     // At the stream's end there is no product.
     if (run->count <= 1 || run->halves != SP_BOTH_HALVES) return;
     const sp_matrix *matrix = cursor->stream->product->matrix;
-    if (matrix->scale_bytes > 64 || matrix->half_bytes != 128) return;
-    cursor->is_plain = true;
+    cursor->is_taken = true;
+    cursor->is_plain = matrix->scale_bytes <= 64 && matrix->half_bytes == 128;
     cursor->run.scales = run->scales;
     cursor->run.second = run->second;
     cursor->run.index = run->index;
@@ -169,7 +183,7 @@ static inline __attribute__((always_inline)) sp_fetch_cursor sp_cursor_of(sp_wei
 
 // Moves the stream to the cursor's place.
 static inline __attribute__((always_inline)) void sp_put_back(const sp_fetch_cursor *cursor) {
-    if (!cursor->is_plain) return;
+    if (!cursor->is_taken) return;
     sp_group_run *run = &cursor->stream->run;
     run->scales = cursor->run.scales;
     run->second = cursor->run.second;
@@ -181,11 +195,15 @@ static inline __attribute__((always_inline)) void sp_put_back(const sp_fetch_cur
 static inline __attribute__((always_inline)) void sp_fetch_next(sp_fetch_cursor *cursor) {
     if (cursor->run.count > 0) {
         const uint8_t *scales = cursor->run.scales, *first = scales + cursor->first_half, *second = cursor->run.second;
-        sp_fetch_line(scales, SP_SECOND_CACHE);
-        sp_fetch_line(first, SP_SECOND_CACHE);
-        sp_fetch_line(first + 64, SP_SECOND_CACHE);
-        sp_fetch_line(second, SP_SECOND_CACHE);
-        sp_fetch_line(second + 64, SP_SECOND_CACHE);
+        if (cursor->is_plain) {
+            sp_fetch_line(scales, SP_SECOND_CACHE);
+            sp_fetch_line(first, SP_SECOND_CACHE);
+            sp_fetch_line(first + 64, SP_SECOND_CACHE);
+            sp_fetch_line(second, SP_SECOND_CACHE);
+            sp_fetch_line(second + 64, SP_SECOND_CACHE);
+        } else {
+            sp_fetch_wide_group(cursor->stream, &cursor->run);
+        }
         sp_shorten_run(cursor->strides, &cursor->run);
     } else if (cursor->stream) {
         sp_put_back(cursor);
