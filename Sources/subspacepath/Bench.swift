@@ -13,9 +13,10 @@ struct Bench: ParsableCommand {
             most likely next one, as `generate` does. The machine's own limits are measured in between: reading \
             memory, and products of 8-bit integers and of single precision on the same threads.
 
-            With --pruned-fraction the dense model and the pathway take turns, and a second table holds the time \
-            saved against the multiply-adds removed. With --scenario as well a third one holds how long that scenario \
-            takes to compile against a dense pass over its description.
+            With --pruned-fraction or --pruning-strength the dense model and a pathway take turns, and a second table \
+            holds the time saved against the multiply-adds removed. What is pruned goes by importance averaged over \
+            domains; with --scenario it is that scenario's, and a third table holds how long it takes to compile \
+            against a dense pass over its description.
 
             EXAMPLES
               subspacepath bench --prompt-tokens 32 512 2000 8000
@@ -26,6 +27,7 @@ struct Bench: ParsableCommand {
 
     @OptionGroup var model: ModelOptions
     @OptionGroup var artifacts: ArtifactsOptions
+    @OptionGroup var budget: BudgetOptions
     @OptionGroup var criterion: CriterionOptions
 
     @Option(
@@ -36,12 +38,7 @@ struct Bench: ParsableCommand {
     @Option(parsing: .unconditional, help: "Tokens to write.")
     var generateTokens = 64
 
-    @Option(
-        parsing: .unconditional, help: "Prune this fraction, as --prune counts it, by importance averaged over domains."
-    )
-    var prunedFraction: Double?
-
-    @Option(parsing: .unconditional, help: "Prune for this scenario instead.")
+    @Option(parsing: .unconditional, help: "Prune for this scenario instead of all domains equally.")
     var scenario: String?
 
     @Option(parsing: .unconditional, help: "Counted repetitions.")
@@ -69,20 +66,18 @@ struct Bench: ParsableCommand {
         if !(1...1000).contains(repetitions) {
             throw ValidationError("--repetitions is \(repetitions), expected 1 to 1000")
         }
-        if let prunedFraction, !(0...1).contains(prunedFraction) {
-            throw ValidationError("--pruned-fraction is \(prunedFraction), expected 0 to 1")
-        }
-        if prunedFraction == nil, scenario != nil || artifacts.artifacts != nil || !criterion.isDefault {
-            throw ValidationError("a --scenario, and options of how a pathway is compiled, need a --pruned-fraction")
+        if !budget.isGiven, scenario != nil || artifacts.artifacts != nil || !criterion.isDefault {
+            throw ValidationError(
+                "a --scenario, and options of how a pathway is compiled, need --pruning-strength or --pruned-fraction")
         }
     }
 
     /// A pathway to measure, and how long it takes to compile where it is a scenario's.
     private func pathway(
-        _ decoder: DecoderModel, prunedFraction: Double
+        _ decoder: DecoderModel
     ) throws -> (pathway: Pathway, compilation: CompilationBenchmark?) {
         let compiler = try ScenarioCompiler(decoder, try artifacts.load(for: decoder))
-        let options = criterion.options(.fraction(prunedFraction), seed: seed)
+        let options = criterion.options(budget.budget, seed: seed)
         let compiled =
             try scenario.map { try compiler.compile($0, options) } ?? compiler.compile(compiler.domainAverage, options)
         Console.warn(compiled.warnings)
@@ -95,11 +90,10 @@ struct Bench: ParsableCommand {
     func run() throws {
         let clock = ContinuousClock()
         let start = clock.now
-        let decoder =
-            prunedFraction == nil ? try model.load() : try model.load(toPrune: criterion.prune, by: artifacts)
+        let decoder = budget.isGiven ? try model.load(toPrune: criterion.prune, by: artifacts) : try model.load()
         let loadSeconds = (clock.now - start).inSeconds
         if let output { try URL(fileURLWithPath: output).checkIsNone(of: [decoder.source], for: "the model") }
-        let pruned = try prunedFraction.map { try pathway(decoder, prunedFraction: $0) }
+        let pruned = budget.isGiven ? try pathway(decoder) : nil
         let line = ProgressLine("repetitions")
         defer { line.finish() }
         var report = try SpeedReport(

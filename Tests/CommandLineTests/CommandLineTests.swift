@@ -372,6 +372,7 @@ private struct Tool {
             ["generate", "--prompt", "x", "--raw", "--system", "y"],
             ["run", "--pruning-strengths", "-1"],
             ["compile", "--scenario", "x", "--criterion", "no-such-criterion"], ["bench", "--repetitions", "0"],
+            ["bench", "--scenario", "x"], ["bench", "--pruned-fraction", "0.1", "--pruning-strength", "0.1"],
             ["chat", "--pruning-strength", "0.2"], ["chat", "--max-new-tokens", "0"],
             ["run", "--scoring", "taste"], ["compile", "--scenario", "x", "--prune", "heads,legs"], ["import"],
             ["import", "--input", "x", "--limit", "0"], ["domains", "--count", "0"], ["domains", "--balance", "1.5"],
