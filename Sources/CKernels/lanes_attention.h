@@ -159,9 +159,8 @@ INLINE void score_wide_keys(
 // The same in bytes, a group of dimensions after the other.
 INLINE void score_bytes(
     const chunk_rows *rows, int row, int block, const int ROWS, const int BLOCKS, float *scores) {
+    const float *queries = rows->queries + row * rows->head_stride;
     const int stride = rows->head_stride;
-    const float *queries = rows->queries + row * stride, *query_scales = queries + first_query_scale(stride);
-    const int32_t *query_sums = (const int32_t *)(queries + first_query_sum(stride));
     uint8_t *keys[MOST_SUMS];
     for (int b = 0; b < BLOCKS; b++)
         keys[b] = key_block(rows->group, SP_CACHE_BYTES, stride, (size_t)(rows->first / SP_KEY_BLOCK + block + b));
@@ -169,7 +168,7 @@ INLINE void score_bytes(
         const int end = start + group_width(stride, start);
         i32x16 sums[MOST_SUMS][SP_ATTENTION_ROWS];
         for (int r = 0; r < ROWS; r++) {
-            const int32_t offset = -KEY_OFFSET * query_sums[r * stride + group];
+            const int32_t offset = -KEY_OFFSET * query_sums(queries + r * stride, stride)[group];
             for (int b = 0; b < BLOCKS; b++) sums[b][r] = (i32x16)offset;
         }
         for (int i = start; i < end; i += 4) {
@@ -184,7 +183,7 @@ INLINE void score_bytes(
             }
         }
         for (int r = 0; r < ROWS; r++) {
-            const f32x16 scale = splat(query_scales[r * stride + group]);
+            const f32x16 scale = splat(query_scales(queries + r * stride, stride)[group]);
             float *of_row = scores + (row + r) * SP_ATTENTION_CHUNK + block * SP_KEY_BLOCK;
             for (int b = 0; b < BLOCKS; b++) {
                 const float *scales = key_scales(keys[b], SP_CACHE_BYTES, stride) + SP_KEY_BLOCK * group;

@@ -97,8 +97,10 @@ INLINE int group_width(int head_stride, int start) {
 }
 
 // A query in bytes: an integer for each dimension, then for each group a scale, then for each group the integers' sum.
-INLINE int first_query_scale(int head_stride) { return head_stride / 4; }
-INLINE int first_query_sum(int head_stride) { return first_query_scale(head_stride) + sp_key_groups(head_stride); }
+INLINE const float *query_scales(const float *query, int head_stride) { return query + head_stride / 4; }
+INLINE const int32_t *query_sums(const float *query, int head_stride) {
+    return (const int32_t *)(query_scales(query, head_stride) + sp_key_groups(head_stride));
+}
 
 // destination = head with its first 2 * pairs values rotated, halves apart. Both hold head_stride floats.
 static void rotate(
@@ -165,8 +167,8 @@ static void prepare_query(const float *head, float factor, int head_stride, sp_c
     }
     if (format == SP_CACHE_BYTES) {
         uint8_t *bytes = (uint8_t *)query;
-        float *scales = query + first_query_scale(head_stride);
-        int32_t *sums = (int32_t *)(query + first_query_sum(head_stride));
+        float *scales = (float *)query_scales(query, head_stride);
+        int32_t *sums = (int32_t *)query_sums(query, head_stride);
         for (int start = 0; start < head_stride; start += SP_KEY_GROUP) {
             const int count = group_width(head_stride, start);
             *scales++ = factor * LOG2_E * round_to_bytes(head + start, count, KEY_BYTE_LIMIT, bytes + start);

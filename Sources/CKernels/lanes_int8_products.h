@@ -86,8 +86,8 @@ INLINE void multiply_steps(
         }
         i32x16 dot = dot_halves(steps, x, FIRST, LAST, bits);
         const int32_t sum = half_sums[0] + half_sums[1];
-        if (sp_has_levels(FORMAT)) dot = dot * unpacked.levels.step + unpacked.levels.first * sum;
-        dot -= matrix->zero * sum;
+        if (sp_has_levels(FORMAT)) dot = dot * unpacked.levels.step + (unpacked.levels.first - matrix->zero) * sum;
+        else dot -= matrix->zero * sum;
         sums[t] += to_float(dot) * (unpacked.scale * x_scale);
     }
 }
