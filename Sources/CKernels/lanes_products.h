@@ -113,28 +113,28 @@ enum {
 // MULTIPLY_STEPS(GROUP, AT, FIRST, LAST), which the caller defines, for each group that a product reads of a tile: for
 // its steps, and where the inputs have the group of a block's first token. What the thread reads later is fetched
 // meanwhile. FORMAT is a constant.
-#define EACH_GROUP_OF_TILE(TILE, INPUT, TOKEN, FORMAT)                              \
-    do {                                                                            \
-        const sp_tile *const of_tile = (TILE);                                      \
-        const sp_activations *const inputs = (INPUT);                               \
-        const bool has_parts = sp_has_parts(FORMAT);                                \
-        const int count = sp_group_count(of_tile->product);                         \
-        const sp_group_strides strides = sp_strides_of(of_tile->product->matrix);   \
-        sp_fetch_cursor ahead = sp_cursor_of((TOKEN) == 0 ? of_tile->ahead : NULL); \
-        sp_group_run run;                                                           \
-        for (int i = 0, next; i < count; i = next) {                                \
-            sp_find_run(of_tile->product, of_tile->tile, i, &run);                  \
-            next = i + run.count;                                                   \
-            size_t at = sp_input_index(inputs, run.index, TOKEN);                   \
-            STEPS_OF_HALVES(run.halves, STEPS_OF_RUN);                              \
-        }                                                                           \
-        sp_put_back(&ahead);                                                        \
+#define EACH_GROUP_OF_TILE(TILE, INPUT, TOKEN, FORMAT)                                       \
+    do {                                                                                     \
+        const sp_tile *const of_tile = (TILE);                                               \
+        const sp_activations *const inputs = (INPUT);                                        \
+        const bool has_parts = sp_has_parts(FORMAT), is_wide = sp_quant_bits(FORMAT) > 4;    \
+        const int count = sp_group_count(of_tile->product);                                  \
+        const sp_group_strides strides = sp_strides_of(of_tile->product->matrix);            \
+        sp_fetch_cursor ahead = sp_cursor_of((TOKEN) == 0 ? of_tile->ahead : NULL, is_wide); \
+        sp_group_run run;                                                                    \
+        for (int i = 0, next; i < count; i = next) {                                         \
+            sp_find_run(of_tile->product, of_tile->tile, i, &run);                           \
+            next = i + run.count;                                                            \
+            size_t at = sp_input_index(inputs, run.index, TOKEN);                            \
+            STEPS_OF_HALVES(run.halves, STEPS_OF_RUN);                                       \
+        }                                                                                    \
+        sp_put_back(&ahead);                                                                 \
     } while (0)
 // Of a run of these groups.
 #define STEPS_OF_RUN(FIRST, LAST)                                                                 \
     for (; run.count > 0; at += (size_t)inputs->token_stride) {                                   \
         const sp_group group = sp_first_of_run(of_tile->product, of_tile->tile, &run, has_parts); \
-        sp_fetch_next(&ahead);                                                                    \
+        sp_fetch_next(&ahead, is_wide);                                                           \
         MULTIPLY_STEPS(&group, at, FIRST, LAST);                                                  \
         sp_shorten_run(strides, &run);                                                            \
     }

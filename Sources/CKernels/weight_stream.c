@@ -75,8 +75,8 @@ void sp_fetch_group_of_stream(sp_weight_stream *stream) {
 sp_weight_stream sp_start_stream(const sp_product *products, int count, int32_t place) {
     sp_weight_stream stream = {.product = products, .end = products + count, .place = place};
     find_next_run(&stream);
-    sp_fetch_cursor cursor = sp_cursor_of(&stream);
-    for (int i = 0; i < SP_GROUPS_AHEAD; i++) sp_fetch_next(&cursor);
+    sp_fetch_cursor cursor = sp_cursor_of(&stream, false);
+    for (int i = 0; i < SP_GROUPS_AHEAD; i++) sp_fetch_next(&cursor, false);
     sp_put_back(&cursor);
     return stream;
 }

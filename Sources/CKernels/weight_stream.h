@@ -133,39 +133,27 @@ sp_weight_stream sp_start_stream(const sp_product *products, int count, int32_t 
 // Fetches the group at the stream's place and moves on to the next.
 void sp_fetch_group_of_stream(sp_weight_stream *stream);
 
-// A group that is read whole, where it has more lines than those of 4 bits: but for what is left of a last line, which
-// is the next group's first.
-static inline void sp_fetch_wide_group(const sp_weight_stream *stream, const sp_group_run *run) {
-    const sp_matrix *matrix = stream->product->matrix;
-    const bool is_together = matrix->first_stride == matrix->second_stride;
-    for (size_t i = 0; i < matrix->first_stride; i += 64) sp_fetch_line(run->scales + i, SP_SECOND_CACHE);
-    for (size_t i = 0; !is_together && i < matrix->second_stride; i += 64)
-        sp_fetch_line(run->second + i, SP_SECOND_CACHE);
-    if (!sp_has_parts(matrix->format)) return;
-    const uint8_t *lower = sp_lower_part(stream->product, stream->tile, run->index);
-    if (lower != sp_middle_of_lower) sp_fetch_bytes(lower, SP_LOWER_BYTES, SP_SECOND_CACHE);
-}
-
-// What a kernel keeps of a stream in registers.
+// What a kernel keeps of a stream in registers. WIDE is a constant and says for which groups of the stream it is quick:
+// those of more than 4 bits, or others; the kernel's own are of that kind.
 typedef struct {
     sp_weight_stream *stream; // or NULL
-    bool is_taken;           // whether `run` is of the stream's run, whose groups are read whole
-    bool is_plain;           // whether these have scales of at most a line and halves of two
+    bool is_taken;           // whether `run` is of the stream's run, whose groups are of this kind and read whole
     sp_group_run run;        // these, but for the last one
     sp_group_strides strides;
     size_t first_half;       // from their scales to their first halves
 } sp_fetch_cursor;
 
 // Begins at the stream's place.
-static inline __attribute__((always_inline)) void sp_take_up(sp_fetch_cursor *cursor) {
+static inline __attribute__((always_inline)) void sp_take_up(sp_fetch_cursor *cursor, const bool WIDE) {
     const sp_group_run *run = &cursor->stream->run;
     cursor->is_taken = false;
     cursor->run.count = 0;
     // At the stream's end there is no product.
     if (run->count <= 1 || run->halves != SP_BOTH_HALVES) return;
     const sp_matrix *matrix = cursor->stream->product->matrix;
+    const bool is_plain = matrix->scale_bytes <= 64 && matrix->half_bytes == 128;
+    if (is_plain == WIDE) return;
     cursor->is_taken = true;
-    cursor->is_plain = matrix->scale_bytes <= 64 && matrix->half_bytes == 128;
     cursor->run.scales = run->scales;
     cursor->run.second = run->second;
     cursor->run.index = run->index;
@@ -175,9 +163,9 @@ static inline __attribute__((always_inline)) void sp_take_up(sp_fetch_cursor *cu
 }
 
 // A cursor at the stream's place; of none where that is NULL.
-static inline __attribute__((always_inline)) sp_fetch_cursor sp_cursor_of(sp_weight_stream *stream) {
+static inline __attribute__((always_inline)) sp_fetch_cursor sp_cursor_of(sp_weight_stream *stream, const bool WIDE) {
     sp_fetch_cursor cursor = {.stream = stream};
-    if (stream) sp_take_up(&cursor);
+    if (stream) sp_take_up(&cursor, WIDE);
     return cursor;
 }
 
@@ -191,24 +179,37 @@ static inline __attribute__((always_inline)) void sp_put_back(const sp_fetch_cur
     run->count = cursor->run.count + 1;
 }
 
+// Fetches the lines of a cursor's group, but for what is left of a last line, which is the next group's first.
+static inline __attribute__((always_inline)) void sp_fetch_whole_group(const sp_fetch_cursor *cursor, const bool WIDE) {
+    const uint8_t *scales = cursor->run.scales, *second = cursor->run.second;
+    if (!WIDE) {
+        const uint8_t *first = scales + cursor->first_half;
+        sp_fetch_line(scales, SP_SECOND_CACHE);
+        sp_fetch_line(first, SP_SECOND_CACHE);
+        sp_fetch_line(first + 64, SP_SECOND_CACHE);
+        sp_fetch_line(second, SP_SECOND_CACHE);
+        sp_fetch_line(second + 64, SP_SECOND_CACHE);
+        return;
+    }
+    const sp_weight_stream *stream = cursor->stream;
+    const size_t first_stride = cursor->strides.first, second_stride = cursor->strides.second;
+    for (size_t i = 0; i < first_stride; i += 64) sp_fetch_line(scales + i, SP_SECOND_CACHE);
+    for (size_t i = 0; first_stride != second_stride && i < second_stride; i += 64)
+        sp_fetch_line(second + i, SP_SECOND_CACHE);
+    if (!sp_has_parts(stream->product->matrix->format)) return;
+    const uint8_t *lower = sp_lower_part(stream->product, stream->tile, cursor->run.index);
+    if (lower != sp_middle_of_lower) sp_fetch_bytes(lower, SP_LOWER_BYTES, SP_SECOND_CACHE);
+}
+
 // Fetches a group and moves on to the next: as the kernel does with each group that it multiplies.
-static inline __attribute__((always_inline)) void sp_fetch_next(sp_fetch_cursor *cursor) {
+static inline __attribute__((always_inline)) void sp_fetch_next(sp_fetch_cursor *cursor, const bool WIDE) {
     if (cursor->run.count > 0) {
-        const uint8_t *scales = cursor->run.scales, *first = scales + cursor->first_half, *second = cursor->run.second;
-        if (cursor->is_plain) {
-            sp_fetch_line(scales, SP_SECOND_CACHE);
-            sp_fetch_line(first, SP_SECOND_CACHE);
-            sp_fetch_line(first + 64, SP_SECOND_CACHE);
-            sp_fetch_line(second, SP_SECOND_CACHE);
-            sp_fetch_line(second + 64, SP_SECOND_CACHE);
-        } else {
-            sp_fetch_wide_group(cursor->stream, &cursor->run);
-        }
+        sp_fetch_whole_group(cursor, WIDE);
         sp_shorten_run(cursor->strides, &cursor->run);
     } else if (cursor->stream) {
         sp_put_back(cursor);
         sp_fetch_group_of_stream(cursor->stream);
-        sp_take_up(cursor);
+        sp_take_up(cursor, WIDE);
     }
 }
 

@@ -73,9 +73,7 @@ struct Bench: ParsableCommand {
     }
 
     /// A pathway to measure, and how long it takes to compile where it is a scenario's.
-    private func pathway(
-        _ decoder: DecoderModel
-    ) throws -> (pathway: Pathway, compilation: CompilationBenchmark?) {
+    private func pathway(_ decoder: DecoderModel) throws -> (pathway: Pathway, compilation: CompilationBenchmark?) {
         let compiler = try ScenarioCompiler(decoder, try artifacts.load(for: decoder))
         let options = criterion.options(budget.budget, seed: seed)
         let compiled =
