@@ -58,12 +58,10 @@ void sp_fetch_group_of_stream(sp_weight_stream *stream) {
     sp_group_run *run = &stream->run;
     if (run->count == 0) return;
     const sp_matrix *matrix = stream->product->matrix;
-    const bool has_parts = sp_has_parts(matrix->format);
-    const sp_group group = sp_first_of_run(stream->product, stream->tile, run, has_parts);
-    if (run->halves == SP_BOTH_HALVES && matrix->first_stride == matrix->second_stride) {
-        sp_fetch_bytes(group.scales, matrix->first_stride, SP_SECOND_CACHE);
-        if (has_parts) sp_fetch_bytes(group.lower, SP_LOWER_BYTES, SP_SECOND_CACHE);
+    if (run->halves == SP_BOTH_HALVES) {
+        sp_fetch_whole_group(stream->product, stream->tile, run);
     } else {
+        const sp_group group = sp_first_of_run(stream->product, stream->tile, run, sp_has_parts(matrix->format));
         sp_fetch_group(matrix, &group, run->halves, SP_SECOND_CACHE);
     }
     if (run->count > 1)

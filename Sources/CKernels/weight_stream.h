@@ -127,6 +127,18 @@ typedef struct {
     sp_group_run run;        // from that place on, perhaps with the next tiles' groups; empty at the end of the stream
 } sp_weight_stream;
 
+// All of a group that a product reads whole.
+static inline __attribute__((always_inline)) void sp_fetch_whole_group(
+    const sp_product *product, int32_t tile, const sp_group_run *run) {
+    const sp_matrix *matrix = product->matrix;
+    sp_fetch_bytes(run->scales, matrix->first_stride, SP_SECOND_CACHE);
+    if (matrix->first_stride != matrix->second_stride)
+        sp_fetch_bytes(run->second, matrix->second_stride, SP_SECOND_CACHE);
+    if (!sp_has_parts(matrix->format)) return;
+    const uint8_t *lower = sp_lower_part(product, tile, run->index);
+    if (lower != sp_middle_of_lower) sp_fetch_bytes(lower, SP_LOWER_BYTES, SP_SECOND_CACHE);
+}
+
 // The stream of `count` products from a tile of the first one on, whose first groups it fetches.
 sp_weight_stream sp_start_stream(const sp_product *products, int count, int32_t place);
 
@@ -179,32 +191,24 @@ static inline __attribute__((always_inline)) void sp_put_back(const sp_fetch_cur
     run->count = cursor->run.count + 1;
 }
 
-// Fetches the lines of a cursor's group, but for what is left of a last line, which is the next group's first.
-static inline __attribute__((always_inline)) void sp_fetch_whole_group(const sp_fetch_cursor *cursor, const bool WIDE) {
-    const uint8_t *scales = cursor->run.scales, *second = cursor->run.second;
-    if (!WIDE) {
-        const uint8_t *first = scales + cursor->first_half;
-        sp_fetch_line(scales, SP_SECOND_CACHE);
-        sp_fetch_line(first, SP_SECOND_CACHE);
-        sp_fetch_line(first + 64, SP_SECOND_CACHE);
-        sp_fetch_line(second, SP_SECOND_CACHE);
-        sp_fetch_line(second + 64, SP_SECOND_CACHE);
+// Fetches the cursor's group. Of those of 4 bits what is left of a last line is the next group's first.
+static inline __attribute__((always_inline)) void sp_fetch_at(const sp_fetch_cursor *cursor, const bool WIDE) {
+    if (WIDE) {
+        sp_fetch_whole_group(cursor->stream->product, cursor->stream->tile, &cursor->run);
         return;
     }
-    const sp_weight_stream *stream = cursor->stream;
-    const size_t first_stride = cursor->strides.first, second_stride = cursor->strides.second;
-    for (size_t i = 0; i < first_stride; i += 64) sp_fetch_line(scales + i, SP_SECOND_CACHE);
-    for (size_t i = 0; first_stride != second_stride && i < second_stride; i += 64)
-        sp_fetch_line(second + i, SP_SECOND_CACHE);
-    if (!sp_has_parts(stream->product->matrix->format)) return;
-    const uint8_t *lower = sp_lower_part(stream->product, stream->tile, cursor->run.index);
-    if (lower != sp_middle_of_lower) sp_fetch_bytes(lower, SP_LOWER_BYTES, SP_SECOND_CACHE);
+    const uint8_t *scales = cursor->run.scales, *first = scales + cursor->first_half, *second = cursor->run.second;
+    sp_fetch_line(scales, SP_SECOND_CACHE);
+    sp_fetch_line(first, SP_SECOND_CACHE);
+    sp_fetch_line(first + 64, SP_SECOND_CACHE);
+    sp_fetch_line(second, SP_SECOND_CACHE);
+    sp_fetch_line(second + 64, SP_SECOND_CACHE);
 }
 
 // Fetches a group and moves on to the next: as the kernel does with each group that it multiplies.
 static inline __attribute__((always_inline)) void sp_fetch_next(sp_fetch_cursor *cursor, const bool WIDE) {
     if (cursor->run.count > 0) {
-        sp_fetch_whole_group(cursor, WIDE);
+        sp_fetch_at(cursor, WIDE);
         sp_shorten_run(cursor->strides, &cursor->run);
     } else if (cursor->stream) {
         sp_put_back(cursor);

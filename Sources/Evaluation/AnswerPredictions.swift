@@ -32,8 +32,6 @@ public struct AnswerPredictions: Sendable {
     public func divergence(from reference: AnswerPredictions) -> Double? {
         precondition(tokens == reference.tokens && logProbabilities.count == reference.logProbabilities.count)
         guard !tokens.isEmpty else { return nil }
-        let sum = PredictionDivergence.sum(logProbabilities, from: reference.logProbabilities)
-        // Rounding may leave equal distributions a hair below zero.
-        return max(0, sum / Double(tokens.count))
+        return PredictionDivergence.sum(logProbabilities, from: reference.logProbabilities) / Double(tokens.count)
     }
 }

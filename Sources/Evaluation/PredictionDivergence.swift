@@ -16,10 +16,7 @@ public struct PredictionDivergence: Sendable, Equatable {
 
     /// The Kullback-Leibler divergence `E_q log(q / p)` of predictions p from the reference's q, in nats, averaged over
     /// tokens.
-    public var perToken: Double {
-        // Rounding may leave equal distributions a hair below zero.
-        tokens == 0 ? 0 : max(0, sum / Double(tokens))
-    }
+    public var perToken: Double { tokens == 0 ? 0 : sum / Double(tokens) }
 
     /// The share of tokens where both find the same one the most likely.
     public var sameLikeliest: Double { tokens == 0 ? 1 : Double(agreements) / Double(tokens) }
@@ -68,17 +65,15 @@ public struct PredictionDivergence: Sendable, Equatable {
     private mutating func add(_ found: [Float], _ expected: [Float], of token: Int) {
         reference.add(logProbability: Double(expected[token]))
         sum += Self.sum(found, from: expected)
-        agreements += Self.likeliest(found) == Self.likeliest(expected) ? 1 : 0
+        let likeliest = [found, expected].map { $0.withUnsafeBufferPointer(LogitSampler.largest) }
+        agreements += likeliest[0] == likeliest[1] ? 1 : 0
     }
 
     /// The divergence of log-probabilities from a reference's, summed over the tokens that they are of.
     static func sum(_ logProbabilities: [Float], from reference: [Float]) -> Double {
         var sum = 0.0
         for (p, q) in zip(logProbabilities, reference) { sum += Double(exp(q)) * Double(q - p) }
-        return sum
-    }
-
-    private static func likeliest(_ logProbabilities: [Float]) -> Int? {
-        logProbabilities.max().flatMap(logProbabilities.firstIndex)
+        // Rounding may leave equal distributions a hair below zero.
+        return max(0, sum)
     }
 }

@@ -100,10 +100,13 @@ public final class DecoderModel: Sendable {
         fingerprint = ModelFingerprint(file, configuration)
     }
 
-    /// The same model with its feed-forward channels in another order, loaded anew.
-    public func reloaded(channelOrder: ChannelOrder?) throws -> DecoderModel {
+    /// The same model loaded anew, with its feed-forward channels in another order.
+    ///
+    /// - Parameter precision: nil for this model's.
+    public func reloaded(precision: Precision? = nil, channelOrder: ChannelOrder?) throws -> DecoderModel {
         try DecoderModel(
-            try GGUFFile(contentsOf: source), precision: precision, pool: pool, channelOrder: channelOrder)
+            try GGUFFile(contentsOf: source), precision: precision ?? self.precision, pool: pool,
+            channelOrder: channelOrder)
     }
 
     /// Layers whose channels cannot move within a group, because their down projection has a scale for every 16 of

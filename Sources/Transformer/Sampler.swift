@@ -86,7 +86,8 @@ public struct LogitSampler: Sendable {
         preconditionFailure("the widths grow until they reach all")
     }
 
-    static func largest(_ logits: UnsafeBufferPointer<Float>) -> Int {
+    /// The index of the largest logit, the first of several.
+    package static func largest(_ logits: UnsafeBufferPointer<Float>) -> Int {
         var best = 0
         for index in logits.indices where logits[index] > logits[best] { best = index }
         return best

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Basics
-import Checkpoints
 import Evaluation
 import ScenarioPruning
 import Transformer
@@ -106,10 +105,7 @@ struct PerplexityCommand: ParsableCommand {
     private func reference(for decoder: DecoderModel) throws -> InferenceSession? {
         guard divergence else { return nil }
         if decoder.precision == .float32 { return try InferenceSession(decoder) }
-        return try InferenceSession(
-            try DecoderModel(
-                try GGUFFile(contentsOf: decoder.source), precision: .float32, pool: decoder.pool,
-                channelOrder: decoder.channelOrder))
+        return try InferenceSession(try decoder.reloaded(precision: .float32, channelOrder: decoder.channelOrder))
     }
 
     private func measure(
