@@ -74,6 +74,7 @@ static void multiply_gated_tiles(const gated_step *step, int first, int last, fl
     // A thread that waits for memory reads one matrix after the other.
     sp_weight_stream stream, *ahead = NULL;
     if (reads_ahead(gate, step->input, step->tokens)) {
+        fetch_input(step->input);
         const int left = step->groups - last, next = left < step->groups_per_task ? left : step->groups_per_task;
         products[2].tile_count = find_gated_tiles(step, last, last + next, FOLLOWING_TILES, following, NULL);
         stream = sp_start_stream(products, 3, 0);

@@ -70,6 +70,7 @@ static void multiply_task(void *context, int task, int worker) {
         const sp_activations input = from_token(&step->inputs[step->is_each ? i : 0], first_token);
         if (!ahead && index < to && reads_ahead(matrix, &input, tokens)) {
             // On to the end of the step: this thread is likely to take the next task as well.
+            fetch_input(&input);
             stream = sp_start_stream(product, step->count - i, index);
             ahead = &stream;
         }

@@ -3,6 +3,7 @@
 #ifndef CKERNELS_PRODUCT_TASKS_H
 #define CKERNELS_PRODUCT_TASKS_H
 
+#include "cache_fetch.h"
 #include "kernels.h"
 
 enum {
@@ -28,6 +29,14 @@ static inline sp_activations from_token(const sp_activations *input, int first) 
 // Whether a product waits for memory, and its kernel fetches weights ahead.
 static inline bool reads_ahead(const sp_matrix *matrix, const sp_activations *input, int tokens) {
     return tokens <= FEW_TOKENS && input->quants && sp_is_for_integers(matrix->format);
+}
+
+// Asks for the integers of a few tokens, parts of which other threads have just written.
+static inline void fetch_input(const sp_activations *input) {
+    const size_t units = (size_t)input->groups * (size_t)input->token_stride;
+    sp_fetch_bytes((const uint8_t *)input->quants, units * SP_GROUP_COLUMNS, SP_FIRST_CACHE);
+    sp_fetch_bytes((const uint8_t *)input->scales, units * sizeof *input->scales, SP_FIRST_CACHE);
+    sp_fetch_bytes((const uint8_t *)input->half_sums, 2 * units * sizeof *input->half_sums, SP_FIRST_CACHE);
 }
 
 // Whether two tiles of these matrices may be a pair.

@@ -3,6 +3,7 @@
 #endif
 
 #include "include/worker_pool.h"
+#include "cache_fetch.h"
 #include "kernels.h"
 
 #include <pthread.h>
@@ -27,43 +28,47 @@ enum {
     SHORTEST_SOLO = 4000000,
     LONGEST_SOLO = 256000000,
     RENEWED_AFTER_STEPS = 1 << 30,
+    // What a step's context refers to lies above it on its caller's stack. A worker that comes upon one such thing
+    // after the other waits for another processor's cache each time, so it asks for so many bytes at once.
+    CONTEXT_AHEAD = 1024,
 };
 
 typedef void (*work_function)(void *context, int task, int worker);
 
-// Steps are numbered. A number stands above, a count below: a step and how many tasks it has, or the step that a
-// worker's own run of tasks is of and the next task of it.
+// Steps are numbered. A number stands above, a count below: a step and how many tasks it has, the step that a worker's
+// own run of tasks is of and the next task of it, or the step that a worker did tasks of last and how many.
 typedef uint64_t numbered;
 
 static inline numbered numbered_count(uint32_t number, int count) { return (uint64_t)number << 32 | (uint32_t)count; }
 static inline uint32_t number_of(numbered value) { return (uint32_t)(value >> 32); }
 static inline int count_of(numbered value) { return (int)(uint32_t)value; }
 
+// What one thread writes while others look at it has a cache line of its own, as every line that changes hands takes
+// 30 to 200 nanoseconds, and what is read together shares one.
 typedef struct {
-    _Alignas(64) _Atomic numbered next;
+    _Alignas(64) _Atomic numbered next;    // of the worker's own run of tasks
+    _Alignas(64) _Atomic numbered done;
 } task_run;
 
 struct sp_pool {
     const sp_kernels *kernels;
     int threads;
     pthread_t *handles;
+    task_run *runs;            // [threads]
 
     pthread_mutex_t parking;
     pthread_cond_t wake;       // of workers: a step has begun
     pthread_cond_t finished;   // of the caller: a step has ended
     bool stop;
 
-    // What one thread writes while others look at it has a cache line of its own.
     _Alignas(64) pthread_mutex_t callers;  // one step at a time
-    _Alignas(64) work_function work;
-    void *context;
-    task_run *runs;            // [threads]
     uint64_t solo_end;         // in nanoseconds of the clock: until then steps are the caller's alone
     uint64_t solo_length;      // 0 after the first stall
     _Alignas(64) _Atomic numbered step;
-    _Alignas(64) _Atomic int done;         // tasks of the step that others than the caller have done
-    _Atomic bool is_awaited;               // the caller waits for `finished`, or is about to
+    work_function work;
+    void *_Atomic context;
     _Alignas(64) _Atomic int parked;       // workers that wait for `wake`, or are about to, and nobody wakes
+    _Atomic bool is_awaited;               // the caller waits for `finished`, or is about to
 };
 
 typedef struct {
@@ -111,14 +116,19 @@ static int next_of_run(sp_pool *pool, numbered step, int worker) {
     }
 }
 
-// A worker's own run, then what is left of the others'. Returns how many tasks it did. The step cannot end while a task
-// of it is not done, so its work and context stay.
-static int do_tasks(sp_pool *pool, numbered step, int worker) {
+// The tasks of an owner's run that nobody has taken yet. Returns how many it did. The step cannot end while a task of
+// it is not done, so its work and context stay.
+static int do_run(sp_pool *pool, numbered step, int owner, int worker) {
     int done = 0;
-    for (int i = 0; i < pool->threads; i++) {
-        const int owner = (worker + i) % pool->threads;
-        for (int task; (task = next_of_run(pool, step, owner)) >= 0; done++) pool->work(pool->context, task, worker);
-    }
+    for (int task; (task = next_of_run(pool, step, owner)) >= 0; done++)
+        pool->work(atomic_load_explicit(&pool->context, memory_order_relaxed), task, worker);
+    return done;
+}
+
+// What is left of the others' runs.
+static int help_others(sp_pool *pool, numbered step, int worker) {
+    int done = 0;
+    for (int i = 1; i < pool->threads; i++) done += do_run(pool, step, (worker + i) % pool->threads, worker);
     return done;
 }
 
@@ -146,19 +156,27 @@ static numbered wait_for_step(sp_pool *pool, numbered seen) {
     return step;
 }
 
+// Says how many tasks of a step a worker has done.
+static void report(sp_pool *pool, numbered step, int worker, int done) {
+    store_before_loads(&pool->runs[worker].done, numbered_count(number_of(step), done));
+    if (!atomic_load_explicit(&pool->is_awaited, memory_order_seq_cst)) return;
+    pthread_mutex_lock(&pool->parking);
+    pthread_cond_signal(&pool->finished);
+    pthread_mutex_unlock(&pool->parking);
+}
+
 static void *worker_main(void *argument) {
     worker_start start = *(worker_start *)argument;
     free(argument);
     sp_pool *pool = start.pool;
     for (numbered seen = 0, step; (step = wait_for_step(pool, seen)) != seen; seen = step) {
-        const int done = do_tasks(pool, step, start.worker);
-        if (done == 0) continue;
-        atomic_fetch_add_explicit(&pool->done, done, memory_order_seq_cst);
-        if (atomic_load_explicit(&pool->is_awaited, memory_order_seq_cst)) {
-            pthread_mutex_lock(&pool->parking);
-            pthread_cond_signal(&pool->finished);
-            pthread_mutex_unlock(&pool->parking);
-        }
+        // Of this step, or of a later one: nothing is read.
+        sp_fetch_bytes(atomic_load_explicit(&pool->context, memory_order_relaxed), CONTEXT_AHEAD, SP_FIRST_CACHE);
+        // Before it looks for more, which takes as long as a line needs from one processor to another.
+        const int own = do_run(pool, step, start.worker, start.worker);
+        if (own > 0) report(pool, step, start.worker, own);
+        const int others = help_others(pool, step, start.worker);
+        if (others > 0) report(pool, step, start.worker, own + others);
     }
     return NULL;
 }
@@ -180,7 +198,10 @@ sp_pool *sp_pool_create(int threads, const char *instruction_set) {
         sp_pool_destroy(pool);
         return NULL;
     }
-    for (int worker = 0; worker < threads; worker++) atomic_init(&pool->runs[worker].next, 0);
+    for (int worker = 0; worker < threads; worker++) {
+        atomic_init(&pool->runs[worker].next, 0);
+        atomic_init(&pool->runs[worker].done, 0);
+    }
     for (int worker = 1; worker < threads; worker++) {
         worker_start *start = malloc(sizeof *start);
         if (start) *start = (worker_start){pool, worker};
@@ -216,18 +237,28 @@ const sp_kernels *sp_pool_kernels(const sp_pool *pool) { return pool->kernels; }
 
 const char *sp_pool_instruction_set(const sp_pool *pool) { return pool->kernels->name; }
 
+// How many tasks of a step others than the caller say that they have done.
+static int done_by_others(sp_pool *pool, numbered step) {
+    int tasks = 0;
+    for (int worker = 1; worker < pool->threads; worker++) {
+        const numbered done = atomic_load_explicit(&pool->runs[worker].done, memory_order_seq_cst);
+        if (number_of(done) == number_of(step)) tasks += count_of(done);
+    }
+    return tasks;
+}
+
 // Waits until others have done so many tasks. A worker that took none is not waited for: it may not have a processor.
 // Returns when it went to sleep, in nanoseconds of the clock, or 0 where it did not.
-static uint64_t wait_for_others(sp_pool *pool, int tasks) {
+static uint64_t wait_for_others(sp_pool *pool, numbered step, int tasks) {
     for (int spin = 0; spin < SPINS_BEFORE_PARK; spin++) {
-        if (atomic_load_explicit(&pool->done, memory_order_acquire) == tasks) return 0;
+        if (done_by_others(pool, step) == tasks) return 0;
         pause_briefly();
     }
     const uint64_t start = nanoseconds();
     // Without this thread there may be a processor for a worker that has none.
     pthread_mutex_lock(&pool->parking);
     store_before_loads(&pool->is_awaited, true);
-    while (atomic_load_explicit(&pool->done, memory_order_seq_cst) < tasks)
+    while (done_by_others(pool, step) < tasks)
         pthread_cond_wait(&pool->finished, &pool->parking);
     atomic_store_explicit(&pool->is_awaited, false, memory_order_relaxed);
     pthread_mutex_unlock(&pool->parking);
@@ -254,11 +285,14 @@ static void wake_workers(sp_pool *pool) {
     pthread_mutex_unlock(&pool->parking);
 }
 
-// Runs that no step has had tasks for keep an old number, which would be a later one when numbers start over.
+// Runs that no step has had tasks for keep an old number, which would be a later one when numbers start over; and a
+// worker that has done none since would seem to have done some of the step that has its number then.
 static void renew_runs(sp_pool *pool, uint32_t number) {
-    for (int worker = 0; worker < pool->threads; worker++)
-        atomic_store_explicit(
-            &pool->runs[worker].next, numbered_count(number - 1, INT32_MAX), memory_order_relaxed);
+    for (int worker = 0; worker < pool->threads; worker++) {
+        task_run *run = &pool->runs[worker];
+        atomic_store_explicit(&run->next, numbered_count(number - 1, INT32_MAX), memory_order_relaxed);
+        atomic_store_explicit(&run->done, numbered_count(number - 1, 0), memory_order_relaxed);
+    }
 }
 
 static void do_alone(int tasks, work_function work, void *context) {
@@ -276,8 +310,7 @@ void sp_pool_run(sp_pool *pool, int tasks, work_function work, void *context) {
         return;
     }
     pool->work = work;
-    pool->context = context;
-    atomic_store_explicit(&pool->done, 0, memory_order_relaxed);
+    atomic_store_explicit(&pool->context, context, memory_order_relaxed);
     const uint32_t number = number_of(atomic_load_explicit(&pool->step, memory_order_relaxed)) + 1;
     const numbered step = numbered_count(number, tasks);
     if (number % RENEWED_AFTER_STEPS == 0) renew_runs(pool, number);
@@ -287,11 +320,11 @@ void sp_pool_run(sp_pool *pool, int tasks, work_function work, void *context) {
         wake_workers(pool);
         begun = nanoseconds();
     }
-    const int done = do_tasks(pool, step, 0);
-    const uint64_t wait = wait_for_others(pool, tasks - done);
+    const int own = do_run(pool, step, 0, 0), done = own + help_others(pool, step, 0);
+    const uint64_t wait = wait_for_others(pool, step, tasks - done);
     if (wait > 0 || begun - start > STALL) {
-        const uint64_t end = nanoseconds(), own = (wait > 0 ? wait : end) - begun;
-        notice_stall(pool, start, own, end - start - own, done);
+        const uint64_t end = nanoseconds(), working = (wait > 0 ? wait : end) - begun;
+        notice_stall(pool, start, working, end - start - working, done);
     }
     pthread_mutex_unlock(&pool->callers);
 }
