@@ -1,7 +1,11 @@
 #include "include/machine_limits.h"
 #include "kernels.h"
 
-enum { READ_UNIT = 1 << 16 };
+enum {
+    READ_UNIT = 1 << 16,
+    // As in products of few tokens.
+    EMPTY_TASKS_PER_THREAD = 3,
+};
 
 typedef struct {
     const sp_kernels *kernels;
@@ -49,4 +53,15 @@ size_t sp_limit_read(sp_pool *pool, const uint8_t *data, size_t bytes) {
     if (step.share == 0) return 0;
     sp_pool_run(pool, (int)shares, read_task, &step);
     return step.share * shares;
+}
+
+static void empty_task(void *context, int task, int worker) {
+    (void)context;
+    (void)task;
+    (void)worker;
+}
+
+void sp_limit_steps(sp_pool *pool, int rounds) {
+    limit_step step = {0};
+    for (int i = 0; i < rounds; i++) sp_pool_run(pool, sp_pool_threads(pool) * EMPTY_TASKS_PER_THREAD, empty_task, &step);
 }

@@ -96,7 +96,7 @@ public struct SpeedReport: Sendable, Codable {
         }
         let limits = MachineLimits(
             readBytesPerSecond: median(\.readBytesPerSecond), int8PerSecond: median(\.int8PerSecond),
-            float32PerSecond: median(\.float32PerSecond))
+            float32PerSecond: median(\.float32PerSecond), stepsPerSecond: median(\.stepsPerSecond))
         self.model = name
         threads = model.pool.threads
         instructionSet = model.pool.instructionSet

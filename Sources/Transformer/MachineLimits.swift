@@ -11,10 +11,17 @@ public struct MachineLimits: Sendable, Codable, Equatable {
     /// Products in single precision in registers, in multiply-adds per second.
     public var float32PerSecond: Double
 
-    public init(readBytesPerSecond: Double, int8PerSecond: Double, float32PerSecond: Double) {
+    /// Empty steps of all threads, each of which begins when the last one has ended, per second. Threads on cores that
+    /// share no cache take longer to find a step, and to read what others have written.
+    public var stepsPerSecond: Double
+
+    public init(
+        readBytesPerSecond: Double, int8PerSecond: Double, float32PerSecond: Double, stepsPerSecond: Double
+    ) {
         self.readBytesPerSecond = readBytesPerSecond
         self.int8PerSecond = int8PerSecond
         self.float32PerSecond = float32PerSecond
+        self.stepsPerSecond = stepsPerSecond
     }
 }
 
@@ -22,6 +29,7 @@ public struct MachineLimits: Sendable, Codable, Equatable {
 public final class MachineLimitsMeter {
     private static let bytes = 256 << 20
     private static let rounds: Int32 = 200_000
+    private static let steps: Int32 = 5000
 
     private let pool: WorkerPool
     private let memory: UnsafeMutablePointer<UInt8>
@@ -42,7 +50,11 @@ public final class MachineLimitsMeter {
         MachineLimits(
             readBytesPerSecond: perSecond { Double(sp_limit_read(pool.pointer, memory, Self.bytes)) },
             int8PerSecond: perSecond { Double(sp_limit_multiply(pool.pointer, SP_LIMIT_INT8, Self.rounds)) },
-            float32PerSecond: perSecond { Double(sp_limit_multiply(pool.pointer, SP_LIMIT_FLOAT, Self.rounds)) })
+            float32PerSecond: perSecond { Double(sp_limit_multiply(pool.pointer, SP_LIMIT_FLOAT, Self.rounds)) },
+            stepsPerSecond: perSecond {
+                sp_limit_steps(pool.pointer, Self.steps)
+                return Double(Self.steps)
+            })
     }
 
     private func perSecond(_ work: () -> Double) -> Double {

@@ -11,7 +11,8 @@ struct Bench: ParsableCommand {
             Reads prompts of random tokens and writes text after each, several times after a warm-up; medians are \
             shown, with the smallest and the largest. After the prompt and after every token written it finds the \
             most likely next one, as `generate` does. The machine's own limits are measured in between: reading \
-            memory, and products of 8-bit integers and of single precision on the same threads.
+            memory, products of 8-bit integers and of single precision on the same threads, and steps without work, \
+            of which a token takes about five for each layer.
 
             With --pruned-fraction or --pruning-strength the dense model and a pathway take turns, and a second table \
             holds the time saved against the multiply-adds removed. What is pruned goes by importance averaged over \

@@ -21,6 +21,7 @@ enum SpeedTable {
             ["reading memory", formatted("%.1f GB/s", limits.readBytesPerSecond / 1e9)],
             ["8-bit products", formatted("%.0f G multiply-adds/s", limits.int8PerSecond / 1e9)],
             ["single precision", formatted("%.0f G multiply-adds/s", limits.float32PerSecond / 1e9)],
+            ["empty step", formatted("%.2f us", 1e6 / limits.stepsPerSecond)],
             ["load", formatted("%.2f s", report.loadSeconds)],
             ["packed weights", formatted("%.1f MiB", Double(report.weightBytes) / 1_048_576)],
             ["peak resident", formatted("%.1f MiB", Double(report.peakResidentBytes) / 1_048_576)],
