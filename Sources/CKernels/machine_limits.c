@@ -1,11 +1,7 @@
 #include "include/machine_limits.h"
-#include "kernels.h"
+#include "product_tasks.h"
 
-enum {
-    READ_UNIT = 1 << 16,
-    // As in products of few tokens.
-    EMPTY_TASKS_PER_THREAD = 3,
-};
+enum { READ_UNIT = 1 << 16 };
 
 typedef struct {
     const sp_kernels *kernels;
@@ -62,6 +58,6 @@ static void empty_task(void *context, int task, int worker) {
 }
 
 void sp_limit_steps(sp_pool *pool, int rounds) {
-    limit_step step = {0};
-    for (int i = 0; i < rounds; i++) sp_pool_run(pool, sp_pool_threads(pool) * EMPTY_TASKS_PER_THREAD, empty_task, &step);
+    const int tasks = sp_pool_threads(pool) * TASKS_PER_THREAD_FEW_TOKENS;
+    for (int i = 0; i < rounds; i++) sp_pool_run(pool, tasks, empty_task, &rounds);
 }

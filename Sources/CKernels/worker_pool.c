@@ -48,13 +48,13 @@ static inline int count_of(numbered value) { return (int)(uint32_t)value; }
 typedef struct {
     _Alignas(64) _Atomic numbered next;    // of the worker's own run of tasks
     _Alignas(64) _Atomic numbered done;
-} task_run;
+} worker_progress;
 
 struct sp_pool {
     const sp_kernels *kernels;
     int threads;
     pthread_t *handles;
-    task_run *runs;            // [threads]
+    worker_progress *progress; // [threads]
 
     pthread_mutex_t parking;
     pthread_cond_t wake;       // of workers: a step has begun
@@ -102,7 +102,7 @@ static int start_of_run(const sp_pool *pool, numbered step, int worker) {
 // The next task of a worker's run, or -1 where all are taken. Who comes first starts the run; who comes so late that
 // the step has ended finds it all taken, or a later step's.
 static int next_of_run(sp_pool *pool, numbered step, int worker) {
-    _Atomic numbered *next = &pool->runs[worker].next;
+    _Atomic numbered *next = &pool->progress[worker].next;
     const int start = start_of_run(pool, step, worker), end = start_of_run(pool, step, worker + 1);
     if (start == end) return -1;
     numbered seen = atomic_load_explicit(next, memory_order_relaxed);
@@ -158,7 +158,7 @@ static numbered wait_for_step(sp_pool *pool, numbered seen) {
 
 // Says how many tasks of a step a worker has done.
 static void report(sp_pool *pool, numbered step, int worker, int done) {
-    store_before_loads(&pool->runs[worker].done, numbered_count(number_of(step), done));
+    store_before_loads(&pool->progress[worker].done, numbered_count(number_of(step), done));
     if (!atomic_load_explicit(&pool->is_awaited, memory_order_seq_cst)) return;
     pthread_mutex_lock(&pool->parking);
     pthread_cond_signal(&pool->finished);
@@ -189,18 +189,18 @@ sp_pool *sp_pool_create(int threads, const char *instruction_set) {
     if (!pool) return NULL;
     *pool = (sp_pool){.kernels = kernels, .threads = 1};
     pool->handles = calloc((size_t)threads, sizeof *pool->handles);
-    pool->runs = aligned_alloc(64, (size_t)threads * sizeof *pool->runs);
+    pool->progress = aligned_alloc(64, (size_t)threads * sizeof *pool->progress);
     pthread_mutex_init(&pool->callers, NULL);
     pthread_mutex_init(&pool->parking, NULL);
     pthread_cond_init(&pool->wake, NULL);
     pthread_cond_init(&pool->finished, NULL);
-    if (!pool->handles || !pool->runs) {
+    if (!pool->handles || !pool->progress) {
         sp_pool_destroy(pool);
         return NULL;
     }
     for (int worker = 0; worker < threads; worker++) {
-        atomic_init(&pool->runs[worker].next, 0);
-        atomic_init(&pool->runs[worker].done, 0);
+        atomic_init(&pool->progress[worker].next, 0);
+        atomic_init(&pool->progress[worker].done, 0);
     }
     for (int worker = 1; worker < threads; worker++) {
         worker_start *start = malloc(sizeof *start);
@@ -226,7 +226,7 @@ void sp_pool_destroy(sp_pool *pool) {
     pthread_cond_destroy(&pool->finished);
     pthread_mutex_destroy(&pool->parking);
     pthread_mutex_destroy(&pool->callers);
-    free(pool->runs);
+    free(pool->progress);
     free(pool->handles);
     free(pool);
 }
@@ -241,7 +241,7 @@ const char *sp_pool_instruction_set(const sp_pool *pool) { return pool->kernels-
 static int done_by_others(sp_pool *pool, numbered step) {
     int tasks = 0;
     for (int worker = 1; worker < pool->threads; worker++) {
-        const numbered done = atomic_load_explicit(&pool->runs[worker].done, memory_order_seq_cst);
+        const numbered done = atomic_load_explicit(&pool->progress[worker].done, memory_order_seq_cst);
         if (number_of(done) == number_of(step)) tasks += count_of(done);
     }
     return tasks;
@@ -287,11 +287,11 @@ static void wake_workers(sp_pool *pool) {
 
 // Runs that no step has had tasks for keep an old number, which would be a later one when numbers start over; and a
 // worker that has done none since would seem to have done some of the step that has its number then.
-static void renew_runs(sp_pool *pool, uint32_t number) {
+static void renew_progress(sp_pool *pool, uint32_t number) {
     for (int worker = 0; worker < pool->threads; worker++) {
-        task_run *run = &pool->runs[worker];
-        atomic_store_explicit(&run->next, numbered_count(number - 1, INT32_MAX), memory_order_relaxed);
-        atomic_store_explicit(&run->done, numbered_count(number - 1, 0), memory_order_relaxed);
+        worker_progress *progress = &pool->progress[worker];
+        atomic_store_explicit(&progress->next, numbered_count(number - 1, INT32_MAX), memory_order_relaxed);
+        atomic_store_explicit(&progress->done, numbered_count(number - 1, 0), memory_order_relaxed);
     }
 }
 
@@ -313,18 +313,19 @@ void sp_pool_run(sp_pool *pool, int tasks, work_function work, void *context) {
     atomic_store_explicit(&pool->context, context, memory_order_relaxed);
     const uint32_t number = number_of(atomic_load_explicit(&pool->step, memory_order_relaxed)) + 1;
     const numbered step = numbered_count(number, tasks);
-    if (number % RENEWED_AFTER_STEPS == 0) renew_runs(pool, number);
+    if (number % RENEWED_AFTER_STEPS == 0) renew_progress(pool, number);
     store_before_loads(&pool->step, step);
     uint64_t begun = start;
     if (atomic_load_explicit(&pool->parked, memory_order_seq_cst) > 0) {
         wake_workers(pool);
         begun = nanoseconds();
     }
-    const int own = do_run(pool, step, 0, 0), done = own + help_others(pool, step, 0);
+    int done = do_run(pool, step, 0, 0);
+    done += help_others(pool, step, 0);
     const uint64_t wait = wait_for_others(pool, step, tasks - done);
     if (wait > 0 || begun - start > STALL) {
-        const uint64_t end = nanoseconds(), working = (wait > 0 ? wait : end) - begun;
-        notice_stall(pool, start, working, end - start - working, done);
+        const uint64_t end = nanoseconds(), own = (wait > 0 ? wait : end) - begun;
+        notice_stall(pool, start, own, end - start - own, done);
     }
     pthread_mutex_unlock(&pool->callers);
 }

@@ -10,7 +10,6 @@ public struct MachineLimits: Sendable, Codable, Equatable {
     public var int8PerSecond: Double
     /// Products in single precision in registers, in multiply-adds per second.
     public var float32PerSecond: Double
-
     /// Empty steps of all threads, each of which begins when the last one has ended, per second. Threads on cores that
     /// share no cache take longer to find a step, and to read what others have written.
     public var stepsPerSecond: Double

@@ -20,7 +20,7 @@ uint64_t sp_limit_multiply(sp_pool *pool, sp_limit limit, int rounds);
 // whole shares.
 size_t sp_limit_read(sp_pool *pool, const uint8_t *data, size_t bytes);
 
-// `rounds` steps of a few empty tasks for each thread, one after the other.
+// `rounds` steps, one after the other, of as many tasks as a product of few tokens has, which do nothing.
 void sp_limit_steps(sp_pool *pool, int rounds);
 
 #endif
