@@ -99,7 +99,7 @@ static sp_activations activations(int width, int tokens) {
     const size_t units = sp_integer_groups(groups, tokens);
     return (sp_activations){
         .groups = groups, .token_stride = sp_token_stride(tokens),
-        .values = zeros((size_t)tokens * (size_t)width * sizeof(float)),
+        .values = zeros((size_t)sp_token_rows(tokens) * (size_t)width * sizeof(float)),
         .quants = zeros(units * SP_GROUP_COLUMNS), .scales = zeros(units * sizeof(float)),
         .half_sums = zeros(2 * units * sizeof(int16_t)),
     };
@@ -123,17 +123,17 @@ static void make_layer(benchmark *b, layer *l) {
 }
 
 static void make_benchmark(benchmark *b) {
-    const size_t tokens = (size_t)b->options.tokens;
+    const size_t tokens = (size_t)b->options.tokens, rows = (size_t)sp_token_rows(b->options.tokens);
     const int positions = b->options.first + b->options.tokens;
     for (int i = 0; i < HEADS; i++) b->heads[i / HEADS_PER_GROUP][i % HEADS_PER_GROUP] = i;
     for (int i = 0; i < LAYERS; i++) make_layer(b, &b->layers[i]);
     b->normed = activations(WIDTH, b->options.tokens);
     b->mixed = activations(QUERIES, b->options.tokens);
     b->inner = activations(CHANNELS, b->options.tokens);
-    b->residual = random_floats(tokens * WIDTH);
-    b->queries = zeros(tokens * QUERIES * sizeof(float));
-    b->keys = zeros(tokens * KEYS * sizeof(float));
-    b->values = zeros(tokens * KEYS * sizeof(float));
+    b->residual = random_floats(rows * WIDTH);
+    b->queries = zeros(rows * QUERIES * sizeof(float));
+    b->keys = zeros(rows * KEYS * sizeof(float));
+    b->values = zeros(rows * KEYS * sizeof(float));
     b->cosines = random_floats(tokens * PAIRS);
     b->sines = zeros(tokens * PAIRS * sizeof(float));
     for (size_t i = 0; i < tokens * PAIRS; i++) b->sines[i] = sqrtf(1 - b->cosines[i] * b->cosines[i]);

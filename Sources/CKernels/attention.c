@@ -19,6 +19,7 @@ typedef struct {
     const sp_attention_group *group;
     int first_row;
     int rows;
+    int rows_between;        // rows of tokens, in buffers of them, that lie before this run's and are nobody's
     int base;                // rows of the groups before this one
 } row_block;
 
@@ -53,7 +54,8 @@ static row_block find_block(const attention_step *step, int index) {
     const int first = index % step->blocks_of_run * SP_ATTENTION_ROWS;
     const int left = sp_tokens_of_run(a->tokens, run) * group->head_count - first;
     const int rows = left < 0 ? 0 : left < SP_ATTENTION_ROWS ? left : SP_ATTENTION_ROWS;
-    return (row_block){group, first_token * group->head_count + first, rows, base};
+    const int between = sp_token_row(first_token) - first_token;
+    return (row_block){group, first_token * group->head_count + first, rows, between, base};
 }
 
 // A query or a key of a token as it is multiplied: its norm, where it has one, then its rotation. Both vectors hold
@@ -80,23 +82,24 @@ static int prepare_rows(
     float rotated[SP_LARGEST_HEAD];
     for (int row = 0; row < block->rows; row++) {
         const int index = block->first_row + row;
-        const size_t token = (size_t)(index / block->group->head_count);
+        const int token = index / block->group->head_count;
+        const size_t row_of_token = (size_t)(token + block->rows_between);
         const size_t head = (size_t)block->group->heads[index % block->group->head_count];
-        const float *query = a->queries + a->query_stride * token + head * (size_t)a->head_stride;
-        if ((int)token + TOKENS_AHEAD < a->tokens)
+        const float *query = a->queries + a->query_stride * row_of_token + head * (size_t)a->head_stride;
+        if (token + TOKENS_AHEAD < a->tokens)
             sp_fetch_bytes((const uint8_t *)(query + TOKENS_AHEAD * a->query_stride), head_bytes, SP_FIRST_CACHE);
-        norm_and_rotate(step, query, a->query_norm, token, rotated);
+        norm_and_rotate(step, query, a->query_norm, (size_t)token, rotated);
         step->kernels->prepare_query(rotated, a->scale, a->head_stride, a->format, queries + row * a->head_stride);
-        positions[row] = a->first_position + (int)token + 1;
+        positions[row] = a->first_position + token + 1;
     }
     return block->rows > 0 ? positions[block->rows - 1] : 0;
 }
 
 static float *output_of(const sp_attention *a, const row_block *block, int row) {
     const int index = block->first_row + row;
-    const size_t token = (size_t)(index / block->group->head_count);
+    const size_t row_of_token = (size_t)(index / block->group->head_count + block->rows_between);
     const size_t head = (size_t)block->group->heads[index % block->group->head_count];
-    return a->output + a->output_stride * token + head * (size_t)a->head_size;
+    return a->output + a->output_stride * row_of_token + head * (size_t)a->head_size;
 }
 
 // One block over all positions.
@@ -191,7 +194,8 @@ static void append_task(void *context, int task, int worker) {
     for (int token = start > 0 ? start : 0; token < (end < a->tokens ? end : a->tokens); token++) {
         for (int i = 0; i < a->group_count; i++) {
             const sp_attention_group *group = &a->groups[i];
-            const size_t at = a->key_stride * (size_t)token + (size_t)group->index * (size_t)a->head_stride;
+            const size_t at =
+                a->key_stride * (size_t)sp_token_row(token) + (size_t)group->index * (size_t)a->head_stride;
             norm_and_rotate(step, a->keys + at, a->key_norm, (size_t)token, key);
             step->kernels->append(group, a->format, a->first_position + token, a->head_stride, key, a->values + at);
         }

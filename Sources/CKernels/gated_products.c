@@ -18,6 +18,7 @@ typedef struct {
     const sp_activations *destination;
     int tokens;
     int groups;
+    int groups_together;     // that scratch has room for
     int groups_per_task;
     int group_tasks;         // tasks of a run of tokens
 } gated_step;
@@ -75,7 +76,7 @@ static void multiply_gated_tiles(const gated_step *step, int first, int last, fl
     sp_weight_stream stream, *ahead = NULL;
     if (reads_ahead(gate, step->input, step->tokens)) {
         fetch_input(step->input);
-        const int left = step->groups - last, next = left < step->groups_per_task ? left : step->groups_per_task;
+        const int left = step->groups - last, next = left < step->groups_together ? left : step->groups_together;
         products[2].tile_count = find_gated_tiles(step, last, last + next, FOLLOWING_TILES, following, NULL);
         stream = sp_start_stream(products, 3, 0);
         ahead = &stream;
@@ -117,14 +118,12 @@ static void copy_gated_values(const gated_step *step, int32_t group, const float
     }
 }
 
-// The groups of one task, for the tokens of the step.
-static void multiply_gated_groups(const gated_step *step, int task, float *scratch) {
+// The groups [first, last) of a task, for the tokens of the step.
+static void multiply_gated_groups(const gated_step *step, int first, int last, float *scratch) {
     const sp_gated_product *product = step->product;
     const sp_activations *destination = step->destination;
     const size_t size = (size_t)step->tokens * SP_TILE_ROWS;
-    float *values = scratch + 4 * size * (size_t)step->groups_per_task;
-    const int first = task * step->groups_per_task, left = step->groups - first;
-    const int last = first + (left < step->groups_per_task ? left : step->groups_per_task);
+    float *values = scratch + 4 * size * (size_t)step->groups_together;
     multiply_gated_tiles(step, first, last, scratch);
     for (int i = first; i < last; i++) {
         float *of_group = values + 2 * size * (size_t)(i - first);
@@ -154,7 +153,12 @@ static void gated_task(void *context, int task, int worker) {
     of_run.destination = &destination;
     of_run.tokens = sp_tokens_of_run(step->tokens, run);
     float *scratch = step->product->scratch + sp_gated_scratch(step->tokens) * (size_t)worker;
-    multiply_gated_groups(&of_run, task % step->group_tasks, scratch);
+    const int start = task % step->group_tasks * step->groups_per_task, left = step->groups - start;
+    const int end = start + (left < step->groups_per_task ? left : step->groups_per_task);
+    for (int first = start, last; first < end; first = last) {
+        last = first + (end - first < step->groups_together ? end - first : step->groups_together);
+        multiply_gated_groups(&of_run, first, last, scratch);
+    }
 }
 
 void sp_multiply_gated(
@@ -163,13 +167,16 @@ void sp_multiply_gated(
     gated_step step = {
         .kernels = sp_pool_kernels(pool), .product = product, .input = input, .destination = destination,
         .tokens = tokens, .groups = product->columns.groups ? product->columns.count : destination->groups,
-        .groups_per_task = 1,
+        .groups_together = 1,
     };
     if (step.groups < 1) return;
-    if (tokens <= FEW_TOKENS) {
-        const int tasks = sp_pool_threads(pool) * TASKS_PER_THREAD_FEW_TOKENS, room = SP_GATED_UNITS / tokens;
-        const int share = (step.groups + tasks - 1) / tasks;
-        step.groups_per_task = share < room ? share : room;
+    const bool is_short = tokens <= FEW_TOKENS;
+    const int tasks = sp_pool_threads(pool) * (is_short ? TASKS_PER_THREAD_FEW_TOKENS : TASKS_PER_THREAD);
+    step.groups_per_task = (step.groups + tasks - 1) / tasks;
+    if (is_short) {
+        const int room = SP_GATED_UNITS / tokens;
+        if (step.groups_per_task > room) step.groups_per_task = room;
+        step.groups_together = step.groups_per_task;
     }
     step.group_tasks = (step.groups + step.groups_per_task - 1) / step.groups_per_task;
     sp_pool_run(pool, step.group_tasks * sp_runs_of_tokens(tokens), gated_task, &step);

@@ -85,7 +85,8 @@ enum {
 // Where the integer form has a group of a token, in units of a group.
 static inline size_t sp_input_index(const sp_activations *input, int32_t group, int token) {
     const size_t run = (unsigned)token / SP_TOKENS_TOGETHER, place = (unsigned)token % SP_TOKENS_TOGETHER;
-    return (run * (size_t)input->groups + (size_t)group) * (size_t)input->token_stride + place;
+    const size_t groups = run * (size_t)(input->groups + SP_STEPS_AHEAD) + (size_t)group;
+    return groups * (size_t)input->token_stride + place;
 }
 
 // The kernels of an instruction set by name, or the fastest for NULL; NULL where the processor lacks it.

@@ -48,8 +48,8 @@ typedef struct {
 static sp_tile tile_at(
     const sp_product *product, int index, int next, int first_token, sp_weight_stream *ahead) {
     const int32_t tile = sp_tile_at(product, index);
-    float *output = product->output + product->output_stride * (size_t)first_token + (size_t)tile * SP_TILE_ROWS;
-    return (sp_tile){product, tile, output, sp_tile_at(product, next), ahead};
+    float *row = product->output + product->output_stride * (size_t)sp_token_row(first_token);
+    return (sp_tile){product, tile, row + (size_t)tile * SP_TILE_ROWS, sp_tile_at(product, next), ahead};
 }
 
 static void multiply_task(void *context, int task, int worker) {

@@ -7,9 +7,10 @@
 #include "kernels.h"
 
 enum {
-    // Tasks a thread should find in a step, so that a late thread does not hold up the others. With few tokens a
-    // step waits for memory, and a long run of tiles reads it fastest.
-    TASKS_PER_THREAD = 24,
+    // Tasks of a run of tokens for each thread, so that a late thread does not hold up the others. Not more: who takes
+    // over another's task takes the run's inputs into its own cache for it, and what it writes has to come back. With
+    // few tokens a step waits for memory, and a long run of tiles reads it fastest.
+    TASKS_PER_THREAD = 4,
     TASKS_PER_THREAD_FEW_TOKENS = 3,
     FEW_TOKENS = 8,
 };
@@ -17,7 +18,7 @@ enum {
 // The inputs of the tokens from `first` on, the first one of a run.
 static inline sp_activations from_token(const sp_activations *input, int first) {
     sp_activations rest = *input;
-    rest.values += (size_t)first * (size_t)input->groups * SP_GROUP_COLUMNS;
+    rest.values += (size_t)sp_token_row(first) * (size_t)input->groups * SP_GROUP_COLUMNS;
     if (!input->quants) return rest;
     const size_t skipped = sp_input_index(input, 0, first);
     rest.quants += skipped * SP_GROUP_COLUMNS;

@@ -12,7 +12,7 @@ final class ActivationBuffer {
         let purpose = "activations"
         let groups = (width + Int(SP_GROUP_COLUMNS) - 1) / Int(SP_GROUP_COLUMNS)
         stride = groups * Int(SP_GROUP_COLUMNS)
-        values = try AlignedBuffer(count: stride * tokens, for: purpose)
+        values = try AlignedBuffer(count: stride * Int(sp_token_rows(Int32(tokens))), for: purpose)
         var activations = sp_activations()
         activations.groups = Int32(groups)
         activations.values = values.pointer
@@ -36,5 +36,12 @@ final class ActivationBuffer {
         return activations
     }
 
+    /// The first token's floats.
     var pointer: UnsafeMutablePointer<Float> { values.pointer }
+
+    /// A token's floats.
+    func row(_ token: Int) -> UnsafeMutablePointer<Float> { pointer + Int(sp_token_row(Int32(token))) * stride }
+
+    /// Writes zeros over the floats of all tokens.
+    func clearValues() { pointer.update(repeating: 0, count: values.count) }
 }

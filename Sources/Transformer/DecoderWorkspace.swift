@@ -11,13 +11,13 @@ final class DecoderWorkspace {
     let headStride: Int
     let residualStride: Int
 
-    /// `[batch][residualStride]`
+    /// `[rows][residualStride]`, as the others has a row for each token of a batch: see `sp_token_row`.
     let residual: AlignedBuffer<Float>
     let normed: ActivationBuffer
     let queries: AlignedBuffer<Float>
     let keys: AlignedBuffer<Float>
     let values: AlignedBuffer<Float>
-    /// Attention outputs before the output projection, `[batch][heads * headSize]`.
+    /// Attention outputs before the output projection, `[rows][heads * headSize]`.
     let heads: ActivationBuffer
     /// What each thread computes of gate and up before it joins them.
     private let gated: AlignedBuffer<Float>
@@ -48,11 +48,12 @@ final class DecoderWorkspace {
         residualStride = max(layer.output.outputStride, layer.down.outputStride)
         let quantized = model.precision == .int8
         let purpose = "activations"
-        residual = try AlignedBuffer(count: batch * residualStride, for: purpose)
+        let rows = Int(sp_token_rows(Int32(batch)))
+        residual = try AlignedBuffer(count: rows * residualStride, for: purpose)
         normed = try ActivationBuffer(width: configuration.width, tokens: batch, quantized: quantized)
-        queries = try AlignedBuffer(count: batch * layer.query.outputStride, for: purpose)
-        keys = try AlignedBuffer(count: batch * layer.key.outputStride, for: purpose)
-        values = try AlignedBuffer(count: batch * layer.value.outputStride, for: purpose)
+        queries = try AlignedBuffer(count: rows * layer.query.outputStride, for: purpose)
+        keys = try AlignedBuffer(count: rows * layer.key.outputStride, for: purpose)
+        values = try AlignedBuffer(count: rows * layer.value.outputStride, for: purpose)
         heads = try ActivationBuffer(
             width: configuration.heads * configuration.headSize, tokens: batch, quantized: quantized)
         gated = try AlignedBuffer(count: model.pool.threads * sp_gated_scratch(Int32(batch)), for: purpose)
@@ -63,6 +64,11 @@ final class DecoderWorkspace {
         partials = try AlignedBuffer(count: 0, for: purpose)
         cosines = try AlignedBuffer(count: batch * rotaryPairs, for: purpose)
         sines = try AlignedBuffer(count: batch * rotaryPairs, for: purpose)
+    }
+
+    /// The residual stream of a batch's token.
+    func residual(ofToken token: Int) -> UnsafeMutablePointer<Float> {
+        residual.pointer + Int(sp_token_row(Int32(token))) * residualStride
     }
 
     /// A matrix and where its product goes; pointers stay valid for as long as this workspace and the model.
@@ -116,7 +122,7 @@ final class DecoderWorkspace {
     ) {
         var activations = (destination ?? normed).activations(tokens)
         sp_rms_norm(
-            pool, residual.pointer + fromToken * residualStride, residualStride, Int32(tokens), weight,
+            pool, residual(ofToken: fromToken), residualStride, Int32(tokens), weight,
             Int32(weight.count), epsilon, &activations)
     }
 
@@ -168,13 +174,13 @@ final class DecoderWorkspace {
         let size = configuration.headSize
         for token in 0..<tokens {
             for head in pruned {
-                (heads.pointer + token * heads.stride + head * size).update(repeating: 0, count: size)
+                (heads.row(token) + head * size).update(repeating: 0, count: size)
             }
         }
     }
 
     /// Writes zeros over the channels that another layer left behind.
-    func clearChannels(tokens: Int) { inner.pointer.update(repeating: 0, count: tokens * inner.stride) }
+    func clearChannels() { inner.clearValues() }
 
     func quantizeHeads(tokens: Int) {
         var activations = heads.activations(tokens)

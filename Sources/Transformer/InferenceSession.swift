@@ -154,7 +154,7 @@ public final class InferenceSession {
             try Task.checkCancellation()
             let batch = Array(tokens[start..<min(start + workspace.batch, tokens.count)])
             for (token, id) in batch.enumerated() {
-                model.embedding.copyRow(id, to: workspace.residual.pointer + token * workspace.residualStride)
+                model.embedding.copyRow(id, to: workspace.residual(ofToken: token))
             }
             switch wanted {
             case .none:
@@ -187,7 +187,7 @@ public final class InferenceSession {
         guard wantingLast else { return }
         if others > 0 {
             w.residual.pointer.update(
-                from: UnsafePointer(w.residual.pointer + others * w.residualStride), count: w.residualStride)
+                from: UnsafePointer(w.residual(ofToken: others)), count: w.residualStride)
             writeRotations(tokens: 1)
         }
         attend(index, tokens: 1)
@@ -280,7 +280,7 @@ public final class InferenceSession {
     private func addBias(_ bias: AlignedBuffer<Float>?, tokens: Int) {
         guard let bias else { return }
         for token in 0..<tokens {
-            let x = workspace.residual.pointer + token * workspace.residualStride
+            let x = workspace.residual(ofToken: token)
             for i in 0..<bias.count { x[i] += bias.pointer[i] }
         }
     }
@@ -289,7 +289,7 @@ public final class InferenceSession {
     private func feedForward(_ index: Int, tokens: Int, keepsChannels: Bool) {
         let (layer, path) = (model.layers[index], plan.layers[index].feedForward)
         let w = workspace
-        if keepsChannels, !path.isWhole { w.clearChannels(tokens: tokens) }
+        if keepsChannels, !path.isWhole { w.clearChannels() }
         guard !path.isEmpty else { return addBias(path.bias, tokens: tokens) }
         w.normalize(layer.feedForwardNorm, epsilon: model.configuration.normEpsilon, tokens: tokens)
         w.multiplyGated(

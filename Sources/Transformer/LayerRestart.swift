@@ -32,7 +32,7 @@ extension InferenceSession {
                 let tokens = min(workspace.logitsBatch, count - start)
                 normalizeFinal(tokens: tokens, fromToken: start)
                 for token in 0..<tokens {
-                    let source = workspace.finalInput.pointer + token * workspace.finalInput.stride
+                    let source = workspace.finalInput.row(token)
                     let target = (first + start + token) * width
                     for i in 0..<width { result[target + i] = source[i] }
                 }
@@ -56,7 +56,7 @@ extension InferenceSession {
             try Task.checkCancellation()
             let count = min(workspace.batch, tokens - first)
             for token in 0..<count {
-                let target = workspace.residual.pointer + token * workspace.residualStride
+                let target = workspace.residual(ofToken: token)
                 for i in 0..<width { target[i] = residual[(first + token) * width + i] }
             }
             var untapped: MeanTaps?
@@ -69,7 +69,7 @@ extension InferenceSession {
     private func copyResidual(tokens: Int, to result: inout [Float], firstToken: Int) {
         let width = model.configuration.width
         for token in 0..<tokens {
-            let source = workspace.residual.pointer + token * workspace.residualStride
+            let source = workspace.residual(ofToken: token)
             for i in 0..<width { result[(firstToken + token) * width + i] = source[i] }
         }
     }

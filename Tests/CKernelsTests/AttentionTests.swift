@@ -81,11 +81,25 @@ private struct AttentionCase {
                 head_count: Int32(running[group].count))
         }
         let cosines = angles.map { cos($0) }, sines = angles.map { sin($0) }
-        var output = [Float](repeating: .nan, count: tokens * heads * headSize)
+        var output: [Float] = []
         var partials = [Float](
             repeating: .nan, count: sp_attention_partials(Int32(tokens), Int32(heads), Int32(stride)))
-        var first = 0
+        let (queryStride, keyStride, outputStride) = (heads * stride, groups * stride, heads * headSize)
         for batch in batches {
+            let first = output.count / outputStride
+            let rows = (0..<batch).map { Int(sp_token_row(Int32($0))) }
+            let rowCount = Int(sp_token_rows(Int32(batch)))
+            // The batch's tokens in the rows of a batch.
+            func inRows(_ x: [Float], stride: Int) -> [Float] {
+                var result = [Float](repeating: .nan, count: rowCount * stride)
+                for (token, row) in rows.enumerated() {
+                    for i in 0..<stride { result[row * stride + i] = x[(first + token) * stride + i] }
+                }
+                return result
+            }
+            var outputs = [Float](repeating: .nan, count: rowCount * outputStride)
+            let (queries, keys) = (inRows(queries, stride: queryStride), inRows(keys, stride: keyStride))
+            let values = inRows(values, stride: keyStride)
             normWeights.withUnsafeBufferPointer { weights in
                 let norms = hasNorms ? weights.baseAddress : nil
                 queries.withUnsafeBufferPointer { queries in
@@ -93,22 +107,19 @@ private struct AttentionCase {
                         values.withUnsafeBufferPointer { values in
                             cosines.withUnsafeBufferPointer { cosines in
                                 sines.withUnsafeBufferPointer { sines in
-                                    output.withUnsafeMutableBufferPointer { output in
+                                    outputs.withUnsafeMutableBufferPointer { outputs in
                                         partials.withUnsafeMutableBufferPointer { partials in
                                             live.withUnsafeBufferPointer { live in
-                                                let queryStride = heads * stride, keyStride = groups * stride
                                                 var attention = sp_attention(
-                                                    queries: queries.baseAddress! + first * queryStride,
-                                                    query_stride: queryStride,
-                                                    keys: keys.baseAddress! + first * keyStride,
-                                                    values: values.baseAddress! + first * keyStride,
+                                                    queries: queries.baseAddress, query_stride: queryStride,
+                                                    keys: keys.baseAddress, values: values.baseAddress,
                                                     key_stride: keyStride,
                                                     cosines: cosines.baseAddress.map { $0 + first * pairs },
                                                     sines: sines.baseAddress.map { $0 + first * pairs },
                                                     pairs: Int32(pairs), query_norm: norms,
                                                     key_norm: norms.map { $0 + headSize }, norm_epsilon: epsilon,
-                                                    output: output.baseAddress! + first * heads * headSize,
-                                                    output_stride: heads * headSize, tokens: Int32(batch),
+                                                    output: outputs.baseAddress, output_stride: outputStride,
+                                                    tokens: Int32(batch),
                                                     first_position: Int32(first), head_size: Int32(headSize),
                                                     head_stride: Int32(stride), scale: scale, format: format,
                                                     groups: live.baseAddress, group_count: Int32(live.count),
@@ -123,7 +134,7 @@ private struct AttentionCase {
                     }
                 }
             }
-            first += batch
+            for row in rows { output += outputs[row * outputStride..<(row + 1) * outputStride] }
         }
         return output
     }

@@ -108,18 +108,20 @@ import Testing
         }
         matrix.data = UnsafePointer(data)
         let groupCount = Int(matrix.groups)
-        var values = [Float](repeating: 0, count: tokens * groupCount * 32)
+        let tokenRows = (0..<tokens).map { Int(sp_token_row(Int32($0))) }
+        let rowCount = Int(sp_token_rows(Int32(tokens)))
+        var values = [Float](repeating: 0, count: rowCount * groupCount * 32)
         for token in 0..<tokens {
-            for i in 0..<columns { values[token * groupCount * 32 + i] = x[token * columns + i] }
+            for i in 0..<columns { values[tokenRows[token] * groupCount * 32 + i] = x[token * columns + i] }
         }
         // Room for one more than the tokens, which no kernel may take for one of them.
         let run = Int(SP_TOKENS_TOGETHER), runs = (tokens + run - 1) / run
-        let tokenStride = min(tokens, run) + 1
-        var quants = [Int8](repeating: 77, count: runs * groupCount * tokenStride * 32)
-        var scales = [Float](repeating: .nan, count: runs * groupCount * tokenStride)
+        let tokenStride = min(tokens, run) + 1, runStride = (groupCount + Int(SP_STEPS_AHEAD)) * tokenStride
+        var quants = [Int8](repeating: 77, count: runs * runStride * 32)
+        var scales = [Float](repeating: .nan, count: runs * runStride)
         var halfSums = [Int16](repeating: 0, count: 2 * scales.count)
         let stride = Int(matrix.tiles) * 16
-        var output = [Float](repeating: outputs ?? .nan, count: tokens * stride)
+        var output = [Float](repeating: outputs ?? .nan, count: rowCount * stride)
         values.withUnsafeMutableBufferPointer { values in
             quants.withUnsafeMutableBufferPointer { quants in
                 scales.withUnsafeMutableBufferPointer { scales in
@@ -153,13 +155,13 @@ import Testing
         }
         let quantized = (0..<tokens).flatMap { token in
             (0..<columns).map { i in
-                let at = (token / run * groupCount + i / 32) * tokenStride + token % run
+                let at = token / run * runStride + i / 32 * tokenStride + token % run
                 return Float(quants[at * 32 + i % 32]) * scales[at]
             }
         }
         let padded = Int(matrix.block_tiles) * 16
         let rowsOut = (0..<tokens).flatMap { token in
-            (0..<rows).map { row in output[token * stride + row / blockRows * padded + row % blockRows] }
+            (0..<rows).map { row in output[tokenRows[token] * stride + row / blockRows * padded + row % blockRows] }
         }
         return (rowsOut, quantized, packedRows(matrix))
     }

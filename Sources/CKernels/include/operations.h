@@ -17,6 +17,10 @@ bool sp_pack(
 enum {
     // The most tokens that a thread takes at once: as many as kernels do.
     SP_TOKENS_TOGETHER = 128,
+    // How many steps of one length a processor fetches ahead of a loop that goes on in them, beyond its end too. What
+    // two threads write lies as many steps apart: else one takes lines from the other, who waits to have them back.
+    // Measured on Zen 4, see performance.md.
+    SP_STEPS_AHEAD = 16,
 };
 
 // Runs of tokens: all of them are as long as they may be but the last.
@@ -27,17 +31,23 @@ static inline int sp_tokens_of_run(int tokens, int run) {
     return left < SP_TOKENS_TOGETHER ? left : SP_TOKENS_TOGETHER;
 }
 
+// The row of a token in a buffer that has one for each: rows of a run of SP_TOKENS_TOGETHER tokens, which one thread
+// may own, then as many as a processor fetches ahead, and the next run's.
+static inline int sp_token_row(int token) { return token + token / SP_TOKENS_TOGETHER * SP_STEPS_AHEAD; }
+
+// The rows of such a buffer.
+static inline int sp_token_rows(int tokens) { return tokens > 0 ? sp_token_row(tokens - 1) + 1 : 0; }
+
 // Input vectors of a matrix product. The integer form is filled where `quants` is not NULL: x = scale * quant for each
-// group of 32. In it the tokens of a group lie side by side, because a product takes a group of many tokens at a time.
-// Those of a run of SP_TOKENS_TOGETHER tokens lie apart from the next run's, which another thread may own: what a core
-// fetches ahead of itself would be the other's.
+// group of 32. In it the tokens of a group lie side by side, because a product takes a group of many tokens at a time:
+// those of a run, SP_STEPS_AHEAD groups apart from the next run's.
 typedef struct {
     int32_t groups;
     int32_t token_stride;    // tokens from one group to the next in the integer form
-    float *values;           // [tokens][groups * 32], zero-padded
-    int8_t *quants;          // [runs][groups][token_stride][32]
-    float *scales;           // [runs][groups][token_stride]
-    int16_t *half_sums;      // [runs][groups][token_stride][2]   sums of 16 quants
+    float *values;           // [rows of tokens][groups * 32], zero-padded
+    int8_t *quants;          // [runs][groups and those between runs][token_stride][32]
+    float *scales;           // [runs][groups and those between runs][token_stride]
+    int16_t *half_sums;      // [runs][groups and those between runs][token_stride][2]   sums of 16 quants
 } sp_activations;
 
 // The token stride for a number of tokens: a cache line more than those of a run need, so that the groups of one token
@@ -46,7 +56,8 @@ static inline int32_t sp_token_stride(int tokens) { return tokens == 1 ? 1 : sp_
 
 // Groups of 32 that the integer form of these tokens has room for.
 static inline size_t sp_integer_groups(int groups, int tokens) {
-    return (size_t)sp_runs_of_tokens(tokens) * (size_t)groups * (size_t)sp_token_stride(tokens);
+    const int runs = sp_runs_of_tokens(tokens);
+    return ((size_t)runs * (size_t)(groups + SP_STEPS_AHEAD) - SP_STEPS_AHEAD) * (size_t)sp_token_stride(tokens);
 }
 
 // Which columns a product reads: groups of 32, or halves of them.
@@ -67,14 +78,14 @@ typedef enum {
     SP_BOTH_HALVES = 3,
 } sp_halves;
 
-// One matrix product: output[token][16 * t + lane] (+)= matrix row of tile t . input[token] + bias.
+// One matrix product: output[row of token][16 * t + lane] (+)= matrix row of tile t . input[token] + bias.
 typedef struct {
     const sp_matrix *matrix;
     const int32_t *tiles;    // which tiles to compute; NULL for all
     int32_t tile_count;
     sp_columns columns;
     float *output;
-    size_t output_stride;    // per token
+    size_t output_stride;    // from a row to the next
     const float *bias;       // [tiles * 16], or NULL
     bool accumulate;         // add to what `output` holds
 } sp_product;
@@ -89,7 +100,7 @@ void sp_multiply_each(sp_pool *pool, const sp_product *products, const sp_activa
 // Fills the integer form of the input from `values`.
 void sp_quantize(sp_pool *pool, const sp_activations *input, int tokens);
 
-// destination = x / rms(x) * weight, then its integer form. `x` is [tokens][stride], `count` values each.
+// destination = x / rms(x) * weight, then its integer form. `x` is [rows of tokens][stride], `count` values each.
 void sp_rms_norm(
     sp_pool *pool, const float *x, size_t stride, int tokens, const float *weight, int count, float epsilon,
     const sp_activations *destination);
@@ -115,10 +126,11 @@ enum {
     SP_GATED_UNITS = 64,
 };
 
-// Floats of sp_gated_product.scratch for each thread.
+// Floats of sp_gated_product.scratch for each thread. The last page is not written: between threads lies more than a
+// processor fetches ahead.
 static inline size_t sp_gated_scratch(int tokens) {
-    const int most = sp_tokens_of_run(tokens, 0);
-    return (size_t)(most < SP_GATED_UNITS ? SP_GATED_UNITS : most) * (4 * SP_TILE_ROWS + SP_GROUP_COLUMNS);
+    const size_t most = (size_t)sp_tokens_of_run(tokens, 0), page = 4096 / sizeof(float);
+    return (most < SP_GATED_UNITS ? SP_GATED_UNITS : most) * (4 * SP_TILE_ROWS + SP_GROUP_COLUMNS) + page;
 }
 
 // Fills the integer form of the destination's groups that are computed, with zeros in a half that is not; and their
@@ -172,12 +184,12 @@ typedef struct {
     int32_t head_count;
 } sp_attention_group;
 
-// The attention of one layer over a batch of tokens. Head h of a [tokens][stride] buffer lies at h * head_stride.
+// The attention of one layer over a batch of tokens. Head h of a token's row lies at h * head_stride.
 typedef struct {
-    const float *queries;    // [tokens][query_stride], not yet rotated
+    const float *queries;    // [rows of tokens][query_stride], not yet rotated
     size_t query_stride;
-    const float *keys;       // [tokens][key_stride], not yet rotated
-    const float *values;     // [tokens][key_stride]
+    const float *keys;       // [rows of tokens][key_stride], not yet rotated
+    const float *values;     // [rows of tokens][key_stride]
     size_t key_stride;
     const float *cosines;    // [tokens][pairs]: the first 2 * pairs values of a head are rotated, halves apart,
     const float *sines;      // (x[i], x[pairs + i])
@@ -185,7 +197,7 @@ typedef struct {
     const float *query_norm; // [head_size]: weights of an RMS norm of every query before it is rotated, NULL for none
     const float *key_norm;   // likewise of every key
     float norm_epsilon;
-    float *output;           // [tokens][output_stride], head h at h * head_size
+    float *output;           // [rows of tokens][output_stride], head h at h * head_size
     size_t output_stride;
     int32_t tokens;
     int32_t first_position;  // token t sees positions 0...first_position + t
@@ -207,8 +219,8 @@ void sp_append(sp_pool *pool, const sp_attention *attention);
 // Appends the tokens' keys and values to the cache, then writes softmax(scale * q . k) v of every running head.
 void sp_attend(sp_pool *pool, const sp_attention *attention);
 
-// sums[i] += sum over tokens of x[token][i], in token order, in double precision; squares[i], unless NULL, likewise
-// of their squares.
+// sums[i] += sum over tokens of x[row of token][i], in token order, in double precision; squares[i], unless NULL,
+// likewise of their squares.
 void sp_sum_tokens(const float *x, size_t stride, int tokens, int count, double *sums, double *squares);
 
 #endif

@@ -52,7 +52,7 @@ static sp_activations make_activations(int groups, int tokens) {
     return (sp_activations){
         .groups = groups,
         .token_stride = sp_token_stride(tokens),
-        .values = allocate(32 * (size_t)groups * (size_t)tokens, sizeof(float)),
+        .values = allocate(32 * (size_t)groups * (size_t)sp_token_rows(tokens), sizeof(float)),
         .quants = allocate(32 * count, 1),
         .scales = allocate(count, sizeof(float)),
         .half_sums = allocate(2 * count, sizeof(int16_t)),
@@ -69,7 +69,8 @@ static void free_activations(sp_activations *input) {
 static void expect_same_activations(
     sp_pool *pool, const char *what, int detail, const sp_activations *a, const sp_activations *b, int tokens) {
     const size_t count = sp_integer_groups(a->groups, tokens);
-    expect_same(pool, what, detail, a->values, b->values, 32 * (size_t)a->groups * (size_t)tokens * sizeof(float));
+    const size_t floats = 32 * (size_t)a->groups * (size_t)sp_token_rows(tokens);
+    expect_same(pool, what, detail, a->values, b->values, floats * sizeof(float));
     expect_same(pool, what, detail, a->quants, b->quants, 32 * count);
     expect_same(pool, what, detail, a->scales, b->scales, count * sizeof(float));
     expect_same(pool, what, detail, a->half_sums, b->half_sums, 2 * count * sizeof(int16_t));
@@ -298,7 +299,7 @@ static void compare_gated(
     const int groups = (channels + 31) / 32;
     sp_activations input = make_activations(COLUMNS / 32, tokens);
     // Gates to where the exponential is clamped on either side.
-    for (int i = 0; i < tokens * COLUMNS; i++) input.values[i] = random_float(i % 3 == 0 ? 100 : 1);
+    for (int i = 0; i < sp_token_rows(tokens) * COLUMNS; i++) input.values[i] = random_float(i % 3 == 0 ? 100 : 1);
     sp_quantize(pool, &input, tokens);
     sp_activations floats = input;
     floats.quants = NULL;
@@ -335,17 +336,18 @@ static void compare_attention(
     enum { PAIRS = 4 };
     const int head_stride = (head_size + 15) / 16 * 16, positions = first + tokens;
     const size_t stride = (size_t)(heads * head_stride), output_stride = (size_t)(heads * head_size);
+    const size_t rows_before = (size_t)sp_token_rows(first), rows = rows_before + (size_t)sp_token_rows(tokens);
     int32_t running[16];
     for (int i = 0; i < heads; i += 2) running[i / 2] = i;
     // Large keys make a peaked softmax.
-    float *keys = random_floats((size_t)(positions * head_stride), 10);
-    float *values = random_floats((size_t)(positions * head_stride), 1);
-    float *queries = random_floats((size_t)positions * stride, 5);
+    float *keys = random_floats(rows * (size_t)head_stride, 10);
+    float *values = random_floats(rows * (size_t)head_stride, 1);
+    float *queries = random_floats(rows * stride, 5);
     float *cosines = random_floats((size_t)positions * PAIRS, 1), *sines = random_floats((size_t)positions * PAIRS, 1);
     float *query_norm = random_floats((size_t)head_size, 1), *key_norm = random_floats((size_t)head_size, 1);
     float *outputs[2];
     for (int i = 0; i < 2; i++) {
-        outputs[i] = allocate((size_t)positions * output_stride, sizeof(float));
+        outputs[i] = allocate(rows * output_stride, sizeof(float));
         const size_t blocks = (size_t)(positions + 15) / 16;
         void *cached_keys = allocate(blocks, sp_key_block_bytes(format, head_stride));
         void *cached_values = allocate(blocks, sp_value_block_bytes(format, head_stride));
@@ -353,12 +355,13 @@ static void compare_attention(
         const sp_attention_group group = {cached_keys, cached_values, 0, running, (heads + 1) / 2};
         // First the text so far in one batch, then the tokens.
         for (int start = 0; start < positions; start = start < first ? first : positions) {
+            const size_t row = start < first ? 0 : rows_before;
             const sp_attention attention = {
-                .queries = queries + (size_t)start * stride, .query_stride = stride,
-                .keys = keys + start * head_stride, .values = values + start * head_stride,
+                .queries = queries + row * stride, .query_stride = stride,
+                .keys = keys + row * (size_t)head_stride, .values = values + row * (size_t)head_stride,
                 .key_stride = (size_t)head_stride, .cosines = cosines + start * PAIRS, .sines = sines + start * PAIRS,
                 .pairs = PAIRS, .query_norm = has_norms ? query_norm : NULL, .key_norm = has_norms ? key_norm : NULL,
-                .norm_epsilon = 1e-5f, .output = outputs[i] + (size_t)start * output_stride, .output_stride = output_stride,
+                .norm_epsilon = 1e-5f, .output = outputs[i] + row * output_stride, .output_stride = output_stride,
                 .tokens = start < first ? first : tokens, .first_position = start, .head_size = head_size,
                 .head_stride = head_stride, .scale = 0.125f, .format = format, .groups = &group, .group_count = 1,
                 .partials = partials,
@@ -369,7 +372,7 @@ static void compare_attention(
         free(cached_values);
         free(partials);
     }
-    const size_t bytes = (size_t)positions * output_stride * sizeof(float);
+    const size_t bytes = rows * output_stride * sizeof(float);
     expect_same(pool, "attention", head_size, outputs[0], outputs[1], bytes);
     free(outputs[0]);
     free(outputs[1]);
