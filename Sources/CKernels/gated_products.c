@@ -170,10 +170,9 @@ void sp_multiply_gated(
         .groups_together = 1,
     };
     if (step.groups < 1) return;
-    const bool is_short = tokens <= FEW_TOKENS;
-    const int tasks = sp_pool_threads(pool) * (is_short ? TASKS_PER_THREAD_FEW_TOKENS : TASKS_PER_THREAD);
+    const int tasks = tasks_of_run(pool, tokens);
     step.groups_per_task = (step.groups + tasks - 1) / tasks;
-    if (is_short) {
+    if (tokens <= FEW_TOKENS) {
         const int room = SP_GATED_UNITS / tokens;
         if (step.groups_per_task > room) step.groups_per_task = room;
         step.groups_together = step.groups_per_task;

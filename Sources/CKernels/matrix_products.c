@@ -95,11 +95,10 @@ static void multiply_task(void *context, int task, int worker) {
 static void run(sp_pool *pool, multiply_step step) {
     step.kernels = sp_pool_kernels(pool);
     for (int i = 0; i < step.count; i++) step.tiles += sp_tile_count(&step.products[i]);
-    const bool is_short = step.tokens <= FEW_TOKENS;
-    int tasks = sp_pool_threads(pool) * (is_short ? TASKS_PER_THREAD_FEW_TOKENS : TASKS_PER_THREAD);
+    const int tasks = tasks_of_run(pool, step.tokens);
     step.tiles_per_task = (step.tiles + tasks - 1) / tasks;
     if (step.tiles_per_task < 1) return;
-    if (!is_short) step.tiles_per_task += step.tiles_per_task % 2;
+    if (step.tokens > FEW_TOKENS) step.tiles_per_task += step.tiles_per_task % 2;
     step.tile_tasks = (step.tiles + step.tiles_per_task - 1) / step.tiles_per_task;
     sp_pool_run(pool, step.tile_tasks * sp_runs_of_tokens(step.tokens), multiply_task, &step);
 }

@@ -7,13 +7,23 @@
 #include "kernels.h"
 
 enum {
-    // Tasks of a run of tokens for each thread, so that a late thread does not hold up the others. Not more: who takes
-    // over another's task takes the run's inputs into its own cache for it, and what it writes has to come back. With
-    // few tokens a step waits for memory, and a long run of tiles reads it fastest.
-    TASKS_PER_THREAD = 4,
+    // Tasks of a run of tokens for each thread, so that a late thread does not hold up the others.
+    TASKS_PER_THREAD = 24,
+    // Where each thread has runs of its own: who takes over another's task takes the run's inputs into its own cache
+    // for it, and what it writes has to come back.
+    TASKS_PER_THREAD_OWN_RUNS = 4,
+    // A step waits for memory, and a long run of tiles reads it fastest.
     TASKS_PER_THREAD_FEW_TOKENS = 3,
     FEW_TOKENS = 8,
 };
+
+// How many tasks all threads together should find in a run of a batch's tokens.
+static inline int tasks_of_run(const sp_pool *pool, int tokens) {
+    const int threads = sp_pool_threads(pool);
+    if (tokens <= FEW_TOKENS) return threads * TASKS_PER_THREAD_FEW_TOKENS;
+    const bool has_own_runs = tokens % (threads * SP_TOKENS_TOGETHER) == 0;
+    return threads * (has_own_runs ? TASKS_PER_THREAD_OWN_RUNS : TASKS_PER_THREAD);
+}
 
 // The inputs of the tokens from `first` on, the first one of a run.
 static inline sp_activations from_token(const sp_activations *input, int first) {
