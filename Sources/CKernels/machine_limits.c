@@ -58,6 +58,6 @@ static void empty_task(void *context, int task, int worker) {
 }
 
 void sp_limit_steps(sp_pool *pool, int rounds) {
-    const int tasks = sp_pool_threads(pool) * TASKS_PER_THREAD_FEW_TOKENS;
+    const int tasks = tasks_of_run(pool, 1);
     for (int i = 0; i < rounds; i++) sp_pool_run(pool, tasks, empty_task, &rounds);
 }

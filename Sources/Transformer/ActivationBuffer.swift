@@ -12,7 +12,7 @@ final class ActivationBuffer {
         let purpose = "activations"
         let groups = (width + Int(SP_GROUP_COLUMNS) - 1) / Int(SP_GROUP_COLUMNS)
         stride = groups * Int(SP_GROUP_COLUMNS)
-        values = try AlignedBuffer(count: stride * Int(sp_token_rows(Int32(tokens))), for: purpose)
+        values = try AlignedBuffer(rowsOf: tokens, stride: stride, for: purpose)
         var activations = sp_activations()
         activations.groups = Int32(groups)
         activations.values = values.pointer
@@ -40,8 +40,8 @@ final class ActivationBuffer {
     var pointer: UnsafeMutablePointer<Float> { values.pointer }
 
     /// A token's floats.
-    func row(_ token: Int) -> UnsafeMutablePointer<Float> { pointer + Int(sp_token_row(Int32(token))) * stride }
+    func row(_ token: Int) -> UnsafeMutablePointer<Float> { values.row(ofToken: token, stride: stride) }
 
-    /// Writes zeros over the floats of all tokens.
-    func clearValues() { pointer.update(repeating: 0, count: values.count) }
+    /// Writes zeros over the floats of the first `tokens` tokens.
+    func clearValues(tokens: Int) { values.clearRows(of: tokens, stride: stride) }
 }

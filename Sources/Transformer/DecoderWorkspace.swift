@@ -11,7 +11,7 @@ final class DecoderWorkspace {
     let headStride: Int
     let residualStride: Int
 
-    /// `[rows][residualStride]`, as the others has a row for each token of a batch: see `sp_token_row`.
+    /// `[rows][residualStride]`: this and the others have a row for each token of a batch, see `sp_token_row`.
     let residual: AlignedBuffer<Float>
     let normed: ActivationBuffer
     let queries: AlignedBuffer<Float>
@@ -48,12 +48,11 @@ final class DecoderWorkspace {
         residualStride = max(layer.output.outputStride, layer.down.outputStride)
         let quantized = model.precision == .int8
         let purpose = "activations"
-        let rows = Int(sp_token_rows(Int32(batch)))
-        residual = try AlignedBuffer(count: rows * residualStride, for: purpose)
+        residual = try AlignedBuffer(rowsOf: batch, stride: residualStride, for: purpose)
         normed = try ActivationBuffer(width: configuration.width, tokens: batch, quantized: quantized)
-        queries = try AlignedBuffer(count: rows * layer.query.outputStride, for: purpose)
-        keys = try AlignedBuffer(count: rows * layer.key.outputStride, for: purpose)
-        values = try AlignedBuffer(count: rows * layer.value.outputStride, for: purpose)
+        queries = try AlignedBuffer(rowsOf: batch, stride: layer.query.outputStride, for: purpose)
+        keys = try AlignedBuffer(rowsOf: batch, stride: layer.key.outputStride, for: purpose)
+        values = try AlignedBuffer(rowsOf: batch, stride: layer.value.outputStride, for: purpose)
         heads = try ActivationBuffer(
             width: configuration.heads * configuration.headSize, tokens: batch, quantized: quantized)
         gated = try AlignedBuffer(count: model.pool.threads * sp_gated_scratch(Int32(batch)), for: purpose)
@@ -68,7 +67,7 @@ final class DecoderWorkspace {
 
     /// The residual stream of a batch's token.
     func residual(ofToken token: Int) -> UnsafeMutablePointer<Float> {
-        residual.pointer + Int(sp_token_row(Int32(token))) * residualStride
+        residual.row(ofToken: token, stride: residualStride)
     }
 
     /// A matrix and where its product goes; pointers stay valid for as long as this workspace and the model.
@@ -180,7 +179,7 @@ final class DecoderWorkspace {
     }
 
     /// Writes zeros over the channels that another layer left behind.
-    func clearChannels() { inner.clearValues() }
+    func clearChannels(tokens: Int) { inner.clearValues(tokens: tokens) }
 
     func quantizeHeads(tokens: Int) {
         var activations = heads.activations(tokens)

@@ -289,7 +289,7 @@ public final class InferenceSession {
     private func feedForward(_ index: Int, tokens: Int, keepsChannels: Bool) {
         let (layer, path) = (model.layers[index], plan.layers[index].feedForward)
         let w = workspace
-        if keepsChannels, !path.isWhole { w.clearChannels() }
+        if keepsChannels, !path.isWhole { w.clearChannels(tokens: tokens) }
         guard !path.isEmpty else { return addBias(path.bias, tokens: tokens) }
         w.normalize(layer.feedForwardNorm, epsilon: model.configuration.normEpsilon, tokens: tokens)
         w.multiplyGated(
