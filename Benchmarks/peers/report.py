@@ -46,8 +46,9 @@ def report(contestants, task, rounds):
                 | {"setting": contestant.choices[index][PARTS.index(part)]}
                 for part in PARTS
             }
-            elsewhere = contestant.samples[index]["elsewhere"]
-            lengths.append({"promptTokens": length} | parts | {"elsewhere": elsewhere})
+            samples = contestant.samples[index]
+            lengths.append(
+                {"promptTokens": length} | parts | {name: samples[name] for name in ("emptyStep", "elsewhere")})
         entries.append(entry | {"version": contestant.version, "lengths": lengths})
     return {
         "processor": processor(), "rounds": rounds, "threads": task["threads"], "seed": task["seed"],
@@ -91,6 +92,14 @@ def notes(result):
             f"{length['promptTokens']}: {length['prompt']['setting']}, writing: {length['generation']['setting']}"
             for length in entry["lengths"])
         lines.append(f"- {name}: {entry['version']}. {chosen}")
+    steps = [
+        step for entry in result["engines"] for length in entry.get("lengths", []) for step in length["emptyStep"]
+        if step is not None]
+    if steps:
+        # What a virtual machine's processors share may change from turn to turn.
+        lines.append(
+            f"Handing work to {result['threads']} threads took {statistics.median(steps) * 1e6:.2f} microseconds in the "
+            f"median turn, {min(steps) * 1e6:.2f} at the least and {max(steps) * 1e6:.2f} at the most.")
     elsewhere = [
         share for entry in result["engines"] for length in entry.get("lengths", []) for share in length["elsewhere"]]
     if elsewhere and max(elsewhere) > QUIET:

@@ -28,13 +28,14 @@ class Contestant:
         self.variant = variant or None
         self.file = self.version = self.failure = None
         self.choices = []
-        # For each workload, a sample a round; `elsewhere` is the share of the processors that other programs used.
+        # For each workload, a sample a round; `elsewhere` is the share of the processors that other programs used,
+        # `emptyStep` what handing work to all threads took, in seconds, where an engine measures it.
         self.samples = []
 
     def start(self, task, limit):
         """Loads the engine, warms it up and lets it pick its fastest settings."""
         self.limit = limit
-        self.samples = [{"prompt": [], "generation": [], "elsewhere": []} for _ in task["promptTokens"]]
+        self.samples = [{"prompt": [], "generation": [], "emptyStep": [], "elsewhere": []} for _ in task["promptTokens"]]
         task = task | {"engine": self.engine, "variant": self.variant}
         environment = os.environ | {"OMP_NUM_THREADS": str(task["threads"]), "HF_HUB_OFFLINE": "1"}
         environment["PYTHONPATH"] = str(ROOT / "Benchmarks")

@@ -72,7 +72,8 @@ def main():
         answer({"version": engine.version, "file": file.name, "choices": choices})
         for line in sys.stdin:
             index = json.loads(line)["workload"]
-            answer(take_turn(engine, workloads, index, choices[index]))
+            speeds = take_turn(engine, workloads, index, choices[index])
+            answer(speeds | {"emptyStep": getattr(engine, "empty_step", None)})
     except Exception as error:  # Whatever an engine raises is its result here, shown in the table.
         answer({"error": f"{type(error).__name__}: {error}"})
 

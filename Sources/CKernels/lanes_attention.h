@@ -390,7 +390,7 @@ INLINE void attend_rows(const chunk_rows *rows, const int *positions, const sp_c
     }
     for (int row = 0; INTEGERS && row < rows->rows; row++) {
         const int at = row * SP_ATTENTION_CHUNK;
-        scales[row] = store_weights(scores + at, end, most_weights[row], integers + at);
+        scales[row] = round_to_bytes_by(most_weights[row], scores + at, end, WEIGHT_LIMIT, integers + at);
     }
     const int most = sums_per_row(most_rows, VALUE_SUMS);
     for (int start = 0, vectors; start < rows->head_stride; start += 16 * vectors) {

@@ -58,9 +58,8 @@ INLINE float round_to_integers(const float *x, int count, int limit, int16_t *in
     return peak / (float)limit;
 }
 
-// The same in bytes, for limits of at most a byte's.
-INLINE float round_to_bytes(const float *x, int count, int limit, uint8_t *bytes) {
-    const float peak = peak_of(x, count);
+// The same in bytes, for limits of at most a byte's, where the largest magnitude is known.
+INLINE float round_to_bytes_by(float peak, const float *x, int count, int limit, uint8_t *bytes) {
     const f32x16 inverse = splat(inverse_scale(peak, limit));
     for (int i = 0; i < count; i += 16) {
         const u8x16 run = __builtin_convertvector(nearest_integers(load_floats(x + i) * inverse), u8x16);
@@ -69,14 +68,8 @@ INLINE float round_to_bytes(const float *x, int count, int limit, uint8_t *bytes
     return peak / (float)limit;
 }
 
-// The same of weights, of which the largest is known, and WEIGHT_LIMIT.
-INLINE float store_weights(const float *weights, int count, float largest, uint8_t *integers) {
-    const f32x16 inverse = splat(inverse_scale(largest, WEIGHT_LIMIT));
-    for (int i = 0; i < count; i += 16) {
-        const u8x16 run = __builtin_convertvector(nearest_integers(load_floats(weights + i) * inverse), u8x16);
-        memcpy(integers + i, &run, sizeof run);
-    }
-    return largest / (float)WEIGHT_LIMIT;
+INLINE float round_to_bytes(const float *x, int count, int limit, uint8_t *bytes) {
+    return round_to_bytes_by(peak_of(x, count), x, count, limit, bytes);
 }
 
 // A block of keys, followed in integers by the scales of its keys and of its values.

@@ -59,16 +59,28 @@ public struct DatasetImport: Sendable {
 
     /// Writes the scenarios as a file of `data/test/<dataset>/`, whole or not at all; makes the folder.
     ///
-    /// - Parameter replacing: whether a file that holds other scenarios may be written over.
-    /// - Throws: ``EvaluationError/otherScenarios(file:)`` where it may not; `FileWriteError`.
+    /// - Parameter replacing: whether a file that holds other scenarios may be written over, and another file of the
+    ///   folder may hold some of the questions.
+    /// - Throws: ``EvaluationError/otherScenarios(file:)`` and ``EvaluationError/questionsTwice(file:count:)`` where
+    ///   they may not; `FileWriteError`.
     public func write(to url: URL, replacing: Bool = true) throws {
-        if !replacing, FileManager.default.isRegularFile(atPath: url.path) == true {
-            let earlier = try? JSONDecoder().decode([Scenario].self, from: InputFile.contents(of: url))
-            guard earlier == scenarios else {
+        if !replacing {
+            if FileManager.default.isRegularFile(atPath: url.path) == true, Self.scenarios(in: url) != scenarios {
                 throw EvaluationError.otherScenarios(file: url.relativePath)
+            }
+            for other in FileManager.default.jsonFiles(in: url.deletingLastPathComponent())
+            where other.lastPathComponent != url.lastPathComponent {
+                let questions = Set((Self.scenarios(in: other) ?? []).flatMap { $0.turns.map(\.prompt) })
+                let count = scenarios.filter { $0.turns.contains { questions.contains($0.prompt) } }.count
+                guard count == 0 else { throw EvaluationError.questionsTwice(file: other.relativePath, count: count) }
             }
         }
         try WholeFile.write(json: scenarios, to: url)
+    }
+
+    /// Those of a file that is there; nil where it holds anything else.
+    private static func scenarios(in url: URL) -> [Scenario]? {
+        try? JSONDecoder().decode([Scenario].self, from: InputFile.contents(of: url))
     }
 
     /// `college_biology_test` is about college biology.

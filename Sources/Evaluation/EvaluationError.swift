@@ -17,6 +17,8 @@ public enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible
     case reservedDataset(String)
     /// A file that scenarios would take the place of.
     case otherScenarios(file: String)
+    /// Another file of a dataset that has some of its questions already.
+    case questionsTwice(file: String, count: Int)
     /// A folder of datasets that holds none.
     case noDatasets(directory: String)
     /// A run's folder that cannot be used.
@@ -62,6 +64,9 @@ public enum EvaluationError: Error, Equatable, Sendable, CustomStringConvertible
         case .reservedDataset(let name): "a dataset cannot be named \"\(name)\", as all of them together are; rename it"
         case .otherScenarios(let file):
             "\(file) is there and holds other scenarios; choose another --name, "
+                + "or name the file by --output to replace it"
+        case .questionsTwice(let file, let count):
+            "\(file) holds \(count) of these questions, which `run` would answer twice; choose another --name, "
                 + "or name the file by --output to replace it"
         case .noDatasets(let directory): "\(directory) holds no datasets; --data-dir says where test/ is"
         case .unusableRun(let folder, let detail): "cannot use \(folder): \(detail)"

@@ -17,13 +17,22 @@ public struct ChatMessage: Sendable, Equatable, Codable {
 
 /// How a model family writes a conversation as text.
 public enum ChatTemplate: Sendable, Equatable {
+    /// Whether a model thinks before it answers.
+    public enum Thinking: Sendable {
+        /// It does as it likes: its family has no such choice.
+        case unasked
+        /// An answer begins with an empty thought, `<think>\n\n</think>`, after which the model answers at once.
+        case skipped
+        /// An answer begins with a thought, which later turns leave out.
+        case shown
+    }
+
     /// `<|im_start|>role\ncontent<|im_end|>\n`.
     ///
     /// - Parameters:
     ///   - defaultSystemMessage: the system message where there is none.
-    ///   - skipsThinking: whether an answer begins with an empty thought, after which the model answers at once
-    ///     (Qwen 3).
-    case chatML(defaultSystemMessage: String?, skipsThinking: Bool = false)
+    ///   - thinking: a choice that Qwen 3 has.
+    case chatML(defaultSystemMessage: String?, thinking: Thinking = .unasked)
     /// `<|start_header_id|>role<|end_header_id|>\n\ncontent<|eot_id|>`.
     case llama3
     /// `<s>[INST] <<SYS>>\nsystem\n<</SYS>>\n\nquestion [/INST] answer </s>`.
@@ -44,7 +53,16 @@ public enum ChatTemplate: Sendable, Equatable {
     public static let qwen25 = ChatTemplate.chatML(
         defaultSystemMessage: "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.")
     /// Qwen 3 where thinking can be switched off.
-    public static let qwen3 = ChatTemplate.chatML(defaultSystemMessage: nil, skipsThinking: true)
+    public static let qwen3 = ChatTemplate.chatML(defaultSystemMessage: nil, thinking: .skipped)
+
+    /// The same where the model thinks before it answers; nil where its family has no such choice.
+    public var withThinking: ChatTemplate? {
+        switch self {
+        case .chatML(_, thinking: .unasked): nil
+        case .chatML(let message, _): .chatML(defaultSystemMessage: message, thinking: .shown)
+        case .llama3, .llama2, .mistral, .zephyr, .plain: nil
+        }
+    }
 
     /// Recognises the template that a checkpoint carries (Jinja source in `tokenizer.chat_template`).
     public init(recognizing source: String?) {
@@ -94,21 +112,22 @@ public enum ChatTemplate: Sendable, Equatable {
 
     private func pieces(_ messages: [ChatMessage], addingGenerationPrompt: Bool) -> [Piece] {
         switch self {
-        case .chatML(let defaultSystemMessage, let skipsThinking):
+        case .chatML(let defaultSystemMessage, let thinking):
             var messages = messages
             if let defaultSystemMessage, messages.first?.role != .system {
                 messages.insert(ChatMessage(.system, defaultSystemMessage), at: 0)
             }
             var pieces = messages.flatMap { message -> [Piece] in
-                [
-                    .special("<|im_start|>"), .text("\(message.role.rawValue)\n\(message.content)"),
+                let mayThink = message.role == .assistant && thinking != .unasked
+                let content = mayThink ? Self.withoutThought(message.content) : message.content
+                return [
+                    .special("<|im_start|>"), .text("\(message.role.rawValue)\n\(content)"),
                     .special("<|im_end|>"), .text("\n"),
                 ]
             }
             if addingGenerationPrompt {
-                pieces += [
-                    .special("<|im_start|>"), .text("assistant\n" + (skipsThinking ? "<think>\n\n</think>\n\n" : "")),
-                ]
+                let thought = thinking == .skipped ? "<think>\n\n</think>\n\n" : ""
+                pieces += [.special("<|im_start|>"), .text("assistant\n" + thought)]
             }
             return pieces
         case .llama3:
@@ -144,6 +163,12 @@ public enum ChatTemplate: Sendable, Equatable {
         case .plain:
             return messages.map { .text($0.content + "\n") }
         }
+    }
+
+    /// What follows an answer's thought.
+    private static func withoutThought(_ answer: String) -> String {
+        guard let end = answer.ranges(of: "</think>").last?.upperBound else { return answer }
+        return String(answer[end...].drop { $0 == "\n" })
     }
 
     /// The messages without a leading system message, which joins the first question or the last one.

@@ -6,6 +6,7 @@ import Tokenizers
 /// message into the last question.
 public final class Conversation {
     private let session: InferenceSession
+    private let template: ChatTemplate
     private let system: ChatMessage?
     /// What was said so far and is still shown to the model, question and answer in turn.
     public private(set) var messages: [ChatMessage] = []
@@ -17,9 +18,11 @@ public final class Conversation {
     /// - Parameters:
     ///   - session: whose text this is from now on.
     ///   - system: what the model is to know or to be; nil for what its template says then.
-    public init(in session: InferenceSession, system: String? = nil) {
+    ///   - template: how the conversation is written; nil for the model's own.
+    public init(in session: InferenceSession, system: String? = nil, template: ChatTemplate? = nil) {
         session.reset()
         self.session = session
+        self.template = template ?? session.model.chatTemplate
         self.system = system.map { ChatMessage(.system, $0) }
     }
 
@@ -63,7 +66,7 @@ public final class Conversation {
         let (limit, turns) = (session.contextLimit, messages.count / 2)
         func tokens(without forgotten: Int) -> [Int] {
             let shown = (system.map { [$0] } ?? []) + messages[(2 * forgotten)...] + [question]
-            return session.model.chatTemplate.encode(shown, with: session.model.tokenizer)
+            return template.encode(shown, with: session.model.tokenizer)
         }
         let whole = tokens(without: 0)
         if whole.count <= limit - min(newTokens, limit / 4) { return (0, whole) }

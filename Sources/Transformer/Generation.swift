@@ -101,14 +101,17 @@ extension InferenceSession {
 
 extension DecoderModel {
     /// Streams the answer to a conversation. Ending the iteration early, or cancelling its task, stops the work.
+    ///
+    /// - Parameter template: how the conversation is written; nil for the model's own.
     public func generate(
-        _ messages: [ChatMessage], along pathway: Pathway? = nil, options: GenerationOptions = GenerationOptions()
+        _ messages: [ChatMessage], along pathway: Pathway? = nil, options: GenerationOptions = GenerationOptions(),
+        template: ChatTemplate? = nil
     ) -> AsyncThrowingStream<String, any Error> {
         AsyncThrowingStream { continuation in
             let task = Task.detached {
                 do {
                     let session = try InferenceSession(self, along: pathway)
-                    let prompt = self.chatTemplate.encode(messages, with: self.tokenizer)
+                    let prompt = (template ?? self.chatTemplate).encode(messages, with: self.tokenizer)
                     _ = try session.generate(after: prompt, options: options) { piece in
                         if case .terminated = continuation.yield(piece) { return false }
                         return !Task.isCancelled

@@ -27,7 +27,9 @@ struct Chat: ParsableCommand {
 
     func run() throws {
         let (decoder, pathway) = try path.load(seed: writing.seed)
-        let conversation = Conversation(in: try InferenceSession(decoder, along: pathway), system: system)
+        let conversation = Conversation(
+            in: try InferenceSession(decoder, along: pathway), system: system,
+            template: try writing.template(of: decoder))
         let isTerminal = isatty(STDIN_FILENO) == 1
         if isTerminal { Console.note("One line is one question. Ctrl-D ends the conversation.") }
         var lines = LineReader()

@@ -22,10 +22,16 @@ struct Generate: ParsableCommand {
     @Flag(help: "Print one JSON object instead of streaming text.")
     var json = false
 
+    func validate() throws {
+        if prompt.raw, writing.thinking {
+            throw ValidationError("--raw continues a text, which has no answer to be --thinking about")
+        }
+    }
+
     func run() throws {
         let text = try prompt.text()
         let (decoder, pathway) = try path.load(seed: writing.seed)
-        let ids = prompt.tokens(of: text, for: decoder)
+        let ids = prompt.tokens(of: text, for: decoder, in: try writing.template(of: decoder))
         let session = try InferenceSession(decoder, along: pathway)
         let summary = try session.generate(after: ids, options: writing.options) { piece in
             if !json { Console.write(piece) }

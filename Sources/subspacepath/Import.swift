@@ -11,8 +11,9 @@ struct Import: ParsableCommand {
         discussion: """
             Reads the files of CommonsenseQA, NQ-Open and ARC (JSON lines) and of MMLU (comma-separated values, a file \
             a subject) as they are published. Each question becomes a scenario of one turn. The default output is \
-            data/test/<name>/<input>.json, where `run --datasets <name>` finds it, unless other scenarios are there; a \
-            file elsewhere is run by its path: `run --datasets path/to/file.json`.
+            data/test/<name>/<input>.json, where `run --datasets <name>` finds it, unless other scenarios are there or \
+            another file of the folder has some of the questions; a file elsewhere is run by its path: `run --datasets \
+            path/to/file.json`.
             """)
 
     @Option(parsing: .upToNextOption, help: "The published files, all of one benchmark.")

@@ -35,10 +35,10 @@ struct PromptOptions: ParsableArguments {
         }
     }
 
-    func tokens(of text: String, for model: DecoderModel) -> [Int] {
+    func tokens(of text: String, for model: DecoderModel, in template: ChatTemplate) -> [Int] {
         if raw { return model.tokenizer.encodeText(text, recognizingSpecialTokens: special) }
         let messages = (system.map { [ChatMessage(.system, $0)] } ?? []) + [ChatMessage(.user, text)]
-        return model.chatTemplate.encode(messages, with: model.tokenizer)
+        return template.encode(messages, with: model.tokenizer)
     }
 
     private func textOfFile(_ path: String) throws(PromptFileError) -> String {

@@ -1,7 +1,8 @@
 import Basics
 import Evaluation
 
-/// A sweep's summary as tables for a terminal: its rows, then the differences from dense and blind pathways.
+/// A sweep's summary as tables for a terminal: its rows, the intervals of several measures, then the differences from
+/// dense and blind pathways.
 enum SummaryTable {
     private struct Column {
         let title: String
@@ -12,28 +13,47 @@ enum SummaryTable {
         let datasets = Set(summary.rows.map(\.dataset))
         // With one dataset, overall says the same again.
         let rows = datasets.count > 1 ? summary.rows + summary.overall : summary.rows
-        let columns = columns(of: rows)
-        let results = TextTable.align([columns.map(\.title)] + rows.map { row in columns.map { $0.cell(row) } })
+        let measures = Metric.allCases.filter { metric in rows.contains { $0.estimates[metric] != nil } }
+        var tables: [String] = []
+        if measures.count > 1 {
+            // Beside each other, means and intervals of several measures are wider than a terminal.
+            tables.append(align(rows, path + measures.map(mean) + rest(of: rows)))
+            tables.append("95% intervals\n" + align(rows, path + measures.map { interval(of: $0, title: title($0)) }))
+        } else {
+            let results = measures.flatMap { [mean($0), interval(of: $0, title: "95% interval")] }
+            tables.append(align(rows, path + results + rest(of: rows)))
+        }
         let comparisons = summary.comparisons.filter { datasets.count > 1 || datasets.contains($0.dataset) }
-        guard !comparisons.isEmpty else { return results }
-        let header = ["dataset", "strength", "compared with", "measure", "difference", "95% interval", "p"]
-        return results + "\n\n" + TextTable.align([header] + comparisons.map(cells))
+        if !comparisons.isEmpty {
+            let header = ["dataset", "strength", "compared with", "measure", "difference", "95% interval", "p"]
+            tables.append(TextTable.align([header] + comparisons.map(cells)))
+        }
+        return tables.joined(separator: "\n\n")
     }
 
-    private static func columns(of rows: [SweepSummary.Row]) -> [Column] {
-        var columns = [
+    private static func align(_ rows: [SweepSummary.Row], _ columns: [Column]) -> String {
+        TextTable.align([columns.map(\.title)] + rows.map { row in columns.map { $0.cell(row) } })
+    }
+
+    /// Which pathways of which dataset a row is of.
+    private static var path: [Column] {
+        [
             Column(title: "dataset") { $0.dataset.printable },
             Column(title: "strength") { name($0.pathway, $0.strength) },
         ]
-        for metric in Metric.allCases where rows.contains(where: { $0.estimates[metric] != nil }) {
-            columns += [
-                Column(title: title(metric)) { $0.estimates[metric].map { formatted("%.3f", $0.mean) } ?? "-" },
-                Column(title: "95% interval") {
-                    $0.interval(of: metric).map { formatted("%.3f to %.3f", $0.low, $0.high) } ?? "-"
-                },
-            ]
-        }
-        columns.append(Column(title: "pruned") { formatted("%.1f%%", 100 * $0.prunedFraction) })
+    }
+
+    private static func mean(_ metric: Metric) -> Column {
+        Column(title: title(metric)) { $0.estimates[metric].map { formatted("%.3f", $0.mean) } ?? "-" }
+    }
+
+    private static func interval(of metric: Metric, title: String) -> Column {
+        Column(title: title) { $0.interval(of: metric).map { formatted("%.3f to %.3f", $0.low, $0.high) } ?? "-" }
+    }
+
+    /// What is not a measure: of speed only where something was written.
+    private static func rest(of rows: [SweepSummary.Row]) -> [Column] {
+        var columns = [Column(title: "pruned") { formatted("%.1f%%", 100 * $0.prunedFraction) }]
         if rows.contains(where: { $0.tokensPerSecond != nil }) {
             columns += [
                 Column(title: "tokens/s") { $0.tokensPerSecond.map { $0 > 0 ? formatted("%.1f", $0) : "-" } ?? "-" },

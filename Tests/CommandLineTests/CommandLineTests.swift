@@ -341,6 +341,7 @@ private struct Tool {
             }
             let table = try Tool(Array(arguments.dropLast()) + ["--datasets", output, "--name", "c"])
             #expect(table.output.contains("KL to dense") && table.output.contains("0.40 blind"))
+            #expect(table.output.split(separator: "\n").allSatisfy { $0.count <= 132 })
         }
     }
 
@@ -362,6 +363,11 @@ private struct Tool {
             let other = try Tool(arguments + ["--seed", "7"], in: folder)
             #expect(other.status != 0 && other.errors.contains("holds other scenarios"))
             #expect(try Data(contentsOf: written) == whole)
+            // Nor do questions join a dataset that has them in another file.
+            try FileManager.default.copyItem(
+                at: folder.appending(path: "dev.jsonl"), to: folder.appending(path: "copy.jsonl"))
+            let copy = try Tool(["import", "--input", "copy.jsonl"], in: folder)
+            #expect(copy.status != 0 && copy.errors.contains("dev.json holds 5 of these questions"))
             let named = ["--seed", "7", "--output", "data/test/natural_questions/dev.json"]
             #expect(try Tool(arguments + named, in: folder).status == 0)
             #expect(try Data(contentsOf: written) != whole)
@@ -373,7 +379,8 @@ private struct Tool {
             ["compile", "--scenario", "x", "--pruning-strength", "1.5"], ["compile"], ["tokenize"], ["no-such-command"],
             ["generate", "--prompt", "x", "--pruned-fraction", "0.2"], ["generate"],
             ["generate", "--prompt", "x", "--prompt-file", "y"],
-            ["generate", "--prompt", "x", "--raw", "--system", "y"],
+            ["generate", "--prompt", "x", "--raw", "--system", "y"], ["generate", "--prompt", "x", "--thinking"],
+            ["generate", "--prompt", "x", "--raw", "--thinking"],
             ["run", "--pruning-strengths", "-1"],
             ["compile", "--scenario", "x", "--criterion", "no-such-criterion"], ["bench", "--repetitions", "0"],
             ["bench", "--scenario", "x"], ["bench", "--pruned-fraction", "0.1", "--pruning-strength", "0.1"],

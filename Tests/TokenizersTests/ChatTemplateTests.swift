@@ -80,6 +80,12 @@ import Testing
                     + "<|im_start|>assistant\n<think>\n\n</think>\n\n"
             ),
             (
+                .chatML(defaultSystemMessage: nil, thinking: .shown),
+                "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n"
+                    + "<|im_start|>assistant\n Hello. <|im_end|>\n<|im_start|>user\nWhy?<|im_end|>\n"
+                    + "<|im_start|>assistant\n"
+            ),
+            (
                 .llama2,
                 "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nHi [/INST] Hello. </s><s>[INST] Why? [/INST]"
             ),
@@ -97,6 +103,22 @@ import Testing
         ] as [(ChatTemplate, String)])
     func conversationsAreWrittenAsTheirFamiliesDo(template: ChatTemplate, expected: String) {
         #expect(template.render(Self.conversation) == expected)
+    }
+
+    /// Later turns do not show what was thought, where a family thinks.
+    @Test func thoughtsAreLeftOutOfEarlierAnswers() throws {
+        let thought = "<think>\nIs it </think>?\n</think>\n\n"
+        let messages = [
+            ChatMessage(.user, "Hi"), ChatMessage(.assistant, thought + "Hello."), ChatMessage(.user, "Why?"),
+        ]
+        let thinking = try #require(ChatTemplate.qwen3.withThinking)
+        #expect(thinking.withThinking == thinking)
+        for template in [.qwen3, thinking] as [ChatTemplate] {
+            #expect(template.render(messages).contains("<|im_start|>assistant\nHello.<|im_end|>"))
+        }
+        #expect(!thinking.render(messages).contains("think"))
+        #expect(ChatTemplate.smolLM2.render(messages).contains(thought + "Hello.<|im_end|>"))
+        for template in [.smolLM2, .llama3, .plain] as [ChatTemplate] { #expect(template.withThinking == nil) }
     }
 
     /// A system message alone is a question without a question.

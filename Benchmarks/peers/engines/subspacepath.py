@@ -15,6 +15,7 @@ class SubspacePath:
         if not TOOL.exists():
             raise ImportError(f"{TOOL.relative_to(ROOT)} is missing: run `make build`")
         self.version = "this checkout"
+        self.empty_step = None
 
     def measure(self, setting, prompt, continuation):
         # `bench` takes the same tokens from the same seed (tokens.py), and warms up by itself.
@@ -23,5 +24,6 @@ class SubspacePath:
             [*self.command, *lengths, "--precision", setting], check=True, stdout=subprocess.PIPE, text=True)
         report = json.loads(result.stdout)
         self.version = f"this checkout, {report['instructionSet']}"
+        self.empty_step = 1 / report["limits"]["stepsPerSecond"]
         dense = report["lengths"][0]["dense"]
         return len(prompt) / dense["prefillSamples"][0], len(continuation) / dense["decodeSamples"][0]
