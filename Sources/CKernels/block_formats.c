@@ -2,6 +2,7 @@
 // tests against gguf-py's dequantisation.
 
 #include "block_formats.h"
+#include "lane_types.h"
 
 #include <string.h>
 
@@ -96,16 +97,35 @@ sp_block_traits sp_block_traits_of(sp_element_type type) {
     }
 }
 
-// Elements 0..15 sit in the low nibbles, 16..31 in the high ones.
-static void read_nibbles(const uint8_t *bytes, uint8_t *quant) {
-    for (int i = 0; i < 16; i++) {
-        quant[i] = bytes[i] & 0x0f;
-        quant[i + 16] = bytes[i] >> 4;
-    }
+// Quants are read and stored in whole vectors: bytes that were stored one at a time are late for who reads several.
+static u8x32 load_quants(const uint8_t *bytes) {
+    u8x32 quants;
+    memcpy(&quants, bytes, sizeof quants);
+    return quants;
 }
 
-static void add_fifth_bits(uint32_t bits, uint8_t *quant) {
-    for (int i = 0; i < 32; i++) quant[i] |= (uint8_t)(((bits >> i) & 1) << 4);
+static void store_quants(u8x32 quants, sp_block *block) { memcpy(block->quant, &quants, sizeof quants); }
+
+// Elements 0..15 sit in the low nibbles, 16..31 in the high ones.
+static u8x32 read_nibbles(const uint8_t *bytes) {
+    u8x16 both;
+    memcpy(&both, bytes, sizeof both);
+    const u8x16 low = both & 0x0f, high = both >> 4;
+    return __builtin_shufflevector(
+        low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27,
+        28, 29, 30, 31);
+}
+
+// Bit i as the fifth bit of element i.
+static u8x32 fifth_bits(uint32_t bits) {
+    const u8x32 bit = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128,
+                       1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    u32x8 words = (u32x8)bits;
+    u8x32 bytes;
+    memcpy(&bytes, &words, sizeof bytes);
+    bytes = __builtin_shufflevector(
+        bytes, bytes, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3);
+    return (u8x32)((bytes & bit) != 0) & 0x10;
 }
 
 // Q4_K and Q5_K keep eight 6-bit scales and eight 6-bit minimums in 12 bytes.
@@ -124,9 +144,7 @@ static void read_q4_k(const uint8_t *super, int part, sp_block *block) {
     read_scale_and_minimum(super + 4, part, &scale, &minimum);
     block->scale[0] = block->scale[1] = read_half(super) * (float)scale;
     block->minimum = -(read_half(super + 2) * (float)minimum);
-    const uint8_t *nibbles = super + 16 + 32 * (part / 2);
-    int shift = 4 * (part % 2);
-    for (int i = 0; i < 32; i++) block->quant[i] = (nibbles[i] >> shift) & 0x0f;
+    store_quants(load_quants(super + 16 + 32 * (part / 2)) >> (uint8_t)(4 * (part % 2)) & 0x0f, block);
 }
 
 static void read_q5_k(const uint8_t *super, int part, sp_block *block) {
@@ -134,23 +152,18 @@ static void read_q5_k(const uint8_t *super, int part, sp_block *block) {
     read_scale_and_minimum(super + 4, part, &scale, &minimum);
     block->scale[0] = block->scale[1] = read_half(super) * (float)scale;
     block->minimum = -(read_half(super + 2) * (float)minimum);
-    const uint8_t *high = super + 16;
-    const uint8_t *nibbles = super + 48 + 32 * (part / 2);
-    int shift = 4 * (part % 2);
-    for (int i = 0; i < 32; i++)
-        block->quant[i] = (uint8_t)(((nibbles[i] >> shift) & 0x0f) | (((high[i] >> part) & 1) << 4));
+    const u8x32 low = load_quants(super + 48 + 32 * (part / 2)) >> (uint8_t)(4 * (part % 2)) & 0x0f;
+    const u8x32 high = load_quants(super + 16) >> (uint8_t)part & 0x01;
+    store_quants(low | high << 4, block);
 }
 
 static void read_q6_k(const uint8_t *super, int part, sp_block *block) {
     int half = part / 4, quarter = part % 4;
-    const uint8_t *low = super + 64 * half + 32 * (quarter % 2);
-    const uint8_t *high = super + 128 + 32 * half;
+    const u8x32 low = load_quants(super + 64 * half + 32 * (quarter % 2));
+    const u8x32 high = load_quants(super + 128 + 32 * half) >> (uint8_t)(2 * quarter) & 0x03;
     const int8_t *scales = (const int8_t *)super + 192 + 8 * half + 2 * quarter;
     float scale = read_half(super + 208);
-    for (int i = 0; i < 32; i++) {
-        int nibble = quarter < 2 ? low[i] & 0x0f : low[i] >> 4;
-        block->quant[i] = (uint8_t)(nibble | (((high[i] >> (2 * quarter)) & 3) << 4));
-    }
+    store_quants((quarter < 2 ? low & 0x0f : low >> 4) | high << 4, block);
     block->scale[0] = scale * (float)scales[0];
     block->scale[1] = scale * (float)scales[1];
     block->minimum = 0;
@@ -164,27 +177,25 @@ void sp_read_block(sp_element_type type, const uint8_t *row, size_t index, sp_bl
     switch (type) {
     case SP_TYPE_Q4_0:
         block->scale[0] = block->scale[1] = read_half(source);
-        read_nibbles(source + 2, block->quant);
+        store_quants(read_nibbles(source + 2), block);
         break;
     case SP_TYPE_Q4_1:
         block->scale[0] = block->scale[1] = read_half(source);
         block->minimum = read_half(source + 2);
-        read_nibbles(source + 4, block->quant);
+        store_quants(read_nibbles(source + 4), block);
         break;
     case SP_TYPE_Q5_0:
         block->scale[0] = block->scale[1] = read_half(source);
-        read_nibbles(source + 6, block->quant);
-        add_fifth_bits(read_u32(source + 2), block->quant);
+        store_quants(read_nibbles(source + 6) | fifth_bits(read_u32(source + 2)), block);
         break;
     case SP_TYPE_Q5_1:
         block->scale[0] = block->scale[1] = read_half(source);
         block->minimum = read_half(source + 2);
-        read_nibbles(source + 8, block->quant);
-        add_fifth_bits(read_u32(source + 4), block->quant);
+        store_quants(read_nibbles(source + 8) | fifth_bits(read_u32(source + 4)), block);
         break;
     case SP_TYPE_Q8_0:
         block->scale[0] = block->scale[1] = read_half(source);
-        for (int i = 0; i < 32; i++) block->quant[i] = (uint8_t)(source[2 + i] ^ 0x80);
+        store_quants(load_quants(source + 2) ^ 0x80, block);
         break;
     case SP_TYPE_Q4_K: read_q4_k(source, part, block); break;
     case SP_TYPE_Q5_K: read_q5_k(source, part, block); break;

@@ -1,5 +1,6 @@
 // Checkpoint rows into tiles, a group of 16 rows at a time.
 
+#include "cache_fetch.h"
 #include "lane_types.h"
 #include "packed_scales.h"
 
@@ -155,27 +156,46 @@ static void pack_float_group(
     }
 }
 
+// Where the checkpoint has a tile's rows, NULL for padding.
+typedef struct {
+    const uint8_t *of[SP_TILE_ROWS];
+} source_rows;
+
+static source_rows find_rows(
+    const sp_matrix *matrix, const uint8_t *source, size_t row_bytes, int32_t tile, const sp_arrangement *arrangement) {
+    source_rows rows;
+    for (int32_t lane = 0; lane < SP_TILE_ROWS; lane++) {
+        const int64_t row = source_row(matrix, tile, lane, arrangement);
+        rows.of[lane] = row < 0 ? NULL : source + row_bytes * (size_t)row;
+    }
+    return rows;
+}
+
 bool sp_matrix_pack(
     const sp_matrix *matrix, sp_element_type type, const void *source, const sp_arrangement *arrangement,
     uint8_t *data, int32_t first_tile, int32_t last_tile) {
-    size_t row_bytes = (size_t)matrix->columns / (size_t)sp_type_block_size(type) * (size_t)sp_type_block_bytes(type);
+    const size_t row_bytes =
+        (size_t)matrix->columns / (size_t)sp_type_block_size(type) * (size_t)sp_type_block_bytes(type);
+    const size_t share = row_bytes / (size_t)matrix->groups;
     sp_matrix destination = *matrix;
     destination.data = data;
     bool is_finite = true;
+    source_rows rows = find_rows(matrix, source, row_bytes, first_tile, arrangement);
     for (int32_t tile = first_tile; tile < last_tile; tile++) {
-        const uint8_t *rows[SP_TILE_ROWS];
-        for (int32_t lane = 0; lane < SP_TILE_ROWS; lane++) {
-            const int64_t row = source_row(matrix, tile, lane, arrangement);
-            rows[lane] = row < 0 ? NULL : (const uint8_t *)source + row_bytes * (size_t)row;
-        }
+        // A file's pages are in no cache, and its rows too many for a processor to guess what is next.
+        const int32_t following = tile + 1 < last_tile ? tile + 1 : tile;
+        const source_rows next = find_rows(matrix, source, row_bytes, following, arrangement);
         for (int32_t index = 0; index < matrix->groups; index++) {
+            for (int32_t lane = 0; lane < SP_TILE_ROWS; lane++)
+                if (next.of[lane]) sp_fetch_bytes(next.of[lane] + share * (size_t)index, share, SP_SECOND_CACHE);
             const sp_group group = sp_matrix_group(&destination, tile, index);
             if (sp_is_quantized(matrix->format)) {
-                is_finite &= pack_group(matrix, type, rows, arrangement->columns, index, &group);
+                is_finite &= pack_group(matrix, type, rows.of, arrangement->columns, index, &group);
             } else {
-                pack_float_group(matrix, rows, arrangement->columns, index, &group);
+                pack_float_group(matrix, rows.of, arrangement->columns, index, &group);
             }
         }
+        rows = next;
     }
     return is_finite;
 }

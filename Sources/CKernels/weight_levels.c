@@ -48,8 +48,8 @@ static bool divide_scale(float scale, float minimum, int bits, int most, sp_leve
     const f32x8 first = nearest((minimum - middle * off) / divided.scales);
     const i32x8 is_byte = (first >= -SP_LEVEL_OF_ZERO) & (first + parts * largest < SP_LEVEL_OF_ZERO);
     // The mean square over quants whose root mean square from the middle is a quarter of them all.
-    const f32x8 of_middle = (first * divided.scales - minimum + middle * off) / scale;
-    const f32x8 of_quarter = off * (middle / 2) / scale;
+    const f32x8 of_middle = first * divided.scales - minimum + middle * off;
+    const f32x8 of_quarter = off * (middle / 2);
     const f32x8 error = is_byte ? of_middle * of_middle + of_quarter * of_quarter : far;
     // The least of the errors with their lanes in the last bits.
     const i32x8 lane = {0, 1, 2, 3, 4, 5, 6, 7};
@@ -78,9 +78,9 @@ sp_levels sp_fit_levels(float scale, float minimum, int bits) {
     if (isnan(scale) || isnan(minimum) || !(fmaxf(scale, peak / 126) <= SP_LARGEST_SCALE))
         return (sp_levels){infinity, SP_LEVEL_OF_ZERO};
     sp_levels levels;
-    // Whatever up to 8 parts reach, twice as many do as well, if those are bytes.
-    if (bits == 4 && divide_scale(scale, minimum, bits, 16, &levels)) return levels;
-    if (divide_scale(scale, minimum, bits, 8, &levels)) return levels;
+    // Whatever up to 8 parts reach, twice as many do as well, if those are bytes. Nothing divides a scale of 0.
+    if (scale > 0 && bits == 4 && divide_scale(scale, minimum, bits, 16, &levels)) return levels;
+    if (scale > 0 && divide_scale(scale, minimum, bits, 8, &levels)) return levels;
     return divide_largest(minimum, peak, bits);
 }
 

@@ -12,14 +12,20 @@ enum ByteAlphabet {
         }
     }()
 
-    private static let bytes: [Unicode.Scalar: UInt8] = Dictionary(
-        uniqueKeysWithValues: scalars.enumerated().map { ($1, UInt8($0)) })
+    /// The byte of each scalar value up to the last one of the alphabet; nil where none stands for a byte.
+    private static let bytes: [UInt8?] = {
+        var bytes = [UInt8?](repeating: nil, count: Int(scalars.map(\.value).max()!) + 1)
+        for (byte, scalar) in scalars.enumerated() { bytes[Int(scalar.value)] = UInt8(byte) }
+        return bytes
+    }()
 
     /// The bytes that a vocabulary entry stands for, or nil where a character is not of the alphabet.
     static func decode(_ token: String) -> [UInt8]? {
+        let bytes = bytes
         var decoded: [UInt8] = []
+        decoded.reserveCapacity(token.utf8.count)
         for scalar in token.unicodeScalars {
-            guard let byte = bytes[scalar] else { return nil }
+            guard scalar.value < bytes.count, let byte = bytes[Int(scalar.value)] else { return nil }
             decoded.append(byte)
         }
         return decoded
