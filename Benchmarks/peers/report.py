@@ -98,8 +98,8 @@ def notes(result):
     if steps:
         # What a virtual machine's processors share may change from turn to turn.
         lines.append(
-            f"Handing work to {result['threads']} threads took {statistics.median(steps) * 1e6:.2f} microseconds in the "
-            f"median turn, {min(steps) * 1e6:.2f} at the least and {max(steps) * 1e6:.2f} at the most.")
+            f"Handing work to {result['threads']} threads took {statistics.median(steps) * 1e6:.2f} microseconds in "
+            f"the median turn, {min(steps) * 1e6:.2f} at the least and {max(steps) * 1e6:.2f} at the most.")
     elsewhere = [
         share for entry in result["engines"] for length in entry.get("lengths", []) for share in length["elsewhere"]]
     if elsewhere and max(elsewhere) > QUIET:

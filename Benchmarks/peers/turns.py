@@ -35,7 +35,8 @@ class Contestant:
     def start(self, task, limit):
         """Loads the engine, warms it up and lets it pick its fastest settings."""
         self.limit = limit
-        self.samples = [{"prompt": [], "generation": [], "emptyStep": [], "elsewhere": []} for _ in task["promptTokens"]]
+        parts = ["prompt", "generation", "emptyStep", "elsewhere"]
+        self.samples = [{part: [] for part in parts} for _ in task["promptTokens"]]
         task = task | {"engine": self.engine, "variant": self.variant}
         environment = os.environ | {"OMP_NUM_THREADS": str(task["threads"]), "HF_HUB_OFFLINE": "1"}
         environment["PYTHONPATH"] = str(ROOT / "Benchmarks")

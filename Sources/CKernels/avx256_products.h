@@ -9,7 +9,7 @@
 
 enum {
     // Tokens that share the unpacking of a group; their sums and inputs stay in the first cache.
-    BLOCK_TOKENS = 128,
+    BLOCK_TOKENS = SP_TOKENS_TOGETHER,
     // Tokens that share the loading of a register of weights: their sums fill half of the registers.
     QUAD_TOKENS = 4,
 };

@@ -183,8 +183,8 @@ bool sp_matrix_pack(
     source_rows rows = find_rows(matrix, source, row_bytes, first_tile, arrangement);
     for (int32_t tile = first_tile; tile < last_tile; tile++) {
         // A file's pages are in no cache, and its rows too many for a processor to guess what is next.
-        const int32_t following = tile + 1 < last_tile ? tile + 1 : tile;
-        const source_rows next = find_rows(matrix, source, row_bytes, following, arrangement);
+        source_rows next = {{NULL}};
+        if (tile + 1 < last_tile) next = find_rows(matrix, source, row_bytes, tile + 1, arrangement);
         for (int32_t index = 0; index < matrix->groups; index++) {
             for (int32_t lane = 0; lane < SP_TILE_ROWS; lane++)
                 if (next.of[lane]) sp_fetch_bytes(next.of[lane] + share * (size_t)index, share, SP_SECOND_CACHE);
