@@ -230,21 +230,28 @@ INLINE void multiply_steps(
 #undef GROUP
 }
 
-// One tile for `tokens` tokens in int8: TOKENS of them, at most QUAD_TOKENS, or where that is 0 at most BLOCK_TOKENS.
-// FORMAT is a constant at every call.
+// TILES tiles of a product for `tokens` tokens in int8: TOKENS of them, at most QUAD_TOKENS, or where that is 0 at most
+// BLOCK_TOKENS. FORMAT is a constant at every call.
 INLINE void multiply_block(
-    const sp_tile *tile, const sp_activations *input, int token, int tokens, const int TOKENS,
+    const sp_tile *tiles, const int TILES, const sp_activations *input, int token, int tokens, const int TOKENS,
     const sp_packed_format FORMAT) {
-    const sp_matrix *matrix = tile->product->matrix;
-    const tile_output output = output_of(tile);
-    __m256 sums[TOKENS ? TOKENS : BLOCK_TOKENS][2];
-    for (int t = 0; t < (TOKENS ? TOKENS : tokens); t++) split_lanes(base_of(&output, token + t), sums[t]);
-#define MULTIPLY_STEPS(GROUP, AT, FIRST, LAST) \
-    multiply_steps(matrix, input, GROUP, AT, FIRST, LAST, tokens, TOKENS, FORMAT, sums)
-    EACH_GROUP_OF_TILE(tile, input, token, FORMAT);
+    const sp_matrix *matrix = tiles[0].product->matrix;
+    const int count = TOKENS ? TOKENS : tokens;
+    tile_output outputs[TILES];
+    __m256 sums[TILES][TOKENS ? TOKENS : BLOCK_TOKENS][2];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < TILES; i++) {
+        outputs[i] = output_of(&tiles[i]);
+        for (int t = 0; t < count; t++) split_lanes(base_of(&outputs[i], token + t), sums[i][t]);
+    }
+#define MULTIPLY_STEPS(I, GROUP, AT, FIRST, LAST) \
+    multiply_steps(matrix, input, GROUP, AT, FIRST, LAST, tokens, TOKENS, FORMAT, sums[I])
+    EACH_GROUP_OF_TILES(tiles, TILES, input, token, FORMAT);
 #undef MULTIPLY_STEPS
-    for (int t = 0; t < (TOKENS ? TOKENS : tokens); t++)
-        memcpy(place_of(&output, token + t), sums[t], sizeof sums[t]);
+#pragma clang loop unroll(full)
+    for (int i = 0; i < TILES; i++) {
+        for (int t = 0; t < count; t++) memcpy(place_of(&outputs[i], token + t), sums[i][t], sizeof sums[i][t]);
+    }
 }
 
 // `tokens` tokens in blocks of a multiple of QUAD_TOKENS, then the rest.
@@ -254,13 +261,24 @@ INLINE void multiply_int8(
     while (tokens - token > QUAD_TOKENS) {
         const int left = (tokens - token) / QUAD_TOKENS * QUAD_TOKENS;
         const int block = left < BLOCK_TOKENS ? left : BLOCK_TOKENS;
-        multiply_block(tile, input, token, block, 0, FORMAT);
+        multiply_block(tile, 1, input, token, block, 0, FORMAT);
         token += block;
     }
     switch (tokens - token) {
 #define REST(N) \
-    case N: multiply_block(tile, input, token, N, N, FORMAT); break;
+    case N: multiply_block(tile, 1, input, token, N, N, FORMAT); break;
     REST(1) REST(2) REST(3) REST(4)
 #undef REST
     }
 }
+
+static void multiply_in_turns(const sp_tile tiles[2], const sp_activations *input) {
+    switch (tiles[0].product->matrix->format) {
+#define IN_TURNS_CASE(FORMAT, NAME) \
+    case FORMAT: multiply_block(tiles, 2, input, 0, 1, 1, FORMAT); break;
+    EACH_INTEGER_FORMAT(IN_TURNS_CASE)
+#undef IN_TURNS_CASE
+    default: break;
+    }
+}
+#define MULTIPLY_IN_TURNS multiply_in_turns

@@ -6,12 +6,8 @@
 
 #include <string.h>
 
-enum {
-    // Tiles of the next task that are fetched ahead.
-    FOLLOWING_TILES = 8,
-};
-
 typedef struct {
+    const sp_pool *pool;
     const sp_kernels *kernels;
     const sp_gated_product *product;
     const sp_activations *input;
@@ -21,6 +17,7 @@ typedef struct {
     int groups_together;     // that scratch has room for
     int groups_per_task;
     int group_tasks;         // tasks of a run of tokens
+    int end;                 // of the groups that a thread is likely to take
 } gated_step;
 
 // The tile of one half of a group of channels, or -1 where it is not computed.
@@ -32,13 +29,12 @@ static int32_t gated_tile(const sp_gated_product *product, int index, int half) 
     return is_wanted && tile < product->gate->tiles ? tile : -1;
 }
 
-// The tiles of the groups [first, last), at most `room` of them, as they lie in memory; and for each its place among
-// the halves of these groups. Returns how many there are.
-static int find_gated_tiles(
-    const gated_step *step, int first, int last, int room, int32_t *tiles, int *places) {
+// The tiles of the groups [first, last) as they lie in memory, and for each its place among the halves of these groups.
+// Returns how many there are.
+static int find_gated_tiles(const gated_step *step, int first, int last, int32_t *tiles, int *places) {
     int count = 0;
     for (int half = 0; half < 2; half++) {
-        for (int i = first; i < last && count < room; i++) {
+        for (int i = first; i < last; i++) {
             const int32_t tile = gated_tile(step->product, i, half);
             if (tile < 0) continue;
             if (places) places[count] = 2 * (i - first) + half;
@@ -51,9 +47,9 @@ static int find_gated_tiles(
 // Gate and up of the groups [first, last) of a task: scratch[group][half][2][tokens][16].
 static void multiply_gated_tiles(const gated_step *step, int first, int last, float *scratch) {
     const sp_matrix *gate = step->product->gate, *up = step->product->up;
-    int32_t tiles[2 * SP_GATED_UNITS], following[FOLLOWING_TILES];
+    int32_t tiles[2 * SP_GATED_UNITS], following[2 * SP_GATED_UNITS];
     int places[2 * SP_GATED_UNITS];
-    const int count = find_gated_tiles(step, first, last, 2 * SP_GATED_UNITS, tiles, places);
+    const int count = find_gated_tiles(step, first, last, tiles, places);
     // The third is what this thread is likely to read after them.
     sp_product products[3] = {
         {.matrix = gate, .tiles = tiles, .tile_count = count, .output_stride = SP_TILE_ROWS},
@@ -74,18 +70,30 @@ static void multiply_gated_tiles(const gated_step *step, int first, int last, fl
     }
     // A thread that waits for memory reads one matrix after the other.
     sp_weight_stream stream, *ahead = NULL;
-    if (reads_ahead(gate, step->input, step->tokens)) {
+    const bool is_ahead = reads_ahead(gate, step->input, step->tokens);
+    const bool in_turns = is_ahead && takes_turns(step->kernels, step->tokens);
+    if (is_ahead) {
         fetch_input(step->input);
-        const int left = step->groups - last, next = left < step->groups_together ? left : step->groups_together;
-        products[2].tile_count = find_gated_tiles(step, last, last + next, FOLLOWING_TILES, following, NULL);
-        stream = sp_start_stream(products, 3, 0);
+        const int left = step->end - last, next = left < step->groups_together ? left : step->groups_together;
+        products[2].tile_count = find_gated_tiles(step, last, last + next, following, NULL);
+        // A task's tiles are all those of a product here.
+        stream = sp_start_stream(&(sp_reading){
+            .products = products, .count = 3, .tiles = INT32_MAX, .tiles_per_task = INT32_MAX, .in_turns = in_turns,
+        });
         ahead = &stream;
     }
+    const sp_tile_order order = sp_order_tiles(gate, 0, count, in_turns);
     for (int p = 0; p < 2; p++) {
-        for (int i = 0; i < count; i++) {
-            float *output = scratch + size * (size_t)(2 * places[i] + p);
-            const sp_tile tile = {&products[p], tiles[i], output, tiles[i], ahead};
-            step->kernels->multiply_tile(&tile, step->input, step->tokens);
+        for (int s = 0; s < order.steps; s++) {
+            sp_tile turns[2];
+            const int taken = s < order.pairs ? 2 : 1;
+            for (int i = 0; i < taken; i++) {
+                const int place = sp_place_of(order, s) + i * order.pairs;
+                float *output = scratch + size * (size_t)(2 * places[place] + p);
+                turns[i] = (sp_tile){&products[p], tiles[place], output, tiles[place], ahead};
+            }
+            if (taken == 2) step->kernels->multiply_in_turns(turns, step->input);
+            else step->kernels->multiply_tile(turns, step->input, step->tokens);
         }
     }
 }
@@ -155,6 +163,8 @@ static void gated_task(void *context, int task, int worker) {
     float *scratch = step->product->scratch + sp_gated_scratch(step->tokens) * (size_t)worker;
     const int start = task % step->group_tasks * step->groups_per_task, left = step->groups - start;
     const int end = start + (left < step->groups_per_task ? left : step->groups_per_task);
+    const int likely_end = end_of_tasks(step->pool, step->group_tasks, task, worker) * step->groups_per_task;
+    of_run.end = likely_end < step->groups ? likely_end : step->groups;
     for (int first = start, last; first < end; first = last) {
         last = first + (end - first < step->groups_together ? end - first : step->groups_together);
         multiply_gated_groups(&of_run, first, last, scratch);
@@ -165,8 +175,8 @@ void sp_multiply_gated(
     sp_pool *pool, const sp_gated_product *product, const sp_activations *input, int tokens,
     const sp_activations *destination) {
     gated_step step = {
-        .kernels = sp_pool_kernels(pool), .product = product, .input = input, .destination = destination,
-        .tokens = tokens, .groups = product->columns.groups ? product->columns.count : destination->groups,
+        .pool = pool, .kernels = sp_pool_kernels(pool), .product = product, .input = input,
+        .destination = destination, .tokens = tokens, .groups = product->columns.groups ? product->columns.count : destination->groups,
         .groups_together = 1,
     };
     if (step.groups < 1) return;

@@ -38,6 +38,9 @@ typedef struct {
     // Two tiles of matrices of one format for integers and of one width, for the integer form of many tokens, where
     // that is faster than one after the other; NULL where it is not.
     void (*multiply_pair)(const sp_tile pair[2], const sp_activations *input, int tokens);
+    // Two tiles of one product for integers, for the integer form of one token, their groups in turns; NULL where one
+    // after the other is as fast.
+    void (*multiply_in_turns)(const sp_tile tiles[2], const sp_activations *input);
     // The integer form of some units.
     void (*quantize)(const sp_activations *input, const sp_input_units *units);
     void (*rms_norm)(const float *x, const float *weight, int count, float epsilon, float *destination);
@@ -69,7 +72,7 @@ typedef struct {
     // What the processor does at best: see lanes_limits.h. Results go to `sink` so that the work is not left out.
     uint64_t (*multiply_bytes)(int rounds, float *sink);
     uint64_t (*multiply_singles)(int rounds, float *sink);
-    void (*read_bytes)(const uint8_t *data, size_t bytes, float *sink);
+    void (*read_bytes)(const uint8_t *data, size_t bytes, bool in_turns, float *sink);
 } sp_kernels;
 
 enum {

@@ -134,6 +134,9 @@ const sp_kernels LANES_TABLE = {
 #ifdef PAIR_PRODUCTS
     .multiply_pair = multiply_pair,
 #endif
+#ifdef MULTIPLY_IN_TURNS
+    .multiply_in_turns = MULTIPLY_IN_TURNS,
+#endif
     .quantize = quantize,
     .rms_norm = rms_norm,
     .swiglu = swiglu,

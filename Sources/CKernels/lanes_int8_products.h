@@ -99,9 +99,9 @@ INLINE void multiply_block(
     const tile_output output = output_of(tile);
     f32x16 sums[8];
     for (int t = 0; t < TOKENS; t++) sums[t] = base_of(&output, token + t);
-#define MULTIPLY_STEPS(GROUP, AT, FIRST, LAST) \
+#define MULTIPLY_STEPS(I, GROUP, AT, FIRST, LAST) \
     multiply_steps(matrix, input, GROUP, AT, FIRST, LAST, TOKENS, FORMAT, sums)
-    EACH_GROUP_OF_TILE(tile, input, token, FORMAT);
+    EACH_GROUP_OF_TILES(tile, 1, input, token, FORMAT);
 #undef MULTIPLY_STEPS
     for (int t = 0; t < TOKENS; t++) store_floats(place_of(&output, token + t), sums[t]);
 }

@@ -55,17 +55,23 @@ static uint64_t multiply_singles(int rounds, float *sink) {
     return (uint64_t)rounds * PEAK_CHAINS * SP_TILE_ROWS;
 }
 
-// How far ahead bytes are fetched that are read in order: as far as weights are whose groups take 304 bytes.
-enum { BYTES_AHEAD = SP_GROUPS_AHEAD * 304 };
+enum {
+    // How far ahead bytes are fetched that are read in order: as far as weights are whose groups take 304 bytes.
+    BYTES_AHEAD = SP_GROUPS_AHEAD * 304,
+    // Places that are read in turns, where a processor fetches ahead by itself.
+    READING_PLACES = 4,
+};
 
-// Reads `bytes` bytes, a multiple of 256, once and in order.
-static void read_bytes(const uint8_t *data, size_t bytes, float *sink) {
-    u8x64 seen[4] = {0};
-    for (size_t at = 0; at < bytes; at += 256) {
+// Reads `bytes` bytes, a multiple of 256, once: in order, or a line at each of several places in turn.
+static void read_bytes(const uint8_t *data, size_t bytes, bool in_turns, float *sink) {
+    u8x64 seen[READING_PLACES] = {0};
+    const size_t apart = in_turns ? bytes / READING_PLACES : 64, step = in_turns ? 64 : 64 * READING_PLACES;
+    for (size_t at = 0; at < bytes / READING_PLACES; at += 64) {
+        const uint8_t *lines = data + at / 64 * step;
 #pragma clang loop unroll(full)
-        for (size_t i = 0; i < 4; i++) {
-            sp_fetch_line(data + at + 64 * i + BYTES_AHEAD, SP_SECOND_CACHE);
-            seen[i] |= load_bytes(data + at + 64 * i);
+        for (size_t i = 0; i < READING_PLACES; i++) {
+            if (!in_turns) sp_fetch_line(lines + i * apart + BYTES_AHEAD, SP_SECOND_CACHE);
+            seen[i] |= load_bytes(lines + i * apart);
         }
     }
     seen[0] |= seen[1] | seen[2] | seen[3];

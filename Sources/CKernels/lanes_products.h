@@ -110,33 +110,40 @@ enum {
     case SP_BOTH_HALVES: CALL(0, STEPS); break;         \
     }
 
-// MULTIPLY_STEPS(GROUP, AT, FIRST, LAST), which the caller defines, for each group that a product reads of a tile: for
-// its steps, and where the inputs have the group of a block's first token. What the thread reads later is fetched
-// meanwhile. FORMAT is a constant.
-#define EACH_GROUP_OF_TILE(TILE, INPUT, TOKEN, FORMAT)                                       \
-    do {                                                                                     \
-        const sp_tile *const of_tile = (TILE);                                               \
-        const sp_activations *const inputs = (INPUT);                                        \
-        const bool has_parts = sp_has_parts(FORMAT), is_wide = sp_quant_bits(FORMAT) > 4;    \
-        const int count = sp_group_count(of_tile->product);                                  \
-        const sp_group_strides strides = sp_strides_of(of_tile->product->matrix);            \
-        sp_fetch_cursor ahead = sp_cursor_of((TOKEN) == 0 ? of_tile->ahead : NULL, is_wide); \
-        sp_group_run run;                                                                    \
-        for (int i = 0, next; i < count; i = next) {                                         \
-            sp_find_run(of_tile->product, of_tile->tile, i, &run);                           \
-            next = i + run.count;                                                            \
-            size_t at = sp_input_index(inputs, run.index, TOKEN);                            \
-            STEPS_OF_HALVES(run.halves, STEPS_OF_RUN);                                       \
-        }                                                                                    \
-        sp_put_back(&ahead);                                                                 \
+// MULTIPLY_STEPS(I, GROUP, AT, FIRST, LAST), which the caller defines, for each group that a product reads of a tile, or
+// of each of two in turns: for the I-th tile, the group's steps, and where the inputs have the group of a block's first
+// token. What the thread reads later is fetched meanwhile. COUNT and FORMAT are constants.
+#define EACH_GROUP_OF_TILES(TILES, COUNT, INPUT, TOKEN, FORMAT)                                                    \
+    do {                                                                                                           \
+        const sp_tile *const of_tiles = (TILES);                                                                   \
+        const sp_activations *const inputs = (INPUT);                                                              \
+        const sp_product *const product = of_tiles[0].product;                                                     \
+        const bool has_parts = sp_has_parts(FORMAT), is_wide = sp_quant_bits(FORMAT) > 4, has_other = (COUNT) > 1; \
+        const int32_t first_tile = of_tiles[0].tile, other_tile = has_other ? of_tiles[1].tile : first_tile;       \
+        const size_t apart = sp_tiles_apart(product->matrix, first_tile, other_tile);                              \
+        const int count = sp_group_count(product);                                                                 \
+        const sp_group_strides strides = sp_strides_of(product->matrix);                                           \
+        sp_fetch_cursor ahead = sp_cursor_of((TOKEN) == 0 ? of_tiles[0].ahead : NULL, is_wide);                    \
+        sp_group_run run;                                                                                          \
+        for (int i = 0, next; i < count; i = next) {                                                               \
+            sp_find_run(product, first_tile, i, &run);                                                             \
+            next = i + run.count;                                                                                  \
+            size_t at = sp_input_index(inputs, run.index, TOKEN);                                                  \
+            STEPS_OF_HALVES(run.halves, STEPS_OF_RUN);                                                             \
+        }                                                                                                          \
+        sp_put_back(&ahead);                                                                                       \
     } while (0)
 // Of a run of these groups.
-#define STEPS_OF_RUN(FIRST, LAST)                                                                 \
-    for (; run.count > 0; at += (size_t)inputs->token_stride) {                                   \
-        const sp_group group = sp_first_of_run(of_tile->product, of_tile->tile, &run, has_parts); \
-        sp_fetch_next(&ahead, is_wide);                                                           \
-        MULTIPLY_STEPS(&group, at, FIRST, LAST);                                                  \
-        sp_shorten_run(strides, &run);                                                            \
+#define STEPS_OF_RUN(FIRST, LAST)                                                                       \
+    for (; run.count > 0; at += (size_t)inputs->token_stride) {                                         \
+        const sp_group group = sp_first_of_run(product, first_tile, &run, has_parts);                   \
+        sp_fetch_next(&ahead, is_wide);                                                                 \
+        MULTIPLY_STEPS(0, &group, at, FIRST, LAST);                                                     \
+        if (has_other) {                                                                                \
+            const sp_group of_other = sp_group_apart(product, other_tile, apart, &run, has_parts);      \
+            MULTIPLY_STEPS(1, &of_other, at, FIRST, LAST);                                              \
+        }                                                                                               \
+        sp_shorten_run(strides, &run);                                                                  \
     }
 
 // ROW(FORMAT, NAME) for each format that products in integers take.

@@ -9,6 +9,7 @@ typedef struct {
     int rounds;
     const uint8_t *data;
     size_t share;
+    bool in_turns;
 } limit_step;
 
 // Results of the products, so that the compiler cannot leave them out.
@@ -38,14 +39,17 @@ static void read_task(void *context, int task, int worker) {
     (void)worker;
     const limit_step *step = context;
     float sink = 0;
-    step->kernels->read_bytes(step->data + step->share * (size_t)task, step->share, &sink);
+    step->kernels->read_bytes(step->data + step->share * (size_t)task, step->share, step->in_turns, &sink);
     result = sink;
 }
 
-size_t sp_limit_read(sp_pool *pool, const uint8_t *data, size_t bytes) {
+size_t sp_limit_read(sp_pool *pool, const uint8_t *data, size_t bytes, bool in_turns) {
     // Shares small enough that a thread that is held up leaves the rest to the others.
     size_t shares = (size_t)sp_pool_threads(pool) * 16;
-    limit_step step = {.kernels = sp_pool_kernels(pool), .data = data, .share = bytes / shares / READ_UNIT * READ_UNIT};
+    limit_step step = {
+        .kernels = sp_pool_kernels(pool), .data = data, .share = bytes / shares / READ_UNIT * READ_UNIT,
+        .in_turns = in_turns,
+    };
     if (step.share == 0) return 0;
     sp_pool_run(pool, (int)shares, read_task, &step);
     return step.share * shares;

@@ -33,6 +33,7 @@ bool sp_pack(
 }
 
 typedef struct {
+    const sp_pool *pool;
     const sp_kernels *kernels;
     const sp_product *products;
     int count;
@@ -52,8 +53,17 @@ static sp_tile tile_at(
     return (sp_tile){product, tile, row + (size_t)tile * SP_TILE_ROWS, sp_tile_at(product, next), ahead};
 }
 
+// The stream of what a thread reads from a task's first tile on: the product's tile `index`.
+static sp_weight_stream start_stream(
+    const multiply_step *step, int product, int index, int task, int worker, bool in_turns) {
+    const int end = end_of_tasks(step->pool, step->tile_tasks, task, worker);
+    return sp_start_stream(&(sp_reading){
+        .products = step->products + product, .count = step->count - product, .place = index,
+        .tiles = (end - task) * step->tiles_per_task, .tiles_per_task = step->tiles_per_task, .in_turns = in_turns,
+    });
+}
+
 static void multiply_task(void *context, int task, int worker) {
-    (void)worker;
     const multiply_step *step = context;
     const int run = task / step->tile_tasks, first_token = run * SP_TOKENS_TOGETHER;
     const int tokens = sp_tokens_of_run(step->tokens, run);
@@ -68,10 +78,11 @@ static void multiply_task(void *context, int task, int worker) {
         int to = last - base < tiles ? last - base : tiles;
         int index = first > base ? first - base : 0;
         const sp_activations input = from_token(&step->inputs[step->is_each ? i : 0], first_token);
-        if (!ahead && index < to && reads_ahead(matrix, &input, tokens)) {
-            // On to the end of the step: this thread is likely to take the next task as well.
+        const bool is_ahead = reads_ahead(matrix, &input, tokens);
+        const bool in_turns = is_ahead && takes_turns(step->kernels, tokens);
+        if (!ahead && index < to && is_ahead) {
             fetch_input(&input);
-            stream = sp_start_stream(product, step->count - i, index);
+            stream = start_stream(step, i, index, task, worker, in_turns);
             ahead = &stream;
         }
         if (are_pair(step->kernels, matrix, matrix, &input, tokens)) {
@@ -84,15 +95,26 @@ static void multiply_task(void *context, int task, int worker) {
                 step->kernels->multiply_pair(pair, &input, tokens);
             }
         }
-        for (; index < to; index++) {
-            const sp_tile tile = tile_at(product, index, index + 1 < to ? index + 1 : index, first_token, ahead);
-            step->kernels->multiply_tile(&tile, &input, tokens);
+        const sp_tile_order order = sp_order_tiles(matrix, index, to > index ? to - index : 0, in_turns);
+        for (int s = 0; s < order.steps; s++) {
+            const int place = sp_place_of(order, s);
+            if (s < order.pairs) {
+                const sp_tile turns[2] = {
+                    tile_at(product, place, place, first_token, ahead),
+                    tile_at(product, place + order.pairs, place + order.pairs, first_token, ahead),
+                };
+                step->kernels->multiply_in_turns(turns, &input);
+            } else {
+                const sp_tile tile = tile_at(product, place, place + 1 < to ? place + 1 : place, first_token, ahead);
+                step->kernels->multiply_tile(&tile, &input, tokens);
+            }
         }
         base += tiles;
     }
 }
 
 static void run(sp_pool *pool, multiply_step step) {
+    step.pool = pool;
     step.kernels = sp_pool_kernels(pool);
     for (int i = 0; i < step.count; i++) step.tiles += sp_tile_count(&step.products[i]);
     const int tasks = tasks_of_run(pool, step.tokens);

@@ -25,6 +25,15 @@ static inline int tasks_of_run(const sp_pool *pool, int tokens) {
     return threads * (has_own_runs ? TASKS_PER_THREAD_OWN_RUNS : TASKS_PER_THREAD);
 }
 
+// The task that follows the last one of those that a worker is likely to do one after the other from `task` on: the end
+// of its own share, or this task alone where it is another's.
+static inline int end_of_tasks(const sp_pool *pool, int tasks, int task, int worker) {
+    const int threads = sp_pool_threads(pool);
+    const bool is_own =
+        task >= sp_first_of_share(threads, tasks, worker) && task < sp_first_of_share(threads, tasks, worker + 1);
+    return is_own ? sp_first_of_share(threads, tasks, worker + 1) : task + 1;
+}
+
 // The inputs of the tokens from `first` on, the first one of a run.
 static inline sp_activations from_token(const sp_activations *input, int first) {
     sp_activations rest = *input;
@@ -40,6 +49,11 @@ static inline sp_activations from_token(const sp_activations *input, int first) 
 // Whether a product waits for memory, and its kernel fetches weights ahead.
 static inline bool reads_ahead(const sp_matrix *matrix, const sp_activations *input, int tokens) {
     return tokens <= FEW_TOKENS && input->quants && sp_is_for_integers(matrix->format);
+}
+
+// Whether it takes tiles two at a time then.
+static inline bool takes_turns(const sp_kernels *kernels, int tokens) {
+    return kernels->multiply_in_turns && tokens == 1;
 }
 
 // Asks for the integers of a few tokens, parts of which other threads have just written.

@@ -45,6 +45,31 @@ static inline int32_t sp_tile_at(const sp_product *product, int32_t place) {
     return product->tiles ? product->tiles[place] : place;
 }
 
+// The order in which a thread takes the tiles at consecutive places among a product's: one after the other, or one from
+// each half of them, whose groups it takes in turns. A processor fetches ahead by itself wherever memory is read in
+// order, so that two places at once are read faster than one; a tile of a matrix with panels is read at as many places
+// as it has panels.
+typedef struct {
+    int32_t first;           // place
+    int32_t pairs;           // steps that take two tiles
+    int32_t steps;
+} sp_tile_order;
+
+static inline sp_tile_order sp_order_tiles(const sp_matrix *matrix, int32_t first, int32_t count, bool in_turns) {
+    const int32_t pairs = in_turns && matrix->panel_shift == SP_ONE_PANEL ? count / 2 : 0;
+    return (sp_tile_order){first, pairs, count - pairs};
+}
+
+// The place of a step's first tile.
+static inline int32_t sp_place_of(sp_tile_order order, int32_t step) {
+    return order.first + step + (step < order.pairs ? 0 : order.pairs);
+}
+
+// How many bytes after a tile's groups another tile has its own.
+static inline size_t sp_tiles_apart(const sp_matrix *matrix, int32_t tile, int32_t other) {
+    return matrix->tile_bytes * (size_t)(other - tile);
+}
+
 // How far it is from a group of a tile to the next.
 typedef struct {
     size_t first;            // from scales and first half to those of the next group
@@ -103,6 +128,15 @@ static inline __attribute__((always_inline)) sp_group sp_first_of_run(
     return (sp_group){run->scales, {run->scales + product->matrix->scale_bytes, run->second}, lower};
 }
 
+// The same group of another tile, which has it so many bytes after.
+static inline __attribute__((always_inline)) sp_group sp_group_apart(
+    const sp_product *product, int32_t other, size_t apart, const sp_group_run *run, const bool has_parts) {
+    sp_group_run of_other = *run;
+    of_other.scales += apart;
+    of_other.second += apart;
+    return sp_first_of_run(product, other, &of_other, has_parts);
+}
+
 static inline __attribute__((always_inline)) void sp_fetch_group(
     const sp_matrix *matrix, const sp_group *group, sp_halves halves, const sp_cache cache) {
     sp_fetch_bytes(group->scales, matrix->scale_bytes, cache);
@@ -117,30 +151,47 @@ enum {
     SP_GROUPS_AHEAD = 32,
 };
 
-// A place in the tiles of several products: of a product one tile is read after the other, and of a tile one group.
+// Which tiles a thread reads.
+typedef struct {
+    const sp_product *products;
+    int count;               // of products
+    int32_t place;           // of the first tile among those of the first product
+    int32_t tiles;           // how many it reads, of one product after the other, unless they end before
+    int32_t tiles_per_task;  // which are ordered by themselves, those of each product
+    bool in_turns;           // see sp_order_tiles
+} sp_reading;
+
+// A place in these.
 typedef struct {
     const sp_product *product;
     const sp_product *end;
-    int32_t place;           // of the tile among those of its product
-    int32_t tile;
-    int32_t i;               // of the group after the run among those that are read of the tile
+    int32_t place;           // of the product's tile after those of the order
+    int32_t tiles_left;      // after those
+    int32_t left_of_task;    // of its tiles, after those
+    int32_t tiles_per_task;
+    bool in_turns;
+    sp_tile_order order;     // of tiles of the product
+    int32_t step;
+    int32_t i;               // of the group after the run among those that are read of a tile
+    int32_t tile;            // of the run
+    int32_t other;           // the tile whose groups are read in turns with it, or the same one
+    size_t apart;            // how many bytes lie between both tiles' groups
     sp_group_run run;        // from that place on, perhaps with the next tiles' groups; empty at the end of the stream
 } sp_weight_stream;
 
 // All of a group that a product reads whole.
 static inline __attribute__((always_inline)) void sp_fetch_whole_group(
-    const sp_product *product, int32_t tile, const sp_group_run *run) {
+    const sp_product *product, const sp_group *group, const sp_cache cache) {
     const sp_matrix *matrix = product->matrix;
-    sp_fetch_bytes(run->scales, matrix->first_stride, SP_SECOND_CACHE);
+    sp_fetch_bytes(group->scales, matrix->first_stride, cache);
     if (matrix->first_stride != matrix->second_stride)
-        sp_fetch_bytes(run->second, matrix->second_stride, SP_SECOND_CACHE);
-    if (!sp_has_parts(matrix->format)) return;
-    const uint8_t *lower = sp_lower_part(product, tile, run->index);
-    if (lower != sp_middle_of_lower) sp_fetch_bytes(lower, SP_LOWER_BYTES, SP_SECOND_CACHE);
+        sp_fetch_bytes(group->halves[1], matrix->second_stride, cache);
+    if (sp_has_parts(matrix->format) && group->lower != sp_middle_of_lower)
+        sp_fetch_bytes(group->lower, SP_LOWER_BYTES, cache);
 }
 
-// The stream of `count` products from a tile of the first one on, whose first groups it fetches.
-sp_weight_stream sp_start_stream(const sp_product *products, int count, int32_t place);
+// The stream of these tiles, whose first groups it fetches.
+sp_weight_stream sp_start_stream(const sp_reading *reading);
 
 // Fetches the group at the stream's place and moves on to the next.
 void sp_fetch_group_of_stream(sp_weight_stream *stream);
@@ -153,6 +204,7 @@ typedef struct {
     sp_group_run run;        // these, but for the last one
     sp_group_strides strides;
     size_t first_half;       // from their scales to their first halves
+    size_t apart;            // from them to those of the other tile, or 0
 } sp_fetch_cursor;
 
 // Begins at the stream's place.
@@ -172,6 +224,7 @@ static inline __attribute__((always_inline)) void sp_take_up(sp_fetch_cursor *cu
     cursor->run.count = run->count - 1;
     cursor->strides = sp_strides_of(matrix);
     cursor->first_half = matrix->scale_bytes;
+    cursor->apart = cursor->stream->apart;
 }
 
 // A cursor at the stream's place; of none where that is NULL.
@@ -191,18 +244,37 @@ static inline __attribute__((always_inline)) void sp_put_back(const sp_fetch_cur
     run->count = cursor->run.count + 1;
 }
 
-// Fetches the cursor's group. Of those of 4 bits what is left of a last line is the next group's first.
-static inline __attribute__((always_inline)) void sp_fetch_at(const sp_fetch_cursor *cursor, const bool WIDE) {
-    if (WIDE) {
-        sp_fetch_whole_group(cursor->stream->product, cursor->stream->tile, &cursor->run);
-        return;
-    }
-    const uint8_t *scales = cursor->run.scales, *first = scales + cursor->first_half, *second = cursor->run.second;
+// Fetches a group of 4 bits. What is left of its last line is the next group's first.
+static inline __attribute__((always_inline)) void sp_fetch_narrow_group(
+    const uint8_t *scales, const uint8_t *first, const uint8_t *second) {
     sp_fetch_line(scales, SP_SECOND_CACHE);
     sp_fetch_line(first, SP_SECOND_CACHE);
     sp_fetch_line(first + 64, SP_SECOND_CACHE);
     sp_fetch_line(second, SP_SECOND_CACHE);
     sp_fetch_line(second + 64, SP_SECOND_CACHE);
+}
+
+// Fetches the first group of a stream's run, whole, and that of the other tile.
+static inline void sp_fetch_whole_groups(const sp_weight_stream *stream, const sp_group_run *run) {
+    const sp_product *product = stream->product;
+    const bool has_parts = sp_has_parts(product->matrix->format);
+    const sp_group group = sp_first_of_run(product, stream->tile, run, has_parts);
+    sp_fetch_whole_group(product, &group, SP_SECOND_CACHE);
+    if (stream->apart == 0) return;
+    const sp_group other = sp_group_apart(product, stream->other, stream->apart, run, has_parts);
+    sp_fetch_whole_group(product, &other, SP_SECOND_CACHE);
+}
+
+// Fetches the cursor's group, and that of the other tile.
+static inline __attribute__((always_inline)) void sp_fetch_at(const sp_fetch_cursor *cursor, const bool WIDE) {
+    if (WIDE) {
+        sp_fetch_whole_groups(cursor->stream, &cursor->run);
+        return;
+    }
+    const uint8_t *scales = cursor->run.scales, *first = scales + cursor->first_half, *second = cursor->run.second;
+    const size_t apart = cursor->apart;
+    sp_fetch_narrow_group(scales, first, second);
+    if (apart != 0) sp_fetch_narrow_group(scales + apart, first + apart, second + apart);
 }
 
 // Fetches a group and moves on to the next: as the kernel does with each group that it multiplies.

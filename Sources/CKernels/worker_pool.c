@@ -94,16 +94,12 @@ static inline void pause_briefly(void) {
 // overtaken by a load (seen in QEMU), so that both threads went to sleep.
 #define store_before_loads(OBJECT, VALUE) ((void)atomic_exchange_explicit(OBJECT, VALUE, memory_order_seq_cst))
 
-// The first task of a worker's run, which ends where the next worker's starts.
-static int start_of_run(const sp_pool *pool, numbered step, int worker) {
-    return (int)((int64_t)count_of(step) * worker / pool->threads);
-}
-
 // The next task of a worker's run, or -1 where all are taken. Who comes first starts the run; who comes so late that
 // the step has ended finds it all taken, or a later step's.
 static int next_of_run(sp_pool *pool, numbered step, int worker) {
     _Atomic numbered *next = &pool->progress[worker].next;
-    const int start = start_of_run(pool, step, worker), end = start_of_run(pool, step, worker + 1);
+    const int start = sp_first_of_share(pool->threads, count_of(step), worker);
+    const int end = sp_first_of_share(pool->threads, count_of(step), worker + 1);
     if (start == end) return -1;
     numbered seen = atomic_load_explicit(next, memory_order_relaxed);
     while (true) {

@@ -4,7 +4,8 @@ import CKernels
 /// What a machine can do at best with a pool's threads and vector instructions: the bounds that a model's speed
 /// is held against.
 public struct MachineLimits: Sendable, Codable, Equatable {
-    /// Memory read in order, too much of it for the caches, in bytes per second.
+    /// Memory read in order or at several places in turns, whichever is faster, too much of it for the caches, in bytes
+    /// per second.
     public var readBytesPerSecond: Double
     /// Products of 8-bit integers whose inputs never leave the first cache, in multiply-adds per second.
     public var int8PerSecond: Double
@@ -47,13 +48,17 @@ public final class MachineLimitsMeter {
     /// Takes some tens of milliseconds.
     public func measure() -> MachineLimits {
         MachineLimits(
-            readBytesPerSecond: perSecond { Double(sp_limit_read(pool.pointer, memory, Self.bytes)) },
+            readBytesPerSecond: max(read(inTurns: false), read(inTurns: true)),
             int8PerSecond: perSecond { Double(sp_limit_multiply(pool.pointer, SP_LIMIT_INT8, Self.rounds)) },
             float32PerSecond: perSecond { Double(sp_limit_multiply(pool.pointer, SP_LIMIT_FLOAT, Self.rounds)) },
             stepsPerSecond: perSecond {
                 sp_limit_steps(pool.pointer, Self.steps)
                 return Double(Self.steps)
             })
+    }
+
+    private func read(inTurns: Bool) -> Double {
+        perSecond { Double(sp_limit_read(pool.pointer, memory, Self.bytes, inTurns)) }
     }
 
     private func perSecond(_ work: () -> Double) -> Double {

@@ -209,6 +209,8 @@ import Testing
         for (rows, columns, blockRows, blockColumns, tokens) in [
             (1, 256, 1, 256, 1), (72, 512, 24, 512, 3), (50, block == 1 ? 77 : 256, 50, block == 1 ? 7 : 256, 15),
             (48, 512, 48, 64, 5), (16, 768, 16, 96, 1), (32, 512, 32, 16, 9),
+            // So many tiles that a task takes an odd number of them.
+            (200, 256, 200, 256, 1),
             // More tokens than a thread takes at once.
             (40, 256, 40, 256, 140),
         ] {
@@ -254,11 +256,12 @@ import Testing
         return (values, packed, x[..<32].reduce(0, +), x[32...].reduce(0, +))
     }
 
-    /// One token takes one tile after the other; more take two tiles at a time, and many tabulate products of scales.
+    /// One token may take the groups of two tiles in turns, with one tile left; more take two tiles at a time, and many
+    /// tabulate products of scales.
     @Test(arguments: instructionSets, [1, 9, 40])
     func extremeInputsStayExact(instructionSet: String, tokens: Int) {
         // Weights 255 and 0 and inputs of the largest magnitude: 8-bit sums are as large as they get.
-        let (rows, columns) = (32, 64)
+        let (rows, columns) = (112, 64)
         var weights = [UInt8](repeating: 0, count: rows * columns / 32 * 34)
         for block in 0..<rows * columns / 32 {
             weights[block * 34 + 1] = 0x3c  // scale 1
@@ -274,7 +277,7 @@ import Testing
     func extremeLevelsStayExact(instructionSet: String, tokens: Int) {
         // Scale 1 and minimums whose levels are 0, 15, 30 and so on, or 120, 129 up to 255; the lowest or the highest
         // quants.
-        let (rows, columns) = (32, 64)
+        let (rows, columns) = (112, 64)
         var weights: [UInt8] = []
         for block in 0..<rows * columns / 32 {
             let minimum = Float16(block % 2 == 0 ? -8.5234375 : -0.83642578125).bitPattern
@@ -335,7 +338,7 @@ import Testing
     @Test(arguments: instructionSets, types)
     func aTokensProductsAreTheSameInEveryBatch(instructionSet: String, type: sp_element_type) {
         var random = SplitMix(state: 21)
-        let (rows, columns) = (40, 512)
+        let (rows, columns) = (104, 512)
         var weights = Self.randomWeights(type, rows: rows, columns: columns, &random)
         let blockBytes = Int(sp_type_block_bytes(type))
         for start in stride(from: 0, to: weights.count, by: 3 * blockBytes) {
@@ -415,8 +418,8 @@ import Testing
     @Test(arguments: instructionSets, types)
     func skippedHalvesEqualZeroInputs(instructionSet: String, type: sp_element_type) {
         var random = SplitMix(state: 12)
-        let columns = 256
-        let weights = Self.randomWeights(type, rows: 32, columns: columns, &random)
+        let (rows, columns) = (112, 256)
+        let weights = Self.randomWeights(type, rows: rows, columns: columns, &random)
         let groups: [Int32] = [0, 2, 3, 7], halves = [SP_SECOND_HALF, SP_FIRST_HALF, SP_BOTH_HALVES, SP_FIRST_HALF]
         for tokens in [1, 2, 3, 4, 9, 70] {
             var x = [Float](repeating: 0, count: tokens * columns)
@@ -430,7 +433,7 @@ import Testing
             for integers in [false, true] {
                 func run(_ groups: [Int32]?, _ halves: [sp_halves]?) -> [Float] {
                     Self.product(
-                        type, weights, rows: 32, columns: columns, blockRows: 32,
+                        type, weights, rows: rows, columns: columns, blockRows: rows,
                         blockColumns: groups == nil ? columns : 16, x: x, tokens: tokens, integers: integers,
                         instructionSet: instructionSet, groups: groups, halves: halves
                     ).values
@@ -475,13 +478,13 @@ import Testing
         }
     }
 
-    @Test func threadsDoNotChangeResults() {
+    @Test(arguments: [1, 11]) func threadsDoNotChangeResults(tokens: Int) {
         var random = SplitMix(state: 5)
         let weights = Self.randomWeights(SP_TYPE_Q4_K, rows: 200, columns: 256, &random)
-        let x = (0..<11 * 256).map { _ in Float(random.unit() - 0.5) }
+        let x = (0..<tokens * 256).map { _ in Float(random.unit() - 0.5) }
         let results = [1, 2, 3, 8].map { threads in
             Self.product(
-                SP_TYPE_Q4_K, weights, rows: 200, columns: 256, blockRows: 200, x: x, tokens: 11, integers: true,
+                SP_TYPE_Q4_K, weights, rows: 200, columns: 256, blockRows: 200, x: x, tokens: tokens, integers: true,
                 instructionSet: Self.instructionSets[0], threads: threads
             ).values
         }

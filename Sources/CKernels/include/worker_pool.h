@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct sp_pool sp_pool;
 
@@ -27,6 +28,11 @@ const char *sp_instruction_set_name(int index);
 // keeps from running is not waited for, unless it has begun a task; where that happens again and again, the caller does
 // without workers for some milliseconds, up to a quarter of a second.
 void sp_pool_run(sp_pool *pool, int tasks, void (*work)(void *context, int task, int worker), void *context);
+
+// The first task of a worker's own share of a step's tasks, which ends where the next worker's begins.
+static inline int sp_first_of_share(int threads, int tasks, int worker) {
+    return (int)((int64_t)tasks * worker / threads);
+}
 
 // The number of threads this process may run at once.
 int sp_available_processors(void);
