@@ -176,8 +176,8 @@ void sp_multiply_gated(
     const sp_activations *destination) {
     gated_step step = {
         .pool = pool, .kernels = sp_pool_kernels(pool), .product = product, .input = input,
-        .destination = destination, .tokens = tokens, .groups = product->columns.groups ? product->columns.count : destination->groups,
-        .groups_together = 1,
+        .destination = destination, .tokens = tokens,
+        .groups = product->columns.groups ? product->columns.count : destination->groups, .groups_together = 1,
     };
     if (step.groups < 1) return;
     const int tasks = tasks_of_run(pool, tokens);

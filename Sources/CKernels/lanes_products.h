@@ -110,9 +110,9 @@ enum {
     case SP_BOTH_HALVES: CALL(0, STEPS); break;         \
     }
 
-// MULTIPLY_STEPS(I, GROUP, AT, FIRST, LAST), which the caller defines, for each group that a product reads of a tile, or
-// of each of two in turns: for the I-th tile, the group's steps, and where the inputs have the group of a block's first
-// token. What the thread reads later is fetched meanwhile. COUNT and FORMAT are constants.
+// MULTIPLY_STEPS(I, GROUP, AT, FIRST, LAST), which the caller defines, for each group that a product reads of a tile,
+// or of each of two in turns: for the I-th tile, the group's steps, and where the inputs have the group of a block's
+// first token. What the thread reads later is fetched meanwhile. COUNT and FORMAT are constants.
 #define EACH_GROUP_OF_TILES(TILES, COUNT, INPUT, TOKEN, FORMAT)                                                    \
     do {                                                                                                           \
         const sp_tile *const of_tiles = (TILES);                                                                   \

@@ -16,7 +16,7 @@ typedef enum {
 // multiply-adds done by all threads together.
 uint64_t sp_limit_multiply(sp_pool *pool, sp_limit limit, int rounds);
 
-// Reads `bytes` bytes once, each thread shares of its own: each of them in order, with lines fetched ahead, or at several
+// Reads `bytes` bytes once, each thread shares of its own: each share in order, with lines fetched ahead, or at several
 // places in turns. Which is faster depends on the processor. Returns the bytes read: `bytes` rounded down to whole
 // shares.
 size_t sp_limit_read(sp_pool *pool, const uint8_t *data, size_t bytes, bool in_turns);
