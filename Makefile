@@ -8,10 +8,11 @@ TESTS := .build-tests
 BUILD_OPTIONS = -c release $(shell Scripts/link-options.sh)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test model model-7b build format check-format artifacts fixtures bench bench-kernels bench-peers quality
+.PHONY: help demo test model model-7b build format check-format artifacts fixtures bench bench-kernels \
+	bench-kernels-against bench-peers quality
 
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: model build ## Answer scenarios at several pruning strengths and print the table
 	$(TOOL) run --pruning-strengths 0.2 0.4 0.6 --num-samples 5
@@ -53,6 +54,9 @@ bench: model build ## Measure speed, dense and with 40% of the heads pruned, aga
 bench-kernels: ## Time each step of a layer (KERNELS_OPTIONS=--help lists options)
 	swift build $(BUILD_OPTIONS) --product layer-steps
 	.build/release/layer-steps $(KERNELS_OPTIONS)
+
+bench-kernels-against: ## The same in turns with the kernels of a commit (BASE=HEAD by default)
+	Benchmarks/kernels/compare.sh $(or $(BASE),HEAD) $(KERNELS_OPTIONS)
 
 bench-peers: model build ## Measure other engines beside this one, in turn (PEERS_OPTIONS=--help lists options)
 	Benchmarks/peers/install.sh

@@ -39,7 +39,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .executableTarget(
-            name: "layer-steps", dependencies: ["CKernels"], path: "Benchmarks/kernels",
+            name: "layer-steps", dependencies: ["CKernels"], path: "Benchmarks/kernels", exclude: ["compare.sh"],
             linkerSettings: [.linkedLibrary("m", .when(platforms: [.linux]))]),
 
         .target(name: "TestSupport", dependencies: ["Transformer", "Checkpoints"], path: "Tests/TestSupport"),

@@ -1,14 +1,21 @@
 // Times each step of a layer of the default model's shape: what the engine runs for a batch of tokens, on random
-// weights of 30 layers, so that they come from where a model's would. See --help.
+// weights of 30 layers, so that they come from where a model's would. Another version of the kernels may take turns
+// with this one in the same process, which tells apart what runs of two programs do not on a machine that does other
+// work as well. See --help.
 
 #include "CKernels.h"
 
+#include <dlfcn.h>
 #include <getopt.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#ifdef __linux__
+#include <sys/auxv.h>
+#endif
 
 enum {
     LAYERS = 30,
@@ -38,7 +45,25 @@ static const double weights_of[STEP_COUNT] = {
 typedef struct {
     int threads, tokens, first, rounds;
     const char *instruction_set;
+    const char *against;     // a shared library, or NULL
 } options;
+
+// A version of the kernels: the operations of a layer's steps, and a pool of its own.
+typedef struct {
+    sp_pool *pool;
+    __typeof__(sp_rms_norm) *rms_norm;
+    __typeof__(sp_multiply) *multiply;
+    __typeof__(sp_attend) *attend;
+    __typeof__(sp_quantize) *quantize;
+    __typeof__(sp_multiply_gated) *multiply_gated;
+} version;
+
+enum {
+    // This program's kernels, and those of --against.
+    OWN, OTHER, VERSIONS,
+    // Nanoseconds after which the threads of a pool without work are parked, and take nothing from the other's.
+    PARKED = 150000,
+};
 
 typedef struct {
     sp_matrix query, key, value, output, gate, up, down;
@@ -47,7 +72,7 @@ typedef struct {
 
 typedef struct {
     options options;
-    sp_pool *pool;
+    version versions[VERSIONS];
     layer layers[LAYERS];
     int32_t heads[GROUPS][HEADS_PER_GROUP];
     sp_activations normed, mixed, inner;
@@ -106,13 +131,13 @@ static sp_activations activations(int width, int tokens) {
 }
 
 static void make_layer(benchmark *b, layer *l) {
-    l->query = random_matrix(b->pool, QUERIES, WIDTH, HEAD_SIZE, WIDTH);
-    l->key = random_matrix(b->pool, KEYS, WIDTH, HEAD_SIZE, WIDTH);
-    l->value = random_matrix(b->pool, KEYS, WIDTH, HEAD_SIZE, WIDTH);
-    l->output = random_matrix(b->pool, WIDTH, QUERIES, WIDTH, HEAD_SIZE);
-    l->gate = random_matrix(b->pool, CHANNELS, WIDTH, CHANNELS, WIDTH);
-    l->up = random_matrix(b->pool, CHANNELS, WIDTH, CHANNELS, WIDTH);
-    l->down = random_matrix(b->pool, WIDTH, CHANNELS, WIDTH, SP_HALF_COLUMNS);
+    l->query = random_matrix(b->versions[OWN].pool, QUERIES, WIDTH, HEAD_SIZE, WIDTH);
+    l->key = random_matrix(b->versions[OWN].pool, KEYS, WIDTH, HEAD_SIZE, WIDTH);
+    l->value = random_matrix(b->versions[OWN].pool, KEYS, WIDTH, HEAD_SIZE, WIDTH);
+    l->output = random_matrix(b->versions[OWN].pool, WIDTH, QUERIES, WIDTH, HEAD_SIZE);
+    l->gate = random_matrix(b->versions[OWN].pool, CHANNELS, WIDTH, CHANNELS, WIDTH);
+    l->up = random_matrix(b->versions[OWN].pool, CHANNELS, WIDTH, CHANNELS, WIDTH);
+    l->down = random_matrix(b->versions[OWN].pool, WIDTH, CHANNELS, WIDTH, SP_HALF_COLUMNS);
     const size_t blocks = (size_t)(b->options.first + b->options.tokens + SP_KEY_BLOCK - 1) / SP_KEY_BLOCK;
     for (int i = 0; i < GROUPS; i++) {
         l->groups[i] = (sp_attention_group){
@@ -145,7 +170,7 @@ static void make_benchmark(benchmark *b) {
 // That of FeedForwardLayout.swift: the tiles of all groups' first halves, then those of the second ones.
 static const sp_half_layout LAYOUT = {1, CHANNELS / SP_GROUP_COLUMNS};
 
-static void run_step(const benchmark *b, const layer *l, step step) {
+static void run_step(const benchmark *b, const version *v, const layer *l, step step) {
     const int tokens = b->options.tokens;
     const sp_product query_key_value[] = {
         {.matrix = &l->query, .output = b->queries, .output_stride = QUERIES},
@@ -164,14 +189,14 @@ static void run_step(const benchmark *b, const layer *l, step step) {
     };
     switch (step) {
     case ATTENTION_NORM: case NORM:
-        sp_rms_norm(b->pool, b->residual, WIDTH, tokens, b->norm, WIDTH, 1e-5f, &b->normed);
+        v->rms_norm(v->pool, b->residual, WIDTH, tokens, b->norm, WIDTH, 1e-5f, &b->normed);
         break;
-    case QUERY_KEY_VALUE: sp_multiply(b->pool, query_key_value, 3, &b->normed, tokens); break;
-    case ATTENTION: sp_attend(b->pool, &attention); break;
-    case QUANTIZE: sp_quantize(b->pool, &b->mixed, tokens); break;
-    case OUTPUT: sp_multiply(b->pool, &output, 1, &b->mixed, tokens); break;
-    case GATE_UP: sp_multiply_gated(b->pool, &gated, &b->normed, tokens, &b->inner); break;
-    case DOWN: sp_multiply(b->pool, &down, 1, &b->inner, tokens); break;
+    case QUERY_KEY_VALUE: v->multiply(v->pool, query_key_value, 3, &b->normed, tokens); break;
+    case ATTENTION: v->attend(v->pool, &attention); break;
+    case QUANTIZE: v->quantize(v->pool, &b->mixed, tokens); break;
+    case OUTPUT: v->multiply(v->pool, &output, 1, &b->mixed, tokens); break;
+    case GATE_UP: v->multiply_gated(v->pool, &gated, &b->normed, tokens, &b->inner); break;
+    case DOWN: v->multiply(v->pool, &down, 1, &b->inner, tokens); break;
     case STEP_COUNT: break;
     }
 }
@@ -187,43 +212,78 @@ static int compare(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-// The median round's microseconds of each step, a layer's share.
-static void measure(const benchmark *b, double medians[STEP_COUNT]) {
-    const int rounds = b->options.rounds;
-    double *samples = zeros(STEP_COUNT * (size_t)rounds * sizeof *samples);
-    // A round that is not counted comes first.
-    for (int round = -1; round < rounds; round++) {
-        for (int i = 0; i < LAYERS; i++) {
-            for (int s = 0; s < STEP_COUNT; s++) {
-                const double start = seconds();
-                run_step(b, &b->layers[i], s);
-                if (round >= 0) samples[s * rounds + round] += (seconds() - start) * 1e6 / LAYERS;
-            }
+// One pass over all layers: microseconds of each step, a layer's share.
+static void run_layers(const benchmark *b, const version *v, double times[STEP_COUNT]) {
+    for (const double start = seconds(); seconds() < start + PARKED * 1e-9;) {}
+    run_step(b, v, &b->layers[0], ATTENTION_NORM);
+    for (int s = 0; s < STEP_COUNT; s++) times[s] = 0;
+    for (int i = 0; i < LAYERS; i++) {
+        for (int s = 0; s < STEP_COUNT; s++) {
+            const double start = seconds();
+            run_step(b, v, &b->layers[i], s);
+            times[s] += (seconds() - start) * 1e6 / LAYERS;
         }
     }
-    for (int s = 0; s < STEP_COUNT; s++) {
-        qsort(samples + s * rounds, (size_t)rounds, sizeof *samples, compare);
-        const double *sorted = samples + s * rounds;
-        medians[s] = (sorted[(rounds - 1) / 2] + sorted[rounds / 2]) / 2;
+}
+
+static double median(double *samples, int count) {
+    qsort(samples, (size_t)count, sizeof *samples, compare);
+    return (samples[(count - 1) / 2] + samples[count / 2]) / 2;
+}
+
+// The medians of all rounds.
+typedef struct {
+    double times[VERSIONS][STEP_COUNT + 1];  // microseconds a layer; the last one is of all steps together
+    double ratios[STEP_COUNT + 1];           // of this program's to the other's, of a round
+} medians;
+
+static medians measure(const benchmark *b) {
+    const int rounds = b->options.rounds, versions = b->options.against ? VERSIONS : 1;
+    double(*samples)[STEP_COUNT + 1][rounds] = zeros(VERSIONS * sizeof *samples);
+    double *ratios = zeros((size_t)rounds * sizeof *ratios);
+    // A round that is not counted comes first. Who is first in a round takes turns, too.
+    for (int round = -1; round < rounds; round++) {
+        for (int turn = 0; turn < versions; turn++) {
+            const int which = round % 2 == 0 ? turn : versions - 1 - turn;
+            double times[STEP_COUNT], all = 0;
+            run_layers(b, &b->versions[which], times);
+            if (round < 0) continue;
+            for (int s = 0; s < STEP_COUNT; s++) {
+                samples[which][s][round] = times[s];
+                all += times[s];
+            }
+            samples[which][STEP_COUNT][round] = all;
+        }
     }
+    medians result = {0};
+    for (int s = 0; s <= STEP_COUNT; s++) {
+        for (int i = 0; versions > 1 && i < rounds; i++) ratios[i] = samples[OWN][s][i] / samples[OTHER][s][i];
+        if (versions > 1) result.ratios[s] = median(ratios, rounds);
+        for (int which = 0; which < versions; which++) result.times[which][s] = median(samples[which][s], rounds);
+    }
+    free(ratios);
     free(samples);
+    return result;
 }
 
 static void print_table(const benchmark *b) {
-    double medians[STEP_COUNT], total = 0;
-    measure(b, medians);
+    const bool compares = b->options.against;
+    const medians found = measure(b);
     printf(
-        "%s, %d threads, %d tokens from position %d, medians of %d rounds\n\n", sp_pool_instruction_set(b->pool),
-        b->options.threads, b->options.tokens, b->options.first, b->options.rounds);
-    printf("step                     us a layer   ns of a thread for 16 rows x 32 columns x token\n");
-    for (int s = 0; s < STEP_COUNT; s++) {
-        total += medians[s];
-        printf("%-24s %10.1f", names[s], medians[s]);
-        const double units = weights_of[s] / (SP_TILE_ROWS * SP_GROUP_COLUMNS) * b->options.tokens;
-        if (units > 0) printf("   %6.2f", medians[s] * 1e3 * b->options.threads / units);
+        "%s, %d threads, %d tokens from position %d, medians of %d rounds\n\n",
+        sp_pool_instruction_set(b->versions[OWN].pool), b->options.threads, b->options.tokens, b->options.first,
+        b->options.rounds);
+    printf("step                     us a layer   %s\n",
+        compares ? "the other's   ratio" : "ns of a thread for 16 rows x 32 columns x token");
+    for (int s = 0; s <= STEP_COUNT; s++) {
+        const double time = found.times[OWN][s];
+        printf("%-24s %10.1f", s < STEP_COUNT ? names[s] : "all", time);
+        const double units =
+            s < STEP_COUNT ? weights_of[s] / (SP_TILE_ROWS * SP_GROUP_COLUMNS) * b->options.tokens : 0;
+        if (compares) printf("   %11.1f   %5.3f", found.times[OTHER][s], found.ratios[s]);
+        else if (units > 0) printf("   %6.2f", time * 1e3 * b->options.threads / units);
         printf("\n");
     }
-    printf("%-24s %10.1f\n", "all", total);
 }
 
 static void print_usage(FILE *file) {
@@ -236,6 +296,9 @@ static void print_usage(FILE *file) {
         "  --tokens N            tokens of a batch, 1 to 256; 1 is a text that is written (default: 256)\n"
         "  --first N             positions before them (default: 256)\n"
         "  --rounds N            rounds, whose medians are printed (default: 10)\n"
+        "  --against LIBRARY     another version of the kernels, which takes turns with this one: the table has the\n"
+        "                        median of each and of the ratio in a round. Both must lay out weights and structures\n"
+        "                        alike; make bench-kernels-against BASE=COMMIT compiles one\n"
         "  --instruction-set S   one of:");
     for (int i = 0; i < sp_instruction_set_count(); i++) fprintf(file, " %s", sp_instruction_set_name(i));
     fprintf(file, " (default: the first)\n");
@@ -255,11 +318,12 @@ static int number(const char *text, int least, int most) {
 }
 
 static options parse(int count, char **arguments) {
-    options result = {sp_available_processors(), 256, 256, 10, NULL};
+    options result = {.threads = sp_available_processors(), .tokens = 256, .first = 256, .rounds = 10};
     const struct option known[] = {
         {"threads", required_argument, NULL, 't'}, {"tokens", required_argument, NULL, 'n'},
         {"first", required_argument, NULL, 'f'}, {"instruction-set", required_argument, NULL, 'i'},
-        {"rounds", required_argument, NULL, 'r'}, {"help", no_argument, NULL, 'h'}, {0},
+        {"rounds", required_argument, NULL, 'r'}, {"against", required_argument, NULL, 'a'},
+        {"help", no_argument, NULL, 'h'}, {0},
     };
     for (int option; (option = getopt_long(count, arguments, "h", known, NULL)) != -1;) {
         switch (option) {
@@ -268,6 +332,7 @@ static options parse(int count, char **arguments) {
         case 'f': result.first = number(optarg, 0, 100000); break;
         case 'i': result.instruction_set = optarg; break;
         case 'r': result.rounds = number(optarg, 1, 10000); break;
+        case 'a': result.against = optarg; break;
         case 'h': print_usage(stdout); exit(0);
         default: refuse("an option is not known");
         }
@@ -276,12 +341,48 @@ static options parse(int count, char **arguments) {
     return result;
 }
 
+static void *symbol(void *library, const char *name) {
+    void *found = dlsym(library, name);
+    if (!found) refuse("that library does not have the kernels' operations");
+    return found;
+}
+
+static version own_version(const options *options) {
+    return (version){
+        .pool = sp_pool_create(options->threads, options->instruction_set), .rms_norm = sp_rms_norm,
+        .multiply = sp_multiply, .attend = sp_attend, .quantize = sp_quantize, .multiply_gated = sp_multiply_gated,
+    };
+}
+
+// A program that is linked statically was started without a dynamic linker.
+static bool can_load_libraries(void) {
+#ifdef __linux__
+    return getauxval(AT_BASE) != 0;
+#else
+    return true;
+#endif
+}
+
+static version other_version(const options *options) {
+    if (!can_load_libraries()) refuse("this program is linked statically; make bench-kernels-against takes another");
+    void *library = dlopen(options->against, RTLD_NOW | RTLD_LOCAL);
+    if (!library) refuse(dlerror());
+    __typeof__(sp_pool_create) *create = symbol(library, "sp_pool_create");
+    return (version){
+        .pool = create(options->threads, options->instruction_set), .rms_norm = symbol(library, "sp_rms_norm"),
+        .multiply = symbol(library, "sp_multiply"), .attend = symbol(library, "sp_attend"),
+        .quantize = symbol(library, "sp_quantize"), .multiply_gated = symbol(library, "sp_multiply_gated"),
+    };
+}
+
 int main(int count, char **arguments) {
     static benchmark b;
     b.options = parse(count, arguments);
-    b.pool = sp_pool_create(b.options.threads, b.options.instruction_set);
-    if (!b.pool) refuse("this processor lacks that instruction set, or there is no room for the threads");
+    b.versions[OWN] = own_version(&b.options);
+    if (b.options.against) b.versions[OTHER] = other_version(&b.options);
+    if (!b.versions[OWN].pool || (b.options.against && !b.versions[OTHER].pool))
+        refuse("this processor lacks that instruction set, or there is no room for the threads");
     make_benchmark(&b);
     print_table(&b);
-    sp_pool_destroy(b.pool);
+    sp_pool_destroy(b.versions[OWN].pool);
 }
