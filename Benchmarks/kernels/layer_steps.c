@@ -131,13 +131,14 @@ static sp_activations activations(int width, int tokens) {
 }
 
 static void make_layer(benchmark *b, layer *l) {
-    l->query = random_matrix(b->versions[OWN].pool, QUERIES, WIDTH, HEAD_SIZE, WIDTH);
-    l->key = random_matrix(b->versions[OWN].pool, KEYS, WIDTH, HEAD_SIZE, WIDTH);
-    l->value = random_matrix(b->versions[OWN].pool, KEYS, WIDTH, HEAD_SIZE, WIDTH);
-    l->output = random_matrix(b->versions[OWN].pool, WIDTH, QUERIES, WIDTH, HEAD_SIZE);
-    l->gate = random_matrix(b->versions[OWN].pool, CHANNELS, WIDTH, CHANNELS, WIDTH);
-    l->up = random_matrix(b->versions[OWN].pool, CHANNELS, WIDTH, CHANNELS, WIDTH);
-    l->down = random_matrix(b->versions[OWN].pool, WIDTH, CHANNELS, WIDTH, SP_HALF_COLUMNS);
+    sp_pool *pool = b->versions[OWN].pool;
+    l->query = random_matrix(pool, QUERIES, WIDTH, HEAD_SIZE, WIDTH);
+    l->key = random_matrix(pool, KEYS, WIDTH, HEAD_SIZE, WIDTH);
+    l->value = random_matrix(pool, KEYS, WIDTH, HEAD_SIZE, WIDTH);
+    l->output = random_matrix(pool, WIDTH, QUERIES, WIDTH, HEAD_SIZE);
+    l->gate = random_matrix(pool, CHANNELS, WIDTH, CHANNELS, WIDTH);
+    l->up = random_matrix(pool, CHANNELS, WIDTH, CHANNELS, WIDTH);
+    l->down = random_matrix(pool, WIDTH, CHANNELS, WIDTH, SP_HALF_COLUMNS);
     const size_t blocks = (size_t)(b->options.first + b->options.tokens + SP_KEY_BLOCK - 1) / SP_KEY_BLOCK;
     for (int i = 0; i < GROUPS; i++) {
         l->groups[i] = (sp_attention_group){

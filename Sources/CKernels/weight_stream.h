@@ -181,13 +181,12 @@ typedef struct {
 
 // All of a group that a product reads whole.
 static inline __attribute__((always_inline)) void sp_fetch_whole_group(
-    const sp_product *product, const sp_group *group, const sp_cache cache) {
-    const sp_matrix *matrix = product->matrix;
-    sp_fetch_bytes(group->scales, matrix->first_stride, cache);
+    const sp_matrix *matrix, const sp_group *group) {
+    sp_fetch_bytes(group->scales, matrix->first_stride, SP_SECOND_CACHE);
     if (matrix->first_stride != matrix->second_stride)
-        sp_fetch_bytes(group->halves[1], matrix->second_stride, cache);
+        sp_fetch_bytes(group->halves[1], matrix->second_stride, SP_SECOND_CACHE);
     if (sp_has_parts(matrix->format) && group->lower != sp_middle_of_lower)
-        sp_fetch_bytes(group->lower, SP_LOWER_BYTES, cache);
+        sp_fetch_bytes(group->lower, SP_LOWER_BYTES, SP_SECOND_CACHE);
 }
 
 // The stream of these tiles, whose first groups it fetches.
@@ -259,10 +258,10 @@ static inline void sp_fetch_whole_groups(const sp_weight_stream *stream, const s
     const sp_product *product = stream->product;
     const bool has_parts = sp_has_parts(product->matrix->format);
     const sp_group group = sp_first_of_run(product, stream->tile, run, has_parts);
-    sp_fetch_whole_group(product, &group, SP_SECOND_CACHE);
+    sp_fetch_whole_group(product->matrix, &group);
     if (stream->apart == 0) return;
     const sp_group other = sp_group_apart(product, stream->other, stream->apart, run, has_parts);
-    sp_fetch_whole_group(product, &other, SP_SECOND_CACHE);
+    sp_fetch_whole_group(product->matrix, &other);
 }
 
 // Fetches the cursor's group, and that of the other tile.
