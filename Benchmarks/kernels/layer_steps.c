@@ -79,12 +79,14 @@ typedef struct {
     float *residual, *queries, *keys, *values, *cosines, *sines, *norm, *partials, *scratch;
 } benchmark;
 
+static void fail(const char *reason) {
+    fprintf(stderr, "layer-steps: %s\n", reason);
+    exit(1);
+}
+
 static void *zeros(size_t bytes) {
     void *memory = NULL;
-    if (posix_memalign(&memory, 64, bytes + 64) != 0) {
-        fprintf(stderr, "layer-steps: out of memory\n");
-        exit(1);
-    }
+    if (posix_memalign(&memory, 64, bytes + 64) != 0) fail("out of memory");
     return memset(memory, 0, bytes + 64);
 }
 
@@ -96,7 +98,13 @@ static float *random_floats(size_t count) {
     return values;
 }
 
-static sp_matrix random_matrix(sp_pool *pool, int rows, int columns, int block_rows, int block_columns) {
+// Memory for all tiles, one matrix after the other, so that they lie in huge pages as a model's do.
+typedef struct {
+    uint8_t *next, *end;
+} arena;
+
+static sp_matrix random_matrix(
+    sp_pool *pool, arena *tiles, int rows, int columns, int block_rows, int block_columns) {
     sp_matrix matrix;
     const size_t bytes =
         sp_matrix_layout(&matrix, SP_TYPE_Q4_1, SP_FOR_INTEGERS, rows, columns, block_rows, block_columns);
@@ -110,8 +118,9 @@ static sp_matrix random_matrix(sp_pool *pool, int rows, int columns, int block_r
         memcpy(source + block * block_bytes, &scale, sizeof scale);
         memcpy(source + block * block_bytes + 2, &minimum, sizeof minimum);
     }
-    uint8_t *data = sp_tiles_allocate(bytes);
-    if (!data) data = zeros(bytes);
+    uint8_t *data = tiles->next;
+    tiles->next += (bytes + 63) / 64 * 64;
+    if (tiles->next > tiles->end) fail("the tiles of a layer take more than was expected");
     const sp_arrangement arrangement = {0};
     sp_pack(pool, &matrix, SP_TYPE_Q4_1, source, &arrangement, data, 0, matrix.tiles);
     free(source);
@@ -130,15 +139,15 @@ static sp_activations activations(int width, int tokens) {
     };
 }
 
-static void make_layer(benchmark *b, layer *l) {
+static void make_layer(benchmark *b, arena *tiles, layer *l) {
     sp_pool *pool = b->versions[OWN].pool;
-    l->query = random_matrix(pool, QUERIES, WIDTH, HEAD_SIZE, WIDTH);
-    l->key = random_matrix(pool, KEYS, WIDTH, HEAD_SIZE, WIDTH);
-    l->value = random_matrix(pool, KEYS, WIDTH, HEAD_SIZE, WIDTH);
-    l->output = random_matrix(pool, WIDTH, QUERIES, WIDTH, HEAD_SIZE);
-    l->gate = random_matrix(pool, CHANNELS, WIDTH, CHANNELS, WIDTH);
-    l->up = random_matrix(pool, CHANNELS, WIDTH, CHANNELS, WIDTH);
-    l->down = random_matrix(pool, WIDTH, CHANNELS, WIDTH, SP_HALF_COLUMNS);
+    l->query = random_matrix(pool, tiles, QUERIES, WIDTH, HEAD_SIZE, WIDTH);
+    l->key = random_matrix(pool, tiles, KEYS, WIDTH, HEAD_SIZE, WIDTH);
+    l->value = random_matrix(pool, tiles, KEYS, WIDTH, HEAD_SIZE, WIDTH);
+    l->output = random_matrix(pool, tiles, WIDTH, QUERIES, WIDTH, HEAD_SIZE);
+    l->gate = random_matrix(pool, tiles, CHANNELS, WIDTH, CHANNELS, WIDTH);
+    l->up = random_matrix(pool, tiles, CHANNELS, WIDTH, CHANNELS, WIDTH);
+    l->down = random_matrix(pool, tiles, WIDTH, CHANNELS, WIDTH, SP_HALF_COLUMNS);
     const size_t blocks = (size_t)(b->options.first + b->options.tokens + SP_KEY_BLOCK - 1) / SP_KEY_BLOCK;
     for (int i = 0; i < GROUPS; i++) {
         l->groups[i] = (sp_attention_group){
@@ -152,7 +161,13 @@ static void make_benchmark(benchmark *b) {
     const size_t tokens = (size_t)b->options.tokens, rows = (size_t)sp_token_rows(b->options.tokens);
     const int positions = b->options.first + b->options.tokens;
     for (int i = 0; i < HEADS; i++) b->heads[i / HEADS_PER_GROUP][i % HEADS_PER_GROUP] = i;
-    for (int i = 0; i < LAYERS; i++) make_layer(b, &b->layers[i]);
+    // A group takes fewer bytes than its blocks in a file.
+    const size_t weights = (size_t)(QUERIES + 2 * KEYS + QUERIES + 3 * CHANNELS) * WIDTH;
+    const size_t bytes = LAYERS * weights / SP_GROUP_COLUMNS * (size_t)sp_type_block_bytes(SP_TYPE_Q4_1);
+    arena tiles = {.next = sp_tiles_allocate(bytes)};
+    if (!tiles.next) fail("out of memory");
+    tiles.end = tiles.next + bytes;
+    for (int i = 0; i < LAYERS; i++) make_layer(b, &tiles, &b->layers[i]);
     b->normed = activations(WIDTH, b->options.tokens);
     b->mixed = activations(QUERIES, b->options.tokens);
     b->inner = activations(CHANNELS, b->options.tokens);
