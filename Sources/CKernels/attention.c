@@ -31,6 +31,7 @@ typedef struct {
     int rows;
     int chunks;              // of the whole text
     int chunks_per_task;     // of all blocks', one after the other
+    bool appends;            // whether who attends to a token's own position appends the token before
 } attention_step;
 
 static int chunks_of(int positions) { return (positions + SP_ATTENTION_CHUNK - 1) / SP_ATTENTION_CHUNK; }
@@ -73,6 +74,27 @@ static void norm_and_rotate(
     step->kernels->rotate(head, a->cosines + angle, a->sines + angle, a->pairs, a->head_stride, destination);
 }
 
+// Writes a token's key and value into the cache of a group.
+static void append_token(const attention_step *step, const sp_attention_group *group, int token) {
+    const sp_attention *a = step->attention;
+    const size_t at = a->key_stride * (size_t)sp_token_row(token) + (size_t)group->index * (size_t)a->head_stride;
+    float key[SP_LARGEST_HEAD];
+    norm_and_rotate(step, a->keys + at, a->key_norm, (size_t)token, key);
+    step->kernels->append(group, a->format, a->first_position + token, a->head_stride, key, a->values + at);
+}
+
+// The tokens whose positions share a block of the cache.
+static void append_task(void *context, int task, int worker) {
+    (void)worker;
+    const attention_step *step = context;
+    const sp_attention *a = step->attention;
+    const int block = a->first_position / SP_KEY_BLOCK + task;
+    const int start = block * SP_KEY_BLOCK - a->first_position, end = start + SP_KEY_BLOCK;
+    for (int token = start > 0 ? start : 0; token < (end < a->tokens ? end : a->tokens); token++) {
+        for (int i = 0; i < a->group_count; i++) append_token(step, &a->groups[i], token);
+    }
+}
+
 // The queries of a block, ready for the kernels, and how many positions each sees. Returns the most of them, 0 for a
 // block of no rows.
 static int prepare_rows(
@@ -113,6 +135,7 @@ static void block_task(void *context, int task, int worker) {
     _Alignas(64) float chunk[SP_ATTENTION_ROWS * SP_ATTENTION_STATE(SP_LARGEST_HEAD)];
     int positions[SP_ATTENTION_ROWS];
     const row_block block = find_block(step, task);
+    if (step->appends) append_token(step, block.group, 0);
     const int longest = prepare_rows(step, &block, queries, positions);
     const size_t output_bytes = sizeof(float) * (size_t)a->head_size;
     for (int row = 0; row < block.rows; row++)
@@ -121,8 +144,7 @@ static void block_task(void *context, int task, int worker) {
         step->kernels->attend_chunk(
             block.group, a->format, queries, positions, block.rows, first, NULL, a->head_stride,
             first == 0 ? states : chunk);
-        for (int row = 0; first > 0 && row < block.rows; row++)
-            step->kernels->merge_states(states + stride * (size_t)row, chunk + stride * (size_t)row, a->head_stride);
+        if (first > 0) step->kernels->merge_states(states, chunk, block.rows, 1, 0, a->head_stride);
     }
     for (int row = 0; row < block.rows; row++) {
         step->kernels->finish_state(
@@ -160,6 +182,7 @@ static void chunks_task(void *context, int task, int worker) {
             block = find_block(step, i / step->chunks);
             prepare_rows(step, &block, queries, positions);
         }
+        if (step->appends && chunk == step->chunks - 1) append_token(step, block.group, 0);
         // A block of several tokens may begin before the last chunk does.
         if (block.rows == 0 || positions[block.rows - 1] <= first) continue;
         step->kernels->attend_chunk(
@@ -175,30 +198,12 @@ static void merge_block(const attention_step *step, int index) {
     const size_t stride = SP_ATTENTION_STATE(a->head_stride);
     const int longest = a->first_position + (block.first_row + block.rows - 1) / block.group->head_count + 1;
     float *states = partial_of(step, &block, 0);
+    step->kernels->merge_states(
+        states, partial_of(step, &block, 1), block.rows, chunks_of(longest) - 1, stride * (size_t)step->rows,
+        a->head_stride);
     for (int row = 0; row < block.rows; row++) {
-        float *state = states + stride * (size_t)row;
-        for (int chunk = 1; chunk < chunks_of(longest); chunk++)
-            step->kernels->merge_states(state, partial_of(step, &block, chunk) + stride * (size_t)row, a->head_stride);
+        const float *state = states + stride * (size_t)row;
         step->kernels->finish_state(state, a->head_size, a->head_stride, output_of(a, &block, row));
-    }
-}
-
-// The tokens whose positions share a block of the cache.
-static void append_task(void *context, int task, int worker) {
-    (void)worker;
-    const attention_step *step = context;
-    const sp_attention *a = step->attention;
-    const int block = a->first_position / SP_KEY_BLOCK + task;
-    const int start = block * SP_KEY_BLOCK - a->first_position, end = start + SP_KEY_BLOCK;
-    float key[SP_LARGEST_HEAD];
-    for (int token = start > 0 ? start : 0; token < (end < a->tokens ? end : a->tokens); token++) {
-        for (int i = 0; i < a->group_count; i++) {
-            const sp_attention_group *group = &a->groups[i];
-            const size_t at =
-                a->key_stride * (size_t)sp_token_row(token) + (size_t)group->index * (size_t)a->head_stride;
-            norm_and_rotate(step, a->keys + at, a->key_norm, (size_t)token, key);
-            step->kernels->append(group, a->format, a->first_position + token, a->head_stride, key, a->values + at);
-        }
     }
 }
 
@@ -220,7 +225,9 @@ void sp_attend(sp_pool *pool, const sp_attention *attention) {
     }
     step.blocks_of_run = blocks_of(most_heads * sp_tokens_of_run(attention->tokens, 0));
     step.blocks = sp_runs_of_tokens(attention->tokens) * attention->group_count * step.blocks_of_run;
-    sp_append(pool, attention);
+    // One task attends to the last positions of a group then, and no other reads them.
+    step.appends = attention->tokens == 1 && step.blocks_of_run == 1;
+    if (!step.appends) sp_append(pool, attention);
     if (attention->tokens > SPLIT_TOKENS || step.chunks == 1) {
         sp_pool_run(pool, step.blocks, block_task, &step);
         return;

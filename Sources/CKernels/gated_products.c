@@ -79,6 +79,7 @@ static void multiply_gated_tiles(const gated_step *step, int first, int last, fl
         // A task's tiles are all those of a product here.
         stream = sp_start_stream(&(sp_reading){
             .products = products, .count = 3, .tiles = INT32_MAX, .tiles_per_task = INT32_MAX, .in_turns = in_turns,
+            .groups_ahead = step->kernels->groups_ahead,
         });
         ahead = &stream;
     }

@@ -34,6 +34,9 @@ typedef struct {
 
 typedef struct {
     const char *name;
+    // How far ahead products of a few tokens fetch weights: those wait for memory, which takes as long whatever the
+    // size of a tile, and a processor runs ahead by fewer groups than it takes to keep reading.
+    int groups_ahead;
     void (*multiply_tile)(const sp_tile *tile, const sp_activations *input, int tokens);
     // Two tiles of matrices of one format for integers and of one width, for the integer form of many tokens, where
     // that is faster than one after the other; NULL where it is not.
@@ -66,8 +69,9 @@ typedef struct {
     void (*attend_chunk)(
         const sp_attention_group *group, sp_cache_format format, const float *queries, const int *positions, int rows,
         int first, const uint8_t *next_keys, int head_stride, float *states);
-    // state = what a softmax over both sets of positions leaves.
-    void (*merge_states)(float *state, const float *chunk, int head_stride);
+    // Each of `rows` states becomes what a softmax over its positions and those of `count` others leaves, which are
+    // merged with it in their order: others[count][rows], `stride` floats from one of a row to the next.
+    void (*merge_states)(float *states, const float *others, int rows, int count, size_t stride, int head_stride);
     void (*finish_state)(const float *state, int head_size, int head_stride, float *output);
     // What the processor does at best: see lanes_limits.h. Results go to `sink` so that the work is not left out.
     uint64_t (*multiply_bytes)(int rounds, float *sink);

@@ -45,6 +45,7 @@ PRIMITIVE i32x16 multiply_keys(i32x16 sums, two_registers keys, two_registers qu
 #define MULTIPLY_KEYS(sums, keys, query) multiply_keys(sums, split(keys), split(query))
 #define DOT_STEP(sums, weights, x) dot_step(sums, weights, x)
 #define INT8_PRODUCTS "avx256_products.h"
+#define GROUPS_AHEAD 10
 #define LANES_TABLE sp_kernels_avx2
 #define LANES_NAME "avx2"
 #include "lanes.h"

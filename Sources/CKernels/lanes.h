@@ -11,6 +11,7 @@
 //   INT8_PRODUCTS                 optional: a file of products for it to use in place of lanes_int8_products.h
 //   PAIR_PRODUCTS                 optional: a file that defines multiply_pair, see kernels.h
 //   SCORE_SUMS, VALUE_SUMS        optional: see lanes_attention.h
+//   GROUPS_AHEAD                  optional: groups_ahead of kernels.h
 //
 // and includes this file inside its target attribute, so that the same code becomes AVX-512, AVX2 or
 // whatever the compiler's default is. A lane is an output row (or a cached position, or a value of a
@@ -22,6 +23,10 @@
 #include <string.h>
 
 #define INLINE static inline __attribute__((always_inline))
+
+#ifndef GROUPS_AHEAD
+#define GROUPS_AHEAD 32
+#endif
 
 INLINE f32x16 load_floats(const void *p) {
     f32x16 v;
@@ -130,6 +135,7 @@ INLINE f32x16 exponential(f32x16 x) {
 
 const sp_kernels LANES_TABLE = {
     .name = LANES_NAME,
+    .groups_ahead = GROUPS_AHEAD,
     .multiply_tile = multiply_tile,
 #ifdef PAIR_PRODUCTS
     .multiply_pair = multiply_pair,

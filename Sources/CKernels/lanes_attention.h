@@ -89,12 +89,11 @@ INLINE const uint8_t *values_of_step(const chunk_rows *rows, int block, int i) {
     return (const uint8_t *)rows->group->values + bytes * (size_t)(rows->first / SP_KEY_BLOCK + block) + 16 * i;
 }
 
-// Where each 2 positions of mixing 16 values, from `start` on, find their share of the next chunk's keys.
-INLINE const uint8_t *keys_of_step(const chunk_rows *rows, const sp_cache_format FORMAT, int start, int i) {
+// How many bytes of the next chunk's keys are fetched while each 16 values are mixed.
+INLINE size_t keys_of_vector(const chunk_rows *rows, const sp_cache_format FORMAT) {
     const size_t bytes = sp_key_block_bytes(FORMAT, rows->head_stride) * (SP_ATTENTION_CHUNK / SP_KEY_BLOCK);
-    const size_t steps = (size_t)rows->head_stride / SP_KEY_BLOCK * SP_ATTENTION_CHUNK / 2;
-    const size_t step = (size_t)start / SP_KEY_BLOCK * SP_ATTENTION_CHUNK / 2 + (size_t)i / 2;
-    return rows->next_keys + bytes * step / steps;
+    const size_t vectors = (size_t)rows->head_stride / SP_KEY_BLOCK;
+    return (bytes + vectors - 1) / vectors;
 }
 
 // scores[row ...][...] of ROWS rows for BLOCKS blocks of 16 positions from the chunk's `block` on, in single precision.
@@ -294,13 +293,17 @@ INLINE void mix_integers(
     const uint8_t *weight = weights->integers + row * SP_ATTENTION_CHUNK;
     const uint8_t *values =
         (const uint8_t *)rows->group->values + (size_t)rows->first * (size_t)rows->head_stride + 4 * start;
+    const bool fetches = ROWS <= MOST_FETCHING_ROWS && rows->next_keys;
+    const size_t share = fetches ? keys_of_vector(rows, FORMAT) : 0;
+    const uint8_t *keys = fetches ? rows->next_keys + share * ((size_t)start / SP_KEY_BLOCK) : NULL;
     for (int i = 0; i < rows->count; i += 4, values += 4 * rows->head_stride) {
 #pragma clang loop unroll(full)
         for (int v = 0; v < VECTORS; v++) {
             const u8x64 fours = load_bytes(values + 64 * v);
-            if (ROWS <= MOST_FETCHING_ROWS && rows->next_keys) {
-                sp_fetch_line(keys_of_step(rows, FORMAT, start + 16 * v, i), SP_SECOND_CACHE);
-                sp_fetch_line(keys_of_step(rows, FORMAT, start + 16 * v, i + 2), SP_SECOND_CACHE);
+            if (fetches) {
+                const uint8_t *some = keys + share * (size_t)v;
+                sp_fetch_line(some + share * (size_t)i / SP_ATTENTION_CHUNK, SP_SECOND_CACHE);
+                sp_fetch_line(some + share * (size_t)(i + 2) / SP_ATTENTION_CHUNK, SP_SECOND_CACHE);
             }
 #pragma clang loop unroll(full)
             for (int r = 0; r < ROWS; r++)
@@ -413,22 +416,66 @@ static void attend_chunk(
     int longest = 0;
     for (int row = 0; row < rows; row++) longest = positions[row] > longest ? positions[row] : longest;
     const int count = longest - first < SP_ATTENTION_CHUNK ? longest - first : SP_ATTENTION_CHUNK;
-    const chunk_rows chunk = {group, queries, rows, head_stride, first, count, next_keys};
+#define ATTEND(FORMAT, HEAD_STRIDE)                                                                       \
+    do {                                                                                                  \
+        const chunk_rows chunk = {group, queries, rows, HEAD_STRIDE, first, count, next_keys};            \
+        attend_rows(&chunk, positions, FORMAT, states);                                                   \
+    } while (0)
     switch (format) {
-    case SP_CACHE_F32: attend_rows(&chunk, positions, SP_CACHE_F32, states); break;
-    case SP_CACHE_BYTES: attend_rows(&chunk, positions, SP_CACHE_BYTES, states); break;
-    case SP_CACHE_WIDE_KEYS: attend_rows(&chunk, positions, SP_CACHE_WIDE_KEYS, states); break;
+    case SP_CACHE_F32: ATTEND(SP_CACHE_F32, head_stride); break;
+    case SP_CACHE_WIDE_KEYS: ATTEND(SP_CACHE_WIDE_KEYS, head_stride); break;
+    case SP_CACHE_BYTES:
+        // Most models have heads of one of these sizes, and loops of constant lengths take less time.
+        if (head_stride == 64) ATTEND(SP_CACHE_BYTES, 64);
+        else if (head_stride == 128) ATTEND(SP_CACHE_BYTES, 128);
+        else ATTEND(SP_CACHE_BYTES, head_stride);
+        break;
+    }
+#undef ATTEND
+}
+
+// A state, and another one whose positions come after its own.
+typedef struct {
+    float *state;
+    const float *other;
+} state_pair;
+
+// state = what a softmax over the positions of both leaves, of at most 16 pairs one after the other: their factors are
+// powers of two, which take as long for one pair as for all.
+INLINE void merge_pairs(const state_pair pairs[16], int count, int head_stride) {
+    // What is kept of a state, and what is added of the other.
+    _Alignas(64) float kept[16] = {0}, added[16] = {0};
+    for (int i = 0; i < count; i++) {
+        float *peak = &pairs[i].state[head_stride];
+        const float other_peak = pairs[i].other[head_stride], top = *peak > other_peak ? *peak : other_peak;
+        kept[i] = *peak - top;
+        added[i] = other_peak - top;
+        *peak = top;
+    }
+    store_floats(kept, power_of_two(load_floats(kept)));
+    store_floats(added, power_of_two(load_floats(added)));
+    for (int i = 0; i < count; i++) {
+        float *state = pairs[i].state;
+        const float *other = pairs[i].other;
+        for (int v = 0; v < head_stride; v += 16)
+            store_floats(
+                state + v, load_floats(state + v) * splat(kept[i]) + load_floats(other + v) * splat(added[i]));
+        state[head_stride + 1] = state[head_stride + 1] * kept[i] + other[head_stride + 1] * added[i];
     }
 }
 
-static void merge_states(float *state, const float *chunk, int head_stride) {
-    const float peak = state[head_stride], chunk_peak = chunk[head_stride];
-    const float top = peak > chunk_peak ? peak : chunk_peak;
-    const f32x16 keep = power_of_two(splat(peak - top)), add = power_of_two(splat(chunk_peak - top));
-    for (int i = 0; i < head_stride; i += 16)
-        store_floats(state + i, load_floats(state + i) * keep + load_floats(chunk + i) * add);
-    state[head_stride] = top;
-    state[head_stride + 1] = state[head_stride + 1] * keep[0] + chunk[head_stride + 1] * add[0];
+static void merge_states(float *states, const float *others, int rows, int count, size_t stride, int head_stride) {
+    state_pair pairs[16];
+    int found = 0;
+    for (int row = 0; row < rows; row++) {
+        const size_t at = SP_ATTENTION_STATE(head_stride) * (size_t)row;
+        for (int i = 0; i < count; i++) {
+            pairs[found++] = (state_pair){states + at, others + stride * (size_t)i + at};
+            if (found < 16 && (row < rows - 1 || i < count - 1)) continue;
+            merge_pairs(pairs, found, head_stride);
+            found = 0;
+        }
+    }
 }
 
 static void finish_state(const float *state, int head_size, int head_stride, float *output) {

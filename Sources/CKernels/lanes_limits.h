@@ -56,8 +56,8 @@ static uint64_t multiply_singles(int rounds, float *sink) {
 }
 
 enum {
-    // How far ahead bytes are fetched that are read in order: as far as weights are whose groups take 304 bytes.
-    BYTES_AHEAD = SP_GROUPS_AHEAD * 304,
+    // How far ahead bytes are fetched that are read in order.
+    BYTES_AHEAD = 32 * 304,
     // Places that are read in turns, where a processor fetches ahead by itself.
     READING_PLACES = 4,
 };

@@ -60,6 +60,7 @@ static sp_weight_stream start_stream(
     return sp_start_stream(&(sp_reading){
         .products = step->products + product, .count = step->count - product, .place = index,
         .tiles = (end - task) * step->tiles_per_task, .tiles_per_task = step->tiles_per_task, .in_turns = in_turns,
+        .groups_ahead = step->kernels->groups_ahead,
     });
 }
 

@@ -111,7 +111,7 @@ sp_weight_stream sp_start_stream(const sp_reading *reading) {
     };
     find_next_run(&stream);
     sp_fetch_cursor cursor = sp_cursor_of(&stream, false);
-    for (int i = 0; i < SP_GROUPS_AHEAD; i += stream.apart != 0 ? 2 : 1) sp_fetch_next(&cursor, false);
+    for (int i = 0; i < reading->groups_ahead; i += stream.apart != 0 ? 2 : 1) sp_fetch_next(&cursor, false);
     sp_put_back(&cursor);
     return stream;
 }

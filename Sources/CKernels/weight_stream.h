@@ -145,12 +145,6 @@ static inline __attribute__((always_inline)) void sp_fetch_group(
     if (sp_has_parts(matrix->format)) sp_fetch_bytes(group->lower, SP_LOWER_BYTES, cache);
 }
 
-enum {
-    // How far ahead of the products of a few tokens weights are fetched: those wait for memory, which takes as long
-    // whatever the size of a tile, and a processor runs ahead by fewer groups than it takes to keep reading.
-    SP_GROUPS_AHEAD = 32,
-};
-
 // Which tiles a thread reads.
 typedef struct {
     const sp_product *products;
@@ -159,6 +153,7 @@ typedef struct {
     int32_t tiles;           // how many it reads, of one product after the other, unless they end before
     int32_t tiles_per_task;  // which are ordered by themselves, those of each product
     bool in_turns;           // see sp_order_tiles
+    int groups_ahead;        // how far ahead of what it multiplies it fetches them
 } sp_reading;
 
 // A place in these.
