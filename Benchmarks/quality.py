@@ -84,7 +84,9 @@ def main():
         "--criteria", nargs="+", choices=sorted({criterion for criterion, *_ in ROWS}), help="only these (default: all)")
     arguments = parser.parse_args()
     if arguments.input:
-        texts = [json.loads(line) for line in arguments.input.read_text(encoding="utf-8").splitlines() if line.strip()]
+        # A text may hold other line separators than the one between lines of JSON.
+        lines = arguments.input.read_text(encoding="utf-8-sig").split("\n")
+        texts = [json.loads(line) for line in lines if line.strip()]
     else:
         texts = list(validation_texts() if arguments.validation else test_texts())
     fractions = arguments.fractions

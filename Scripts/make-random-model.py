@@ -67,6 +67,8 @@ def parse_options():
     for name in ["layers", "width", "heads", "kv_heads", "head_size", "feed_forward", "context"]:
         if getattr(options, name) < 1:
             parser.error(f"--{name.replace('_', '-')} is {getattr(options, name)}, expected at least 1")
+        if getattr(options, name) >= 1 << 32:
+            parser.error(f"--{name.replace('_', '-')} is {getattr(options, name)}, expected less than 2^32")
     block = BLOCK_WEIGHTS[options.type]
     for name in ["width", "feed_forward"]:
         if getattr(options, name) % block:

@@ -32,6 +32,13 @@ def positive(text):
     return int(text)
 
 
+def seed(text):
+    """As `bench` takes it: 64 bits without a sign."""
+    if not text.isdecimal() or int(text) >= 1 << 64:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to 2^64 - 1")
+    return int(text)
+
+
 def processors():
     """How many processors may be used here."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -52,7 +59,7 @@ def parse_options():
     parser.add_argument("--rounds", type=positive, default=5, help="(default: 5)")
     parser.add_argument(
         "--threads", type=positive, default=processors(), help="(default: all processors)")
-    parser.add_argument("--seed", type=int, default=42, help="the same seed takes the same tokens (default: 42)")
+    parser.add_argument("--seed", type=seed, default=42, help="the same seed takes the same tokens (default: 42)")
     parser.add_argument("--quick", action="store_true", help="two rounds, the first prompt length only")
     parser.add_argument(
         "--turn-limit", type=positive, default=1800, help="seconds an engine may take to answer (default: 1800)")

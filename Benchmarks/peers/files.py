@@ -1,5 +1,6 @@
 """The files that engines read: the given one, or a variant that llama.cpp's own quantiser makes from it."""
 
+import hashlib
 import os
 import pathlib
 import tempfile
@@ -23,17 +24,21 @@ def variant(model, kind):
     """
     if kind is None or model.stem.endswith("." + kind):
         return model
-    target = VARIANTS / f"{stem(model)}.{kind}.gguf"
-    if target.exists() and target.stat().st_mtime >= model.stat().st_mtime:
+    # A folder for each file as it is now: others may have its name.
+    status = model.stat()
+    source = f"{model.resolve()} {status.st_size} {status.st_mtime_ns}"
+    folder = VARIANTS / hashlib.sha256(source.encode()).hexdigest()[:12]
+    target = folder / f"{stem(model)}.{kind}.gguf"
+    if target.exists():
         return target
     import llama_cpp
 
-    VARIANTS.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     options = llama_cpp.llama_model_quantize_default_params()
     options.ftype = FILE_TYPES[kind]
     options.allow_requantize = True
     # The file appears under its name only when it is whole.
-    with tempfile.TemporaryDirectory(prefix=".quantise.", dir=VARIANTS) as work:
+    with tempfile.TemporaryDirectory(prefix=".quantise.", dir=folder) as work:
         partial = pathlib.Path(work) / "model.gguf"
         status = llama_cpp.llama_model_quantize(str(model).encode(), str(partial).encode(), options)
         if status != 0:

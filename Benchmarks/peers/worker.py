@@ -66,8 +66,8 @@ def main():
             random_tokens(task["seed"], task["vocabularySize"], length, task["generateTokens"])
             for length in task["promptTokens"]
         ]
-        longest = max(task["promptTokens"]) + task["generateTokens"] + 1
-        engine = engine_class(task["engine"])(file, task["threads"], longest)
+        task["longest"] = max(task["promptTokens"]) + task["generateTokens"] + 1
+        engine = engine_class(task["engine"])(file, task)
         choices = choose_settings(engine, workloads)
         answer({"version": engine.version, "file": file.name, "choices": choices})
         for line in sys.stdin:

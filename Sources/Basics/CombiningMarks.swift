@@ -26,6 +26,18 @@ package enum CombiningMarks {
         return false
     }
 
+    /// The text without the marks of a run beyond those that are not too many: a model may write any.
+    package static func shortened(_ text: String) -> String {
+        guard areTooMany(in: text.utf8) else { return text }
+        var run = 0
+        return String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.filter { scalar in
+                    run = isMark(scalar.value) ? run + 1 : 0
+                    return run <= mostInARun
+                }))
+    }
+
     private static func isMark(_ value: UInt32) -> Bool {
         // There are none before these.
         guard value >= 0x300, let scalar = Unicode.Scalar(value) else { return false }

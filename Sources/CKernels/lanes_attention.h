@@ -233,9 +233,10 @@ INLINE weight_lanes soften(
     const size_t first_block = (size_t)(rows->first / SP_KEY_BLOCK);
     uint8_t *keys = key_block(rows->group, FORMAT, rows->head_stride, first_block);
     for (int i = 0; i < end; i += SP_KEY_BLOCK, keys += block_bytes) {
-        // A score that stands for none gives exactly 0, also where the whole row has none.
+        // A score that stands for none gives exactly 0, also where the whole row has none. One that is no number is
+        // seen: what it leads to is to be none either.
         const f32x16 score = load_floats(scores + i);
-        const i32x16 is_seen = score > splat(NO_SCORE);
+        const i32x16 is_seen = score != splat(NO_SCORE);
         f32x16 weights = power_of_two(score - splat(peak));
         if (!WHOLE) weights = is_seen ? weights : splat(0);
         result.sums += weights;
@@ -243,7 +244,8 @@ INLINE weight_lanes soften(
             weights *= load_floats(value_scales(keys, FORMAT, rows->head_stride));
             // Positions that nobody has written yet may hold any scale.
             if (!WHOLE) weights = is_seen ? weights : splat(0);
-            result.most = larger(result.most, weights);
+            // The scale of a value that is no number is none either, of any sign.
+            result.most = larger_positive(result.most, magnitude(weights));
         }
         store_floats(scores + i, weights);
     }
@@ -385,7 +387,7 @@ INLINE void attend_rows(const chunk_rows *rows, const int *positions, const sp_c
         most_lanes[row] = of_weights.most;
     }
     sum_of_each(lanes, rows->rows, sums);
-    if (INTEGERS) largest_of_each(most_lanes, rows->rows, most_weights);
+    if (INTEGERS) largest_positive_of_each(most_lanes, rows->rows, most_weights);
     for (int row = 0; row < rows->rows; row++) {
         float *peak_and_sum = states + stride * (size_t)row + rows->head_stride;
         peak_and_sum[0] = peaks[row];

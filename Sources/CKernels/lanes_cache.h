@@ -40,10 +40,10 @@ INLINE float inverse_scale(float peak, int limit) { return peak > LEAST_PEAK ? (
 // The nearest integers, for magnitudes below 2^22: they stand in the low bits, above them those of the ROUNDING_SHIFT.
 INLINE i32x16 nearest_integers(f32x16 v) { return (i32x16)(v + splat(ROUNDING_SHIFT)); }
 
-// The largest magnitude of `count` numbers, a multiple of 16.
+// The largest magnitude of `count` numbers, a multiple of 16; NaN where one of them is.
 INLINE float peak_of(const float *x, int count) {
     f32x16 peaks = splat(0);
-    for (int i = 0; i < count; i += 16) peaks = larger(peaks, magnitude(load_floats(x + i)));
+    for (int i = 0; i < count; i += 16) peaks = larger_positive(peaks, magnitude(load_floats(x + i)));
     return largest_magnitude(peaks);
 }
 

@@ -142,7 +142,27 @@ static bool pack_group(
     return is_finite;
 }
 
-static void pack_float_group(
+// Whether weights of a group are numbers: the bits of their exponents are not all ones.
+static bool are_finite(sp_packed_format format, const uint8_t *weights, size_t bytes) {
+    bool result = true;
+    if (format == SP_PACKED_F32) {
+        for (size_t i = 0; i < bytes; i += sizeof(uint32_t)) {
+            uint32_t bits;
+            memcpy(&bits, weights + i, sizeof bits);
+            result &= (bits & 0x7f800000) != 0x7f800000;
+        }
+        return result;
+    }
+    const uint16_t exponent = format == SP_PACKED_F16 ? 0x7c00 : 0x7f80;
+    for (size_t i = 0; i < bytes; i += sizeof(uint16_t)) {
+        uint16_t bits;
+        memcpy(&bits, weights + i, sizeof bits);
+        result &= (bits & exponent) != exponent;
+    }
+    return result;
+}
+
+static bool pack_float_group(
     const sp_matrix *matrix, const uint8_t *const rows[SP_TILE_ROWS], const int32_t *columns, int32_t group,
     const sp_group *packed) {
     const size_t size = matrix->format == SP_PACKED_F32 ? 4 : 2;
@@ -154,6 +174,8 @@ static void pack_float_group(
         for (size_t lane = 0; lane < SP_TILE_ROWS; lane++)
             if (rows[lane]) memcpy(destination + lane * size, rows[lane] + source, size);
     }
+    return are_finite(matrix->format, packed->halves[0], matrix->half_bytes)
+        && are_finite(matrix->format, packed->halves[1], matrix->half_bytes);
 }
 
 // Where the checkpoint has a tile's rows, NULL for padding.
@@ -189,11 +211,9 @@ bool sp_matrix_pack(
             for (int32_t lane = 0; lane < SP_TILE_ROWS; lane++)
                 if (next.of[lane]) sp_fetch_bytes(next.of[lane] + share * (size_t)index, share, SP_SECOND_CACHE);
             const sp_group group = sp_matrix_group(&destination, tile, index);
-            if (sp_is_quantized(matrix->format)) {
-                is_finite &= pack_group(matrix, type, rows.of, arrangement->columns, index, &group);
-            } else {
-                pack_float_group(matrix, rows.of, arrangement->columns, index, &group);
-            }
+            is_finite &= sp_is_quantized(matrix->format)
+                ? pack_group(matrix, type, rows.of, arrangement->columns, index, &group)
+                : pack_float_group(matrix, rows.of, arrangement->columns, index, &group);
         }
         rows = next;
     }

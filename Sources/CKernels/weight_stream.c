@@ -84,21 +84,9 @@ static void find_next_run(sp_weight_stream *stream) {
 void sp_fetch_group_of_stream(sp_weight_stream *stream) {
     sp_group_run *run = &stream->run;
     if (run->count == 0) return;
-    const sp_product *product = stream->product;
-    const sp_matrix *matrix = product->matrix;
-    if (run->halves == SP_BOTH_HALVES) {
-        sp_fetch_whole_groups(stream, run);
-    } else {
-        const bool has_parts = sp_has_parts(matrix->format);
-        const sp_group group = sp_first_of_run(product, stream->tile, run, has_parts);
-        sp_fetch_group(matrix, &group, run->halves, SP_SECOND_CACHE);
-        if (stream->apart != 0) {
-            const sp_group other = sp_group_apart(product, stream->other, stream->apart, run, has_parts);
-            sp_fetch_group(matrix, &other, run->halves, SP_SECOND_CACHE);
-        }
-    }
+    sp_fetch_groups(stream, run, run->halves);
     if (run->count > 1)
-        sp_shorten_run(sp_strides_of(matrix), run);
+        sp_shorten_run(sp_strides_of(stream->product->matrix), run);
     else
         find_next_run(stream);
 }

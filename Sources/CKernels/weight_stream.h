@@ -174,9 +174,13 @@ typedef struct {
     sp_group_run run;        // from that place on, perhaps with the next tiles' groups; empty at the end of the stream
 } sp_weight_stream;
 
-// All of a group that a product reads whole.
-static inline __attribute__((always_inline)) void sp_fetch_whole_group(
-    const sp_matrix *matrix, const sp_group *group) {
+// A group of a stream: whole, from its scales on, where both halves are read.
+static inline __attribute__((always_inline)) void sp_fetch_streamed_group(
+    const sp_matrix *matrix, const sp_group *group, const sp_halves halves) {
+    if (halves != SP_BOTH_HALVES) {
+        sp_fetch_group(matrix, group, halves, SP_SECOND_CACHE);
+        return;
+    }
     sp_fetch_bytes(group->scales, matrix->first_stride, SP_SECOND_CACHE);
     if (matrix->first_stride != matrix->second_stride)
         sp_fetch_bytes(group->halves[1], matrix->second_stride, SP_SECOND_CACHE);
@@ -248,21 +252,21 @@ static inline __attribute__((always_inline)) void sp_fetch_narrow_group(
     sp_fetch_line(second + 64, SP_SECOND_CACHE);
 }
 
-// Fetches the first group of a stream's run, whole, and that of the other tile.
-static inline void sp_fetch_whole_groups(const sp_weight_stream *stream, const sp_group_run *run) {
+// Fetches these halves of the first group of a stream's run, and of that of the other tile.
+static inline void sp_fetch_groups(const sp_weight_stream *stream, const sp_group_run *run, const sp_halves halves) {
     const sp_product *product = stream->product;
     const bool has_parts = sp_has_parts(product->matrix->format);
     const sp_group group = sp_first_of_run(product, stream->tile, run, has_parts);
-    sp_fetch_whole_group(product->matrix, &group);
+    sp_fetch_streamed_group(product->matrix, &group, halves);
     if (stream->apart == 0) return;
     const sp_group other = sp_group_apart(product, stream->other, stream->apart, run, has_parts);
-    sp_fetch_whole_group(product->matrix, &other);
+    sp_fetch_streamed_group(product->matrix, &other, halves);
 }
 
 // Fetches the cursor's group, and that of the other tile.
 static inline __attribute__((always_inline)) void sp_fetch_at(const sp_fetch_cursor *cursor, const bool WIDE) {
     if (WIDE) {
-        sp_fetch_whole_groups(cursor->stream, &cursor->run);
+        sp_fetch_groups(cursor->stream, &cursor->run, SP_BOTH_HALVES);
         return;
     }
     const uint8_t *scales = cursor->run.scales, *first = scales + cursor->first_half, *second = cursor->run.second;

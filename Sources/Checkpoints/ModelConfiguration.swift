@@ -1,3 +1,5 @@
+import Basics
+
 /// The hyperparameters of a decoder, read from a checkpoint's metadata and checked.
 public struct ModelConfiguration: Sendable, Equatable {
     /// The families of decoders this library runs.
@@ -58,6 +60,9 @@ public struct ModelConfiguration: Sendable, Equatable {
         }
         self.architecture = architecture
         name = try file.string("general.name")
+        guard !CombiningMarks.areTooMany(in: (name ?? "").utf8) else {
+            throw file.failure(.malformed, "general.name", "has letters with more than a hundred combining marks")
+        }
         layers = try count("\(family).block_count", atMost: 4096)
         width = try count("\(family).embedding_length", atMost: 1 << 20)
         feedForwardWidth = try count("\(family).feed_forward_length")

@@ -75,14 +75,17 @@ public enum AnswerScoring {
     /// A multiple-choice prompt without its options.
     static func stem(of prompt: String) -> String {
         let options = Set(optionLines(of: prompt).map(\.line))
-        let lines = prompt.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
-        return lines.filter { !options.contains($0.offset) }.map(\.element).joined(separator: "\n")
-            .trimmed
+        return lines(of: prompt).enumerated().filter { !options.contains($0.offset) }.map(\.element)
+            .joined(separator: "\n").trimmed
+    }
+
+    private static func lines(of prompt: String) -> [Substring] {
+        prompt.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
     }
 
     private static func optionLines(of prompt: String) -> [(line: Int, letter: Character, text: String)] {
         var options: [(line: Int, letter: Character, text: String)] = []
-        for (index, line) in prompt.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        for (index, line) in lines(of: prompt).enumerated() {
             let line = line.trimmed
             guard let letter = line.first, let mark = line.dropFirst().first, mark == "." || mark == ")" else {
                 continue
@@ -118,14 +121,11 @@ public enum AnswerScoring {
         if let match = text.firstMatch(of: /^[*("\s]*([A-Z])(?:[*]*[.):,\n]|[*]*$)/), let letter = valid(match.1) {
             return letter
         }
-        if let match = text.firstMatch(of: /(?i:answer|option|choice)(?i:\s+is)?\s*:?\s*[*("]*([A-Z])\b/),
-            let letter = valid(match.1)
-        {
-            return letter
-        }
-        if let match = text.firstMatch(of: /\(([A-Z])\)|\b([A-Z])[.):]/), let letter = valid(match.1 ?? match.2) {
-            return letter
-        }
+        // "The answer I like is option B": the first that is an option.
+        let said = text.matches(of: /(?i:answer|option|choice)(?i:\s+is)?\s*:?\s*[*("]*([A-Z])\b/).lazy
+        if let letter = said.compactMap({ valid($0.1) }).first { return letter }
+        let marked = text.matches(of: /\(([A-Z])\)|\b([A-Z])[.):]/).lazy
+        if let letter = marked.compactMap({ valid($0.1 ?? $0.2) }).first { return letter }
         let lower = text.lowercased()
         let named = options.filter { lower.contains($0.text.lowercased()) }
         return named.count == 1 ? named[0].letter : nil

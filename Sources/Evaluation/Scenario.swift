@@ -123,7 +123,7 @@ public struct ScenarioSet: Sendable {
             return unscored.map { "has the answer \"\($0)\", in which there is no word to find" }
         }
         let letters = AnswerScoring.options(of: turn.prompt).map { String($0.letter) }
-        if letters.isEmpty { return "is a multiple choice without lines of options, `A. text`" }
+        if letters.count < 2 { return "is a multiple choice without two lines of options, `A. text` and `B. text`" }
         let unknown = answers.first { !letters.contains($0) }
         return unknown.map { "has the answer \"\($0)\", expected one of \(letters.joined(separator: ", "))" }
     }

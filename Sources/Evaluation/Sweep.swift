@@ -232,10 +232,12 @@ public final class Sweep {
             throw EvaluationError.unusableTurn(
                 dataset: dataset, scenario: scenario.id, turn: index + 1, detail: "\(error)")
         }
+        // As a log may hold it that is read again.
+        let prediction = summary.map { CombiningMarks.shortened($0.text) }
         return TurnResult(
             dataset: dataset, scenario: scenario.id, turn: index, pathway: run.path.kind, strength: run.path.strength,
-            prompt: turn.prompt, answer: turn.answer, prediction: summary?.text,
-            score: summary.map { AnswerScoring.score(prediction: $0.text, turn: turn) },
+            prompt: turn.prompt, answer: turn.answer, prediction: prediction,
+            score: prediction.map { AnswerScoring.score(prediction: $0, turn: turn) },
             prunedFraction: run.prunedFraction, promptTokens: summary?.promptTokens, newTokens: summary?.tokens.count,
             promptSeconds: summary?.promptSeconds, generationSeconds: summary?.generationSeconds,
             generationPasses: summary?.generationPasses, compileMilliseconds: run.compileMilliseconds,

@@ -9,7 +9,7 @@ public struct TurnLikelihood: Sendable, Codable, Equatable {
     public struct Options: Sendable, Codable, Equatable {
         public let texts: [Double]
         public let letters: [Double]
-        /// Whether the right option has the largest log-likelihood of its text, of its text per byte, and of its
+        /// Whether a right option has the largest log-likelihood of its text, of its text per byte, and of its
         /// letter. Equal ones count for the first.
         public let textIsRight: Bool
         public let normalizedTextIsRight: Bool
@@ -47,8 +47,10 @@ extension TurnLikelihood.Options {
     ///   - letters: the same of their letters.
     package init(_ turn: Scenario.Turn, texts: [Double], letters: [Double]) {
         let options = AnswerScoring.options(of: turn.prompt)
-        let right = options.firstIndex { $0.letter == turn.answer.first }
-        func isRight(_ scores: [Double]) -> Bool { scores.max().flatMap(scores.firstIndex) == right }
+        let right = options.indices.filter { turn.rightAnswers.contains(String(options[$0].letter)) }
+        func isRight(_ scores: [Double]) -> Bool {
+            scores.max().flatMap(scores.firstIndex).map(right.contains) ?? false
+        }
         self.texts = texts
         self.letters = letters
         textIsRight = isRight(texts)

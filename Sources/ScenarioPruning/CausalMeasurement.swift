@@ -79,13 +79,14 @@ public struct CausalMeasurement {
         var generator = SplitMix64(seed: seed)
         let shuffled = pools.map { $0.texts.shuffled(using: &generator) }
         let recalling = shuffled.map { RecallTexts.make(of: $0, using: &generator) }
+        let longest = min(Self.longestText, model.configuration.contextLength)
         var texts: [UnitKind: [[[Int]]]] = [:]
         for kind in UnitKind.allCases {
             texts[kind] = (kind == .heads ? recalling : shuffled).map { pool in
                 var left = budget.tokens(kind)
                 var read: [[Int]] = []
                 for text in pool where left > 0 {
-                    let tokens = Array(model.tokenizer.encodeText(text).prefix(Self.longestText))
+                    let tokens = Array(model.tokenizer.encodeText(text).prefix(longest))
                     read.append(tokens)
                     left -= tokens.count
                 }

@@ -1,4 +1,5 @@
 import Basics
+import Checkpoints
 import DomainBasis
 import Transformer
 
@@ -6,7 +7,7 @@ import Transformer
 ///
 /// Each stage leaves its files in `<output>.partial` when it is done, so a run that was stopped goes on after the
 /// last finished stage. The artifacts appear under their name only when they are whole.
-public struct OfflineTraining {
+public final class OfflineTraining {
     public struct Options: Sendable {
         public var dataDirectory = URL(fileURLWithPath: "data")
         /// The domains to train for; chemistry, finance, history, math, philosophy, technology were selected by
@@ -47,12 +48,13 @@ public struct OfflineTraining {
 
     private static let mixedTexts = 120
 
-    private var model: DecoderModel
+    /// One at a time: a model's weights are most of what a training takes. nil while another one is loaded.
+    private var loaded: (model: DecoderModel, reader: FeatureReader)?
+    private let load: (_ channelOrder: ChannelOrder?) throws -> DecoderModel
     private let options: Options
     private let place: ArtifactPlace
     private let overwriting: Bool
     private let onProgress: (Progress) -> Void
-    private var reader: FeatureReader
     /// Inputs alone, for probes.
     private let train: [TextPool]
     /// Those of all other domains that there are inputs of: probes are to see nothing in them.
@@ -62,20 +64,25 @@ public struct OfflineTraining {
     private let validation: [TextPool]
     private let heldOut: [TextPool]
 
-    /// - Parameter overwriting: whether finished artifacts that stand at `output` give way to new ones. Else they are
-    ///   the result where they were made from the same inputs, and ``run()`` refuses where not.
+    /// - Parameters:
+    ///   - model: given up before it is loaded anew, in an order of its channels.
+    ///   - overwriting: whether finished artifacts that stand at `output` give way to new ones. Else they are the
+    ///     result where they were made from the same inputs, and ``run()`` refuses where not.
     /// - Throws: ``TextPoolError`` where a pool is missing or malformed; ``PruningError`` where something stands at
     ///   `output` that may not be replaced, or the domains repeat or are none.
     public init(
         _ model: DecoderModel, _ options: Options, output: URL, overwriting: Bool = false,
         onProgress: @escaping (Progress) -> Void = { _ in }
     ) throws {
-        self.model = model
+        loaded = (model, try FeatureReader(model))
+        let (source, precision, pool) = (model.source, model.precision, model.pool)
+        load = { order in
+            try DecoderModel(GGUFFile(contentsOf: source), precision: precision, pool: pool, channelOrder: order)
+        }
         self.options = options
         place = try ArtifactPlace(output)
         self.overwriting = overwriting
         self.onProgress = onProgress
-        reader = try FeatureReader(model)
         guard !options.domains.isEmpty, Set(options.domains).count == options.domains.count else {
             throw PruningError.domains(options.domains)
         }
@@ -102,6 +109,17 @@ public struct OfflineTraining {
         heldOut = try TextPool.domains(in: validationDirectory).filter { !options.domains.contains($0) }.map {
             try TextPool(domain: $0, in: validationDirectory)
         }
+    }
+
+    private var model: DecoderModel { loaded!.model }
+    private var reader: FeatureReader { loaded!.reader }
+
+    /// Has the model in an order of its feed-forward channels, in place of the one before.
+    private func use(channelOrder: ChannelOrder?) throws {
+        if let loaded, loaded.model.channelOrder == channelOrder { return }
+        loaded = nil
+        let model = try load(channelOrder)
+        loaded = (model, try FeatureReader(model))
     }
 
     private var manifest: PruningArtifacts.Manifest {
@@ -143,6 +161,8 @@ public struct OfflineTraining {
     /// - Throws: ``PruningError/finishedArtifacts(_:)`` where other artifacts would be lost; where the work cannot be
     ///   done, why.
     public func run() throws -> PruningArtifacts {
+        // A run that failed may have left none.
+        if loaded == nil { try use(channelOrder: nil) }
         let manifest = manifest
         if !overwriting, try place.holdsArtifacts(of: manifest) {
             for stage in options.stages { onProgress(Progress(stage: stage, done: 1, total: 1, resumed: true)) }
@@ -152,15 +172,8 @@ public struct OfflineTraining {
         let order = try stage(
             .channelOrder, read: { try ArtifactFiles.readChannelOrder(in: partial) }, make: measureChannelOrder,
             write: { try ArtifactFiles.writeChannelOrder($0, in: partial) })
-        return try reordered(by: order).runRemainingStages(manifest)
-    }
-
-    /// The same training of the model in an order of its feed-forward channels.
-    private func reordered(by order: ChannelOrder) throws -> OfflineTraining {
-        var result = self
-        result.model = try model.reloaded(channelOrder: order)
-        result.reader = try FeatureReader(result.model)
-        return result
+        try use(channelOrder: order)
+        return try runRemainingStages(manifest)
     }
 
     /// Runs the stages after the first, whose order of channels the model has.
@@ -215,8 +228,7 @@ public struct OfflineTraining {
     // MARK: - Stages
 
     private func measureChannelOrder() throws -> ChannelOrder {
-        let model = model.channelOrder == nil ? model : try model.reloaded(channelOrder: nil)
-        let reader = try FeatureReader(model)
+        try use(channelOrder: nil)
         var measurement = ChannelOrderMeasurement(model, domains: answered.count)
         let total = answered.reduce(0) { $0 + $1.texts.count }
         var done = 0

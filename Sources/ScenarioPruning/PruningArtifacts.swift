@@ -86,9 +86,9 @@ public struct PruningArtifacts: Sendable {
     public static func digest(of directory: URL) -> String {
         var hash = FNV1a()
         for name in ArtifactFiles.names.sorted() {
-            guard let data = try? InputFile.contents(of: directory.appending(path: name)) else { continue }
+            guard let file = try? MappedFile(contentsOf: directory.appending(path: name)) else { continue }
             hash.combine(name.utf8)
-            data.withUnsafeBytes { hash.combine($0) }
+            hash.combine(file.bytes)
         }
         return hash.hexadecimal
     }

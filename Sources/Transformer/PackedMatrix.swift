@@ -79,7 +79,7 @@ public final class PackedMatrix: @unchecked Sendable {
         }
         file.file.discardPages(of: tensor.range)
         guard isFinite else {
-            throw file.failure(.malformed, tensor.name, "has scales that are no numbers, or too large")
+            throw file.failure(.malformed, tensor.name, "has weights or scales that are no numbers, or too large")
         }
         matrix.data = UnsafePointer(memory)
         self.matrix = matrix

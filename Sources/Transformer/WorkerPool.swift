@@ -13,8 +13,10 @@ public final class WorkerPool: @unchecked Sendable {
     ///   - threads: how many threads; nil for as many as this process may run at once.
     ///   - instructionSet: one of ``instructionSets``; nil for the fastest.
     public init(threads: Int? = nil, instructionSet: String? = nil) throws(DecoderError) {
-        let count = threads ?? Self.availableProcessors
-        guard (1...1024).contains(count) else { throw .noWorkers("\(count) threads, expected 1 to 1024") }
+        let count = threads ?? min(Self.availableProcessors, Self.mostThreads)
+        guard (1...Self.mostThreads).contains(count) else {
+            throw .noWorkers("\(count) threads, expected 1 to \(Self.mostThreads)")
+        }
         if let instructionSet, !Self.instructionSets.contains(instructionSet) {
             throw .noWorkers(
                 "this processor has no \(instructionSet); it has \(Self.instructionSets.joined(separator: ", "))")
@@ -26,6 +28,8 @@ public final class WorkerPool: @unchecked Sendable {
         self.threads = count
         self.instructionSet = String(cString: sp_pool_instruction_set(pool))
     }
+
+    private static let mostThreads = 1024
 
     /// How many threads can run at once; in a container as many as it has processors' time for, rounded up. More of
     /// them would only be stopped.

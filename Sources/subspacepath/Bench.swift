@@ -102,13 +102,16 @@ struct Bench: ParsableCommand {
         ) { line.update(done: $0, total: $1) }
         line.finish()
         report.compilation = pruned?.compilation
+        // What was measured is written even where it cannot be shown, and shown where it cannot be written.
+        let written = Result {
+            try output.map { try WholeFile.write(JSONLines.encode(report), to: URL(fileURLWithPath: $0)) }
+        }
         if json { try Console.printJSON(report) } else { Console.print(SpeedTable.text(report)) }
         if let share = report.otherProgramsShare, share > Self.disturbance {
             Console.warn([
                 formatted("other programs used %.0f%% of the processors meanwhile: speeds may be too low", 100 * share)
             ])
         }
-        // Last: what was measured is shown even where it cannot be written.
-        if let output { try WholeFile.write(try JSONLines.encode(report), to: URL(fileURLWithPath: output)) }
+        try written.get()
     }
 }

@@ -99,16 +99,19 @@ struct Domains: ParsableCommand {
             textsByCandidate: Dictionary(uniqueKeysWithValues: zip(names, space.coordinates.map(\.count))),
             dimensions: space.components.directions.count, explainedVariance: space.components.explainedVariance,
             output: output, seconds: (clock.now - start).inSeconds)
+        // What was chosen is drawn even where it cannot be shown, and shown where it cannot be written.
+        let written = Result {
+            try output.map {
+                try WholeFile.write(Data(DomainPicture(space, selection).svg.utf8), to: URL(fileURLWithPath: $0))
+            }
+        }
         if json {
             try Console.printJSON(result)
         } else {
             let others = names.indices.filter { !selection.chosenIndices.contains($0) }
             show(result, order: selection.chosenIndices + others)
         }
-        // Last: what was chosen is shown even where it cannot be written.
-        if let output {
-            try WholeFile.write(Data(DomainPicture(space, selection).svg.utf8), to: URL(fileURLWithPath: output))
-        }
+        try written.get()
     }
 
     /// The candidates, held against the options before a model is read.

@@ -97,7 +97,7 @@ struct ReportCommand: ParsableCommand {
         return "artifacts/\(location.shortName(quantization: try GGUFFile(contentsOf: location.file).quantization))"
     }
 
-    /// Artifacts that were not asked for may be absent or of another model: the page then does without.
+    /// Artifacts that were not asked for may be absent, unusable or of another model: the page then does without.
     private func measurements(
         in folder: String, of recorded: [RecordedRun]
     ) throws -> (measurements: ModelMeasurements?, advice: String) {
@@ -106,7 +106,12 @@ struct ReportCommand: ParsableCommand {
         guard isAskedFor || FileManager.default.fileExists(atPath: folder) else {
             return (nil, "There are no artifacts at \(folder), so heads, probes and calibration are not shown: \(hint)")
         }
-        let found = try ModelMeasurements(contentsOf: URL(fileURLWithPath: folder))
+        let found: ModelMeasurements
+        do {
+            found = try ModelMeasurements(contentsOf: URL(fileURLWithPath: folder))
+        } catch  where !isAskedFor {
+            return (nil, "Heads, probes and calibration are not shown: \(error)")
+        }
         for run in recorded where run.configuration.model != found.manifest.model {
             guard !isAskedFor else {
                 throw PruningError.wrongModel(

@@ -118,33 +118,11 @@ struct Train: ParsableCommand {
     func run() throws {
         let clock = ContinuousClock()
         let start = clock.now
-        let decoder = try model.load()
-        if let foundationLayers, foundationLayers >= decoder.configuration.layers {
-            throw ValidationError(
-                "--foundation-layers is \(foundationLayers), expected fewer than the model's "
-                    + "\(decoder.configuration.layers)")
-        }
-        let name = try ModelLocation(model.model).shortName(quantization: decoder.quantization)
-        let output = URL(fileURLWithPath: outputDir ?? "artifacts/\(name)")
-        var options = OfflineTraining.Options()
-        options.dataDirectory = URL(fileURLWithPath: dataDir)
-        options.domains = selectedDomains
-        options.samplesPerDomain = numSamplesPerDomain
-        options.probe.epochs = finalProbeEpochs
-        options.probe.seed = seed
-        options.foundationLayers = foundationLayers
-        options.causalBudget = nil
-        if importance == .causal {
-            var budget = CausalMeasurement.Budget()
-            (budget.headTokens, budget.feedForwardTokens) = (causalTokens, feedForwardTokens)
-            options.causalBudget = budget
-        }
-        options.seed = seed
-        let stages = options.stages
         var line = ProgressLine("")
         var current: OfflineTraining.Stage?
-        let training = try OfflineTraining(decoder, options, output: output, overwriting: overwrite) {
-            progress in
+        let options = trainingOptions
+        let stages = options.stages
+        let (training, output) = try prepare(options) { progress in
             if progress.stage != current {
                 line.finish()
                 current = progress.stage
@@ -165,6 +143,41 @@ struct Train: ParsableCommand {
                 "these artifacts have no causal importance: other commands need a --criterion, such as axis-energy")
         }
         try show(artifacts, at: output, seconds: (clock.now - start).inSeconds)
+    }
+
+    private var trainingOptions: OfflineTraining.Options {
+        var options = OfflineTraining.Options()
+        options.dataDirectory = URL(fileURLWithPath: dataDir)
+        options.domains = selectedDomains
+        options.samplesPerDomain = numSamplesPerDomain
+        options.probe.epochs = finalProbeEpochs
+        options.probe.seed = seed
+        options.foundationLayers = foundationLayers
+        options.causalBudget = nil
+        if importance == .causal {
+            var budget = CausalMeasurement.Budget()
+            (budget.headTokens, budget.feedForwardTokens) = (causalTokens, feedForwardTokens)
+            options.causalBudget = budget
+        }
+        options.seed = seed
+        return options
+    }
+
+    /// The training, which alone has the model, and where its artifacts go.
+    private func prepare(
+        _ options: OfflineTraining.Options, onProgress: @escaping (OfflineTraining.Progress) -> Void
+    ) throws -> (training: OfflineTraining, output: URL) {
+        let decoder = try model.load()
+        if let foundationLayers, foundationLayers >= decoder.configuration.layers {
+            throw ValidationError(
+                "--foundation-layers is \(foundationLayers), expected fewer than the model's "
+                    + "\(decoder.configuration.layers)")
+        }
+        let name = try ModelLocation(model.model).shortName(quantization: decoder.quantization)
+        let output = URL(fileURLWithPath: outputDir ?? "artifacts/\(name)")
+        let training = try OfflineTraining(
+            decoder, options, output: output, overwriting: overwrite, onProgress: onProgress)
+        return (training, output)
     }
 
     private func show(_ artifacts: PruningArtifacts, at output: URL, seconds: Double) throws {

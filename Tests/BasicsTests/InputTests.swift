@@ -21,6 +21,12 @@ import Testing
         }
         #expect(!CombiningMarks.areTooMany(in: [UInt8](repeating: 0xcc, count: 1000)))
     }
+
+    @Test func longRunsAreShortened() {
+        let marks = String(repeating: "\u{301}", count: 99)
+        #expect(CombiningMarks.shortened("x\(marks)\(marks)y\(marks)") == "x\(marks)\u{301}y\(marks)")
+        #expect(CombiningMarks.shortened("x\(marks)") == "x\(marks)")
+    }
 }
 
 @Suite struct LineReaderTests {

@@ -17,8 +17,8 @@ private struct AttentionCase {
     var hasNorms: Bool
 
     let queries: [Float]
-    let keys: [Float]
-    let values: [Float]
+    var keys: [Float]
+    var values: [Float]
     let angles: [Float]
     /// Weights of the norms of queries, then of keys, `[2][headSize]`.
     let normWeights: [Float]
@@ -239,6 +239,8 @@ private struct AttentionCase {
                 headSize: 32, headsPerGroup: 4, groups: 3, tokens: 143, pairs: 16, format: format,
                 running: [[1], [], [8, 9, 10, 11]]),
             AttentionCase(headSize: 16, headsPerGroup: 9, groups: 1, tokens: 20, pairs: 0, format: format),
+            AttentionCase(headSize: 16, headsPerGroup: 20, groups: 1, tokens: 130, pairs: 8, format: format),
+            AttentionCase(headSize: 128, headsPerGroup: 2, groups: 1, tokens: 131, pairs: 64, format: format),
             AttentionCase(
                 headSize: 40, headsPerGroup: 2, groups: 2, tokens: 150, pairs: 20, format: format, hasNorms: true),
             AttentionCase(headSize: 200, headsPerGroup: 2, groups: 1, tokens: 19, pairs: 100, format: format),
@@ -256,6 +258,25 @@ private struct AttentionCase {
             let error = example.error(of: output)
             #expect(error.largest < (format == SP_CACHE_F32 ? 5e-5 : 5e-3))
             #expect(error.rootMeanSquare < 1e-4)
+        }
+    }
+
+    /// Nothing that sees a key or a value which is no number comes out as one.
+    @Test(arguments: MatrixProductTests.instructionSets, formats)
+    func whatIsNoNumberIsNotOverlooked(instructionSet: String, format: UInt32) {
+        for (tokens, bad, number) in [(20, 3, Float.nan), (140, 3, -.nan), (140, 130, .nan)] {
+            var example = AttentionCase(
+                headSize: 64, headsPerGroup: 2, groups: 1, tokens: tokens, pairs: 8, format: sp_cache_format(format))
+            let sound = (example.keys, example.values)
+            for isKey in [true, false] {
+                (example.keys, example.values) = sound
+                if isKey { example.keys[64 * bad + 5] = number } else { example.values[64 * bad + 5] = number }
+                for batches in [[tokens], Array(repeating: 1, count: tokens)] {
+                    let output = example.attend(batches: batches, threads: 2, instructionSet: instructionSet)
+                    // The value itself: in single precision it is its own output's alone.
+                    #expect((bad..<tokens).allSatisfy { output[128 * $0 + 5].isNaN })
+                }
+            }
         }
     }
 

@@ -300,6 +300,23 @@ import Testing
     }
 
     /// Whoever packs a matrix is told that products of it would be no numbers.
+    @Test(arguments: [(SP_TYPE_F32, [0, 0, 0x80, 0xff]), (SP_TYPE_F16, [0, 0x7e]), (SP_TYPE_BF16, [0x80, 0x7f])])
+    func weightsThatAreNoNumbersAreReported(type: sp_element_type, bad: [UInt8]) {
+        let pool = sp_pool_create(2, nil)!
+        defer { sp_pool_destroy(pool) }
+        var matrix = sp_matrix()
+        let data = sp_tiles_allocate(sp_matrix_layout(&matrix, type, SP_FOR_INTEGERS, 40, 96, 40, 96))!
+        defer { sp_tiles_free(data) }
+        var arrangement = sp_arrangement()
+        let sound = [UInt8](repeating: 0x11, count: 40 * 96 * bad.count)
+        #expect(sp_pack(pool, &matrix, type, sound, &arrangement, data, 0, matrix.tiles))
+        for place in [0, 39 * 96 + 95] {
+            var weights = sound
+            weights.replaceSubrange(bad.count * place..<bad.count * (place + 1), with: bad)
+            #expect(!sp_pack(pool, &matrix, type, weights, &arrangement, data, 0, matrix.tiles))
+        }
+    }
+
     @Test(arguments: types)
     func scalesThatAreNoNumbersAreReported(type: sp_element_type) {
         guard sp_type_block_size(type) > 1 else { return }

@@ -228,24 +228,25 @@ struct GGUFBytes {
         }
     }
 
-    /// Files from before there were types of scaling hold a factor alone.
-    @Test(arguments: [("rope.scaling.factor", 4.0), ("rope.scale_linear", 4.0), ("rope.other", 1.0)])
-    func aFactorAloneIsLinearScaling(key: String, scale: Double) throws {
-        var file = GGUFBytes(tensors: 1, entries: 8)
+    /// The least that a model's file says, with a name and one number more.
+    private func model(named name: String, _ key: String, _ number: Float) -> Data {
+        var file = GGUFBytes(tensors: 1, entries: 9)
         func entry(_ key: String, _ value: UInt32) {
             file.append(string: key)
             file.append(UInt32(4))
             file.append(value)
         }
-        file.append(string: "general.architecture")
-        file.append(UInt32(8))
-        file.append(string: "llama")
+        for (key, value) in [("general.architecture", "llama"), ("general.name", name)] {
+            file.append(string: key)
+            file.append(UInt32(8))
+            file.append(string: value)
+        }
         entry("llama.block_count", 1)
         entry("llama.embedding_length", 32)
         entry("llama.feed_forward_length", 32)
         entry("llama.attention.head_count", 2)
         entry("llama.context_length", 64)
-        for (key, value) in [("attention.layer_norm_rms_epsilon", Float(1e-5)), (key, 4)] {
+        for (key, value) in [("attention.layer_norm_rms_epsilon", 1e-5), (key, number)] {
             file.append(string: "llama." + key)
             file.append(UInt32(6))
             file.append(value)
@@ -253,7 +254,22 @@ struct GGUFBytes {
         file.appendTensor("token_embd.weight", dimensions: [32, 8])
         file.pad()
         file.data.append(Data(repeating: 0, count: 1024))
-        #expect(try ModelConfiguration(try open(file.data)).rotaryScale == scale)
+        return file.data
+    }
+
+    /// Files from before there were types of scaling hold a factor alone.
+    @Test(arguments: [("rope.scaling.factor", 4.0), ("rope.scale_linear", 4.0), ("rope.other", 1.0)])
+    func aFactorAloneIsLinearScaling(key: String, scale: Double) throws {
+        #expect(try ModelConfiguration(try open(model(named: "a", key, 4))).rotaryScale == scale)
+    }
+
+    /// Artifacts hold it, and are read again.
+    @Test func aModelsNameHasNoLongRunsOfMarks() throws {
+        let name = "a" + String(repeating: "\u{301}", count: 101)
+        let error = #expect(throws: CheckpointError.self) {
+            try ModelConfiguration(try open(model(named: name, "rope.other", 1)))
+        }
+        #expect(error?.field == "general.name")
     }
 
     @Test func missingFilesAndFoldersAreNamed() {

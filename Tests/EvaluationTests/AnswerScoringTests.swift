@@ -12,7 +12,8 @@ import Testing
         ("A plant takes in carbon dioxide.", "B"), ("A) oxygen", "A"), ("It is C. nitrogen", "C"), ("E", nil),
         ("", nil),
         ("A plant needs light.", nil), ("oxygen or nitrogen", nil), ("  B\n", "B"),
-        ("B, because of photosynthesis", "B"),
+        ("B, because of photosynthesis", "B"), ("The answer I like is option B", "B"),
+        ("In the U.S. it is (B)", "B"),
     ])
     func theSettledOptionIsFound(prediction: String, expected: String?) {
         let chosen = AnswerScoring.chosenOption(in: prediction, options: AnswerScoring.options(of: question))
@@ -46,6 +47,12 @@ import Testing
     @Test func optionsAreTheLinesOfAPrompt() {
         #expect(AnswerScoring.options(of: question).map(\.letter) == ["A", "B", "C", "D"])
         #expect(AnswerScoring.options(of: "A plain question\nwith lines").isEmpty)
+    }
+
+    @Test(arguments: ["\r\n", "\r", "\u{2028}"])
+    func linesMayEndAsOnOtherSystems(lineBreak: String) {
+        let prompt = question.split(separator: "\n").joined(separator: lineBreak)
+        #expect(AnswerScoring.options(of: prompt).map(\.text) == ["oxygen", "carbon dioxide", "nitrogen", "helium"])
     }
 
     @Test func linesOfTheQuestionAreNoOptions() {

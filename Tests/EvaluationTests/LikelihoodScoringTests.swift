@@ -100,6 +100,14 @@ import Transformer
         #expect(options.letterIsRight)
     }
 
+    @Test func anyRightOptionMayBeTheLikeliest() {
+        let either = Scenario.Turn(
+            prompt: turn.prompt + "\nC. cork", answer: "A", taskType: .multipleChoice, otherAnswers: ["C"])
+        #expect(TurnLikelihood.Options(either, texts: [-9, -8, -6], letters: [-2, -3, -1]).letterIsRight)
+        #expect(TurnLikelihood.Options(either, texts: [-9, -8, -6], letters: [-2, -3, -1]).textIsRight)
+        #expect(!TurnLikelihood.Options(either, texts: [-9, -8, -6], letters: [-2, -1, -3]).letterIsRight)
+    }
+
     @Test func theFirstOfEqualOptionsCounts() {
         #expect(!TurnLikelihood.Options(turn, texts: [-6, -6], letters: [-1, -1]).letterIsRight)
     }

@@ -270,8 +270,8 @@ private struct TinyTraining {
         }
     }
 
-    /// Artifacts of a model whose numbers are none would only be found out later.
-    @Test func modelsWithoutNumbersAreRefused() throws {
+    /// Artifacts of a model whose activations are no numbers would only be found out later.
+    @Test func modelsThatOverflowAreRefused() throws {
         try Fixtures.withTemporaryDirectory { folder in
             var training = try TinyTraining(folder)
             let damaged = folder.appending(path: "damaged.gguf")
@@ -279,7 +279,7 @@ private struct TinyTraining {
             let file = try GGUFFile(contentsOf: url)
             var bytes = try Data(contentsOf: url)
             let tensor = try #require(file.tensors.first { $0.name == "blk.1.ffn_down.weight" })
-            bytes.replaceSubrange(tensor.range.prefix(4), with: [0, 0, 0xc0, 0x7f])
+            bytes.replaceSubrange(tensor.range.prefix(4), with: [0xff, 0xff, 0x7f, 0x7f])
             try bytes.write(to: damaged)
             training.model = try DecoderModel(contentsOf: damaged, precision: .float32, threads: 1)
             #expect(throws: DecoderError.notANumber) { try training.run(folder.appending(path: "artifacts")) }

@@ -1,6 +1,7 @@
 """The engines, one file each; a worker process imports only its own.
 
-An engine is a class made from a model file, a number of threads and the longest sequence it will see:
+An engine is a class made from a model file and a task, whose `threads` it computes with; `longest` is the longest
+sequence it will see, and `seed` that of the random tokens:
 
 - `settings`: the names of the option sets that may be its fastest
 - `warms_up`: whether every measurement begins with an uncounted one; the others get one, of the same lengths

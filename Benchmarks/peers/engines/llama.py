@@ -12,7 +12,7 @@ class Llama:
         "flash attention, batches of 512", "flash attention, batches of 128", "no flash attention, batches of 512"]
     warms_up = False
 
-    def __init__(self, file, threads, longest):
+    def __init__(self, file, task):
         features = llama_cpp.llama_print_system_info().decode()
         self.version = f"llama-cpp-python {llama_cpp.__version__}, {features.strip()}"
         self.silence = llama_cpp.llama_log_callback(lambda level, text, data: None)
@@ -22,8 +22,8 @@ class Llama:
             str(file).encode(), llama_cpp.llama_model_default_params())
         if not self.model:
             raise RuntimeError(f"cannot load {file}")
-        self.threads = threads
-        self.longest = -(-longest // 256) * 256
+        self.threads = task["threads"]
+        self.longest = -(-task["longest"] // 256) * 256
         self.contexts = {}
 
     def context(self, setting):

@@ -9,11 +9,11 @@ class OpenVINO:
     settings = ["paged attention", "SDPA"]
     warms_up = False
 
-    def __init__(self, file, threads, longest):
+    def __init__(self, file, task):
         self.version = f"openvino-genai {openvino_genai.__version__}"
         self.file = file
-        self.threads = threads
-        self.longest = longest
+        self.threads = task["threads"]
+        self.longest = task["longest"]
         self.pipelines = {}
 
     def pipeline(self, setting):

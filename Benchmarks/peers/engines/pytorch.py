@@ -11,9 +11,9 @@ class Transformers:
     settings = ["bfloat16", "float32"] if torch.ops.mkldnn._is_mkldnn_bf16_supported() else ["float32"]
     warms_up = False
 
-    def __init__(self, file, threads, longest):
+    def __init__(self, file, task):
         self.version = f"transformers {transformers.__version__}, torch {torch.__version__}"
-        torch.set_num_threads(threads)
+        torch.set_num_threads(task["threads"])
         transformers.utils.logging.set_verbosity_error()
         self.file = file
         self.models = {}

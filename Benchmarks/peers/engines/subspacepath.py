@@ -10,8 +10,10 @@ class SubspacePath:
     settings = ["int8"]
     warms_up = True
 
-    def __init__(self, file, threads, longest):
-        self.command = [TOOL, "bench", "--model", file, "--threads", str(threads), "--repetitions", "1", "--json"]
+    def __init__(self, file, task):
+        self.command = [
+            TOOL, "bench", "--model", file, "--threads", str(task["threads"]), "--seed", str(task["seed"]),
+            "--repetitions", "1", "--json"]
         if not TOOL.exists():
             raise ImportError(f"{TOOL.relative_to(ROOT)} is missing: run `make build`")
         self.version = "this checkout"

@@ -174,8 +174,8 @@ typedef struct {
     const int32_t *columns;
 } sp_arrangement;
 
-// Packs the tiles [first_tile, last_tile) into `data` from checkpoint rows. Returns whether the scales and minimums of
-// quantised weights are finite numbers as they are stored.
+// Packs the tiles [first_tile, last_tile) into `data` from checkpoint rows. Returns whether weights, or the scales
+// and minimums of quantised ones, are finite numbers as they are stored.
 bool sp_matrix_pack(
     const sp_matrix *matrix, sp_element_type type, const void *source, const sp_arrangement *arrangement,
     uint8_t *data, int32_t first_tile, int32_t last_tile);
