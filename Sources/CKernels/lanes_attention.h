@@ -1,7 +1,7 @@
-// Attention over a chunk of cached positions with its own softmax, and the merging of chunks: part of lanes.h.
+// Attention over a chunk of cached positions with its own softmax: part of lanes.h.
 //
-// A row is one query of one token. Its state after some chunks is what a softmax can be continued from:
-// [head_stride] sums of weight * value, then the largest score and the sum of weights.
+// A row is one query of one token. Its state after some chunks is what a softmax can be continued from
+// (lanes_states.h): [head_stride] sums of weight * value, then the largest score and the sum of weights.
 //
 // A cache of integers is multiplied with integers: queries, and weights that carry their values' scales. They come as
 // words, of four values of a query, or two where keys are wide, or of the weights of four positions.
@@ -434,53 +434,4 @@ static void attend_chunk(
         break;
     }
 #undef ATTEND
-}
-
-// A state, and another one whose positions come after its own.
-typedef struct {
-    float *state;
-    const float *other;
-} state_pair;
-
-// state = what a softmax over the positions of both leaves, of at most 16 pairs one after the other: their factors are
-// powers of two, which take as long for one pair as for all.
-INLINE void merge_pairs(const state_pair pairs[16], int count, int head_stride) {
-    // What is kept of a state, and what is added of the other.
-    _Alignas(64) float kept[16] = {0}, added[16] = {0};
-    for (int i = 0; i < count; i++) {
-        float *peak = &pairs[i].state[head_stride];
-        const float other_peak = pairs[i].other[head_stride], top = *peak > other_peak ? *peak : other_peak;
-        kept[i] = *peak - top;
-        added[i] = other_peak - top;
-        *peak = top;
-    }
-    store_floats(kept, power_of_two(load_floats(kept)));
-    store_floats(added, power_of_two(load_floats(added)));
-    for (int i = 0; i < count; i++) {
-        float *state = pairs[i].state;
-        const float *other = pairs[i].other;
-        for (int v = 0; v < head_stride; v += 16)
-            store_floats(
-                state + v, load_floats(state + v) * splat(kept[i]) + load_floats(other + v) * splat(added[i]));
-        state[head_stride + 1] = state[head_stride + 1] * kept[i] + other[head_stride + 1] * added[i];
-    }
-}
-
-static void merge_states(float *states, const float *others, int rows, int count, size_t stride, int head_stride) {
-    state_pair pairs[16];
-    int found = 0;
-    for (int row = 0; row < rows; row++) {
-        const size_t at = SP_ATTENTION_STATE(head_stride) * (size_t)row;
-        for (int i = 0; i < count; i++) {
-            pairs[found++] = (state_pair){states + at, others + stride * (size_t)i + at};
-            if (found < 16 && (row < rows - 1 || i < count - 1)) continue;
-            merge_pairs(pairs, found, head_stride);
-            found = 0;
-        }
-    }
-}
-
-static void finish_state(const float *state, int head_size, int head_stride, float *output) {
-    const float inverse = 1.0f / state[head_stride + 1];
-    for (int i = 0; i < head_size; i++) output[i] = state[i] * inverse;
 }

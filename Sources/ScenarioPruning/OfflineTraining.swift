@@ -1,5 +1,4 @@
 import Basics
-import Checkpoints
 import DomainBasis
 import Transformer
 
@@ -75,10 +74,7 @@ public final class OfflineTraining {
         onProgress: @escaping (Progress) -> Void = { _ in }
     ) throws {
         loaded = (model, try FeatureReader(model))
-        let (source, precision, pool) = (model.source, model.precision, model.pool)
-        load = { order in
-            try DecoderModel(GGUFFile(contentsOf: source), precision: precision, pool: pool, channelOrder: order)
-        }
+        load = model.reloading()
         self.options = options
         place = try ArtifactPlace(output)
         self.overwriting = overwriting

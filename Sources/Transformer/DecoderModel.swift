@@ -104,9 +104,15 @@ public final class DecoderModel: Sendable {
     ///
     /// - Parameter precision: nil for this model's.
     public func reloaded(precision: Precision? = nil, channelOrder: ChannelOrder?) throws -> DecoderModel {
-        try DecoderModel(
-            try GGUFFile(contentsOf: source), precision: precision ?? self.precision, pool: pool,
-            channelOrder: channelOrder)
+        try reloading(precision: precision)(channelOrder)
+    }
+
+    /// As ``reloaded(precision:channelOrder:)``, for whoever lets go of this model before.
+    public func reloading(precision: Precision? = nil) -> (_ channelOrder: ChannelOrder?) throws -> DecoderModel {
+        let (source, precision, pool) = (source, precision ?? self.precision, pool)
+        return { order in
+            try DecoderModel(try GGUFFile(contentsOf: source), precision: precision, pool: pool, channelOrder: order)
+        }
     }
 
     /// Layers whose channels cannot move within a group, because their down projection has a scale for every 16 of

@@ -109,7 +109,8 @@ struct ReportCommand: ParsableCommand {
         let found: ModelMeasurements
         do {
             found = try ModelMeasurements(contentsOf: URL(fileURLWithPath: folder))
-        } catch  where !isAskedFor {
+        } catch {
+            guard !isAskedFor else { throw error }
             return (nil, "Heads, probes and calibration are not shown: \(error)")
         }
         for run in recorded where run.configuration.model != found.manifest.model {
